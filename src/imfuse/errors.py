@@ -1,0 +1,115 @@
+"""Named errors: every refusal says where, what was found, what was expected, and what to do."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class ImfuseWarning(UserWarning):
+    """Something was read or done in a way that the caller may not expect; the result is valid."""
+
+
+class ImfuseError(ValueError):
+    """Base of all errors that imfuse raises on purpose.
+
+    Attributes:
+        file: The file or input concerned, or None where there is none.
+        found: What was found.
+        expected: What would have been accepted; may be empty.
+        remedy: What to do about it.
+        exit_code: What the command line exits with: 3 for refused input, 2 for a usage mistake.
+    """
+
+    exit_code = 3
+
+    def __init__(
+        self, found: str, *, file: object = None, expected: str = "", remedy: str = ""
+    ) -> None:
+        self.file = None if file is None else str(file)
+        self.found, self.expected, self.remedy = found, expected, remedy
+        text = found if self.file is None else f"{self.file}: {found}"
+        if expected:
+            text += f"; expected {expected}"
+        super().__init__(f"{text}. {remedy}" if remedy else text)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Let worker processes hand the error on (BaseException forgets keyword arguments)."""
+        return _rebuild, (type(self), self.found, self.file, self.expected, self.remedy)
+
+    def as_dict(self) -> dict[str, str | None]:
+        """Return the parts of the error under their names, for `--json`."""
+        return {
+            "type": type(self).__name__,
+            "file": self.file,
+            "found": self.found,
+            "expected": self.expected,
+            "remedy": self.remedy,
+        }
+
+
+def _rebuild(
+    kind: type[ImfuseError], found: str, file: str | None, expected: str, remedy: str
+) -> ImfuseError:
+    return kind(found, file=file, expected=expected, remedy=remedy)
+
+
+class UsageError(ImfuseError):
+    """The call itself makes no sense: a bad option value, or options that exclude one another."""
+
+    exit_code = 2
+
+
+class UnreadableImage(ImfuseError):
+    """A picture is missing, truncated, corrupted, or no picture at all."""
+
+
+class UnsupportedImage(ImfuseError):
+    """A picture can be read but is of a kind that can't be fused: animated, several pages, ..."""
+
+
+class ImageTooLarge(ImfuseError):
+    """A picture's header announces more pixels than the limit allows (decompression bomb guard)."""
+
+
+class BadValues(ImfuseError):
+    """Pixel values are NaN, infinite, or outside the range of their type."""
+
+
+class PairMismatch(ImfuseError):
+    """Two pictures, or two folders, do not make a pair: sizes, names, or one file given twice."""
+
+
+class OutputError(ImfuseError):
+    """The result can't be written where, or in the format, that was asked for."""
+
+
+class MemoryLimit(ImfuseError):
+    """The method can't work on this picture within `max_memory`."""
+
+
+class WeightsError(ImfuseError):
+    """A model file is missing, corrupted, of another kind, or fails its checksum."""
+
+
+class MissingExtra(ImfuseError):
+    """A feature needs a package that an optional extra of imfuse installs."""
+
+
+class UnknownName(UsageError):
+    """A name is in none of our tables; the message holds the closest ones.
+
+    Args:
+        kind: What the name should have named, such as "method".
+        name: The unknown name.
+        known: All names that exist.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        close = get_close_matches(name, names, n=3, cutoff=0.4)
+        hint = f"Did you mean {' or '.join(close)}?" if close else f"Known: {', '.join(names)}."
+        super().__init__(f"unknown {kind} {name!r}", remedy=hint)
+        self._parts = (kind, name, tuple(names))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Rebuild from this class's own arguments."""
+        return UnknownName, self._parts

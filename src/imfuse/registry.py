@@ -1,0 +1,51 @@
+"""Literal tables from names to the objects that implement them, imported only on demand.
+
+Packages outside imfuse add methods through the entry point group `imfuse.methods`, whose values
+point at an `imfuse.types.Engine`, as the values of the table here do.
+"""
+
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from imfuse.errors import UnknownName
+from imfuse.types import Engine
+
+METHODS = {
+    "average": "imfuse.engines.classical.pixelwise:AVERAGE",
+    "max": "imfuse.engines.classical.pixelwise:MAX",
+    "laplacian": "imfuse.engines.classical.pyramid:LAPLACIAN",
+    "dwt": "imfuse.engines.classical.wavelet:DWT",
+    "dtcwt": "imfuse.engines.classical.wavelet:DTCWT",
+    "gff": "imfuse.engines.classical.guided:GFF",
+    "gtf": "imfuse.engines.classical.gradient_transfer:GTF",
+    "mst-sr": "imfuse.engines.classical.sparse:MST_SR",
+}
+
+DEFAULT_METHOD = "laplacian"
+
+
+@cache
+def _methods() -> dict[str, str]:
+    """Return the table with plug-ins added; a plug-in can't replace a method of ours."""
+    return {p.name: p.value for p in entry_points(group="imfuse.methods")} | METHODS
+
+
+def method_names() -> list[str]:
+    """Return the names of all methods, ours first, in the order of the table."""
+    return [*METHODS, *sorted(set(_methods()) - set(METHODS))]
+
+
+def find_method(name: str) -> Engine:
+    """Return the engine that a name stands for.
+
+    Raises:
+        UnknownName: No method has this name; the message holds the closest ones.
+    """
+    try:
+        target = _methods()[name]
+    except KeyError:
+        raise UnknownName("method", name, _methods()) from None
+    module, attribute = target.split(":")
+    engine: Engine = getattr(import_module(module), attribute)
+    return engine

@@ -1,0 +1,163 @@
+"""The values that travel between the parts: pictures, pairs, and what a method says of itself."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+Float: TypeAlias = NDArray[np.float32]
+"""A float32 array of values in [0, 1]: `(H, W)`, or `(H, W, 3)` in RGB order."""
+
+Pixels: TypeAlias = NDArray[Any]
+"""Pixels in the depth of their file: uint8, uint16, or float32 in [0, 1]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metadata:
+    """What a picture file says besides its pixels. Each is None where the file has none."""
+
+    exif: bytes | None = None
+    """EXIF block without the `Exif\\0\\0` head; orientation already applied and set to 1."""
+    icc: bytes | None = None
+    """ICC colour profile."""
+    dpi: tuple[float, float] | None = None
+    """Horizontal and vertical resolution in dots per inch."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """One picture as it was read, in its own depth.
+
+    Attributes:
+        pixels: `(H, W)` gray or `(H, W, 3)` RGB; uint8, uint16, or float32 in [0, 1].
+        alpha: `(H, W)` in the dtype of `pixels`, or None where the file has no transparency.
+        metadata: EXIF, ICC profile and resolution.
+        name: The path, or a word such as `<bytes>`, for messages.
+        format: File format in upper case (`PNG`, `JPEG`, `TIFF`, `BMP`, `WEBP`), None for arrays.
+        notes: What a user should know about how the picture was read; shown as warnings.
+    """
+
+    pixels: Pixels
+    alpha: Pixels | None = None
+    metadata: Metadata = field(default_factory=Metadata)
+    name: str = "<array>"
+    format: str | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.pixels.shape[0], self.pixels.shape[1]
+
+    @property
+    def is_colour(self) -> bool:
+        """Whether the picture has three channels."""
+        return self.pixels.ndim == 3
+
+    def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> Pixels:  # noqa: FBT001 - NumPy's protocol
+        """Return the pixels, so that NumPy functions take a picture as it is."""
+        return np.array(self.pixels, dtype=dtype, copy=copy)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImagePair:
+    """Two registered pictures of one scene, always infrared (or functional) first."""
+
+    ir: Picture
+    vis: Picture
+
+
+@dataclass(frozen=True, kw_only=True)
+class FusedImage(Picture):
+    """A fused picture, with what made it.
+
+    Attributes:
+        model: Name of the method.
+        seconds: Wall time of the fusion itself, without decoding and encoding.
+    """
+
+    model: str
+    seconds: float
+
+
+class SizeRule(BaseModel):
+    """Sizes that an engine takes; `Fuser` pads up to them and crops back."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    minimum: int = Field(default=1, ge=1)
+    """Smallest height and width in pixels."""
+    multiple: int = Field(default=1, ge=1)
+    """Height and width are multiples of this."""
+
+
+class TileRule(BaseModel):
+    """How a picture may be cut so that the tiles' results equal the whole's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    halo: int = Field(ge=0)
+    """Pixels around an output pixel that can influence it."""
+    stride: int = Field(default=1, ge=1)
+    """Tiles start at multiples of this (decimation grids, overlapping patches)."""
+
+
+class FusionSpec(BaseModel):
+    """What a fusion method says of itself; stored in the metadata of ONNX files as JSON.
+
+    Generic code and contract tests read this, and contain no method names.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    """The name on the command line: lower case, digits, hyphens."""
+    title: str
+    """One line for humans."""
+    kind: Literal["classical", "network"]
+    paper: str = ""
+    """Author, title, venue; empty where the method is folklore."""
+    year: int | None = None
+    licence: str = "Apache-2.0"
+    """Licence of the weights for networks, of the code otherwise (SPDX)."""
+    visible: Literal["luma", "rgb"] = "luma"
+    """What the engine takes as its visible input: `(H, W)` luma or `(H, W, 3)` RGB."""
+    output: Literal["luma", "rgb"] = "luma"
+    """What the engine returns."""
+    activation: Literal["none", "tanh", "sigmoid", "clamp"] = "none"
+    """What bounds the engine's output; `none`: values may leave [0, 1] and are clamped."""
+    size: SizeRule = SizeRule()
+    tile: TileRule | None = None
+    """None: the result depends on the whole picture, which then is never cut."""
+    symmetric: bool = False
+    """Whether exchanging infrared and (gray) visible leaves the fused luma unchanged."""
+    parameters: int = 0
+    """Trainable parameters; 0 for classical methods."""
+    bytes_per_pixel: int = 64
+    """Working memory per pixel above inputs and output, rounded up."""
+    training_data: str = ""
+    training_terms: str = ""
+
+
+class Engine(Protocol):
+    """Something that fuses two registered arrays. Engines keep no state: threads may share one."""
+
+    @property
+    def spec(self) -> FusionSpec:
+        """What the method says of itself."""
+        ...
+
+    def fuse(self, ir: Float, vis: Float) -> Float:
+        """Fuse two pictures.
+
+        Args:
+            ir: `(H, W)` float32 in [0, 1], of a size that `spec.size` allows.
+            vis: `(H, W)`, or `(H, W, 3)` where `spec.visible` is `rgb`; float32 in [0, 1].
+
+        Returns:
+            `(H, W)`, or `(H, W, 3)` where `spec.output` is `rgb`; float32, not yet clamped.
+            The inputs are never written to.
+        """
+        ...
