@@ -56,7 +56,7 @@ class Picture:
         """Whether the picture has three channels."""
         return self.pixels.ndim == 3
 
-    def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> Pixels:  # noqa: FBT001 - NumPy's protocol
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Pixels:  # noqa: FBT001 - NumPy's protocol
         """Return the pixels, so that NumPy functions take a picture as it is."""
         return np.array(self.pixels, dtype=dtype, copy=copy)
 

@@ -1,0 +1,1 @@
+"""How fusion methods run."""

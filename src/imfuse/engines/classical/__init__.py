@@ -1,0 +1,1 @@
+"""Methods without learned weights (or with one learned dictionary), the field's baselines."""

@@ -1,0 +1,1 @@
+"""Files and bytes to pictures and back, and the matching of two folders."""
