@@ -13,8 +13,7 @@ _LUMA_ROW = np.array([LUMA_WEIGHTS], np.float32)
 
 def luma(rgb: Float) -> Float:
     """Return the BT.601 luma of an RGB picture, `(H, W, 3)` to `(H, W)`, in [0, 1]."""
-    result: Float = cv2.transform(rgb, _LUMA_ROW).reshape(rgb.shape[:2])
-    return result
+    return np.asarray(cv2.transform(rgb, _LUMA_ROW), np.float32).reshape(rgb.shape[:2])
 
 
 def with_luma(rgb: Float, old: Float, new: Float) -> Float:

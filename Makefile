@@ -1,0 +1,38 @@
+# `make demo` needs nothing but Python 3.11 or newer; `make test` sets up the development tools too.
+PYTHON ?= python3
+VENV := .venv
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
+export IMFUSE_DATA ?= ../shared/data
+
+.PHONY: setup demo test test-all lint clean
+
+# Two stamps, one environment: the core is enough for the demo, and `setup` adds the rest to it.
+$(VENV)/.core: pyproject.toml constraints.txt
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/.full: pyproject.toml constraints.txt
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --constraint constraints.txt --editable '.[learn,dev]'
+	touch $(VENV)/.core $@
+
+setup: $(VENV)/.full
+
+demo: $(VENV)/.core
+	$(VENV)/bin/imfuse demo --out demo-out
+
+lint: setup
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+test: lint
+	$(VENV)/bin/python -m pytest
+
+test-all: lint
+	$(VENV)/bin/python -m pytest -m 'slow or not slow'
+
+clean:
+	rm -rf $(VENV) build dist demo-out .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,77 @@
+"""Peak memory of fusing 8192x8192 with each method, above what the decoded inputs take.
+
+Goal: at most 1 GB above the inputs. Each method runs the real command in a process of its own;
+`above_inputs_mb` is its peak resident size minus that of a bare start and minus the two decoded
+pictures (67 MB gray, 201 MB RGB).
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from harness import parser, write_results
+
+from imfuse.io.images import write_image
+from imfuse.registry import method_names
+from imfuse.scenes import render
+from imfuse.types import Picture
+
+SIDE = 8192
+
+
+def _make_pair(folder: Path) -> None:
+    """Write one large pair by repeating a rendered scene, mirrored so that no seams show."""
+    scene = render("street-day", size=(1024, 1024), seed=1)
+    for name, values in (("ir", scene.ir), ("vis", scene.vis)):
+        small = np.rint(values * 255).astype(np.uint8)
+        repeats = [(0, SIDE - 1024)] * 2 + [(0, 0)] * (small.ndim - 2)
+        write_image(folder / f"{name}.png", Picture(pixels=np.pad(small, repeats, "symmetric")))
+
+
+def _peak_mb(arguments: list[str]) -> tuple[float, float, int, str]:
+    """Run a command; return its peak resident megabytes, seconds, exit code and messages."""
+    code = (
+        "import resource, sys\nfrom imfuse.cli import main\ntry:\n    main(sys.argv[1:])\n"
+        "finally:\n    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "    sys.stderr.write(f'\\npeak {peak}')"
+    )
+    started = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+    )
+    *messages, peak = done.stderr.strip().splitlines()
+    kilobytes = int(peak.removeprefix("peak "))
+    return kilobytes / 1e3 * 1.024, time.perf_counter() - started, done.returncode, messages[-1]
+
+
+def main() -> None:
+    """Measure every method that works in tiles, and what the others say."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--methods", default=",".join(method_names()))
+    options = arguments.parse_args()
+    inputs_mb = SIDE * SIDE * (1 + 3) / 1e6
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _make_pair(folder)
+        bare = _peak_mb(["doctor", "--json"])[0]
+        for method in options.methods.split(","):
+            files = [str(folder / f"{side}.png") for side in ("ir", "vis")]
+            command = ["fuse", *files, "-o", str(folder / "out.png"), "-m", method]
+            peak, seconds, code, message = _peak_mb(command)
+            row: dict[str, object] = {"method": method, "exit_code": code}
+            if code == 0:
+                row["above_inputs_mb"] = round(peak - bare - inputs_mb)
+                row["seconds"] = round(seconds, 1)
+            else:
+                row["message"] = message
+            print(row)
+            rows.append(row)
+    write_results("memory", {"side": SIDE, "bare_start_mb": round(bare), "rows": rows})
+
+
+if __name__ == "__main__":
+    main()

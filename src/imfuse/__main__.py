@@ -1,0 +1,5 @@
+"""`python -m imfuse` is the command `imfuse`."""
+
+from imfuse.cli import main
+
+main()

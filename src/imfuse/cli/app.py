@@ -1,0 +1,55 @@
+"""The sub-commands put together, and errors turned into messages and exit codes."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from imfuse import __version__
+from imfuse.cli import doctor, fuse, models, scenes
+from imfuse.cli.console import print_json, say
+from imfuse.errors import ImfuseError
+
+app = typer.Typer(
+    name="imfuse",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # a fault of ours should show a plain traceback
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(fuse.fuse)
+app.add_typer(models.app, name="models")
+app.command()(doctor.doctor)
+app.command()(scenes.scenes)
+app.command()(scenes.demo)
+
+
+def _print_version(value: bool) -> None:  # noqa: FBT001 - Typer's callback signature
+    if value:
+        sys.stdout.write(f"imfuse {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Fuse infrared and visible (or medical) pictures of one scene into one picture."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 2 wrong usage, 3 refused input, 130 interrupted.
+
+    Args:
+        arguments: What would stand behind `imfuse`; None: the process's own arguments.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        app(arguments, prog_name="imfuse")
+    except ImfuseError as error:
+        if "--json" in arguments:
+            print_json({"error": error.as_dict()})
+        say(f"error: {error}")
+        sys.exit(error.exit_code)

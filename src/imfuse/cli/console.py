@@ -1,0 +1,86 @@
+"""What the sub-commands share: where output goes, and how options with units are read.
+
+Results go to stdout, and with `--json` they are one object there; everything else goes to stderr.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Annotated
+
+import typer
+
+from imfuse.errors import UsageError
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]
+
+_UNITS = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
+
+
+def say(text: str) -> None:
+    """Write one message for humans to stderr."""
+    sys.stderr.write(text + "\n")
+
+
+def show(text: str) -> None:
+    """Write one line of a result to stdout."""
+    sys.stdout.write(text + "\n")
+
+
+def print_json(value: Mapping[str, object] | list[dict[str, object]]) -> None:
+    """Write the one JSON value of a command to stdout."""
+    sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
+
+
+def say_list(title: str, lines: Iterable[str], most: int = 10) -> None:
+    """Write a title with a count, and the first lines below it, to stderr."""
+    all_lines = list(lines)
+    if not all_lines:
+        return
+    say(f"{title} ({len(all_lines)}):")
+    for line in all_lines[:most]:
+        say(f"  {line}")
+    if len(all_lines) > most:
+        say(f"  ... and {len(all_lines) - most} more (all of them with --json)")
+
+
+def parse_bytes(text: str) -> int:
+    """Read an amount of memory such as `800MB`, `1GB` or `2GiB`.
+
+    Raises:
+        UsageError: It is none.
+    """
+    found = re.fullmatch(r"([0-9.]+(?:e[0-9]+)?)\s*([KMG]I?)?B?", text.strip().upper(), re.I)
+    try:
+        amount = int(float(found[1]) * _UNITS[found[2] or ""]) if found else 0
+    except ValueError:
+        amount = 0
+    if amount <= 0:
+        raise UsageError(f"{text!r} is no amount of memory", expected="e.g. 800MB or 2GiB")
+    return amount
+
+
+def parse_range(text: str) -> tuple[float, float]:
+    """Read a range of values such as `0:4095`.
+
+    Raises:
+        UsageError: It is none.
+    """
+    try:
+        low, high = (float(part) for part in text.split(":"))
+    except ValueError:
+        raise UsageError(f"{text!r} is no range", expected="LOW:HIGH, e.g. 0:4095") from None
+    return low, high
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Read a picture size `WIDTHxHEIGHT` and return height and width.
+
+    Raises:
+        UsageError: It is none.
+    """
+    found = re.fullmatch(r"([1-9][0-9]{0,5})x([1-9][0-9]{0,5})", text.strip())
+    if not found:
+        raise UsageError(f"{text!r} is no size", expected="WIDTHxHEIGHT, e.g. 640x480")
+    return int(found[2]), int(found[1])

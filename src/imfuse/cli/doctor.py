@@ -1,0 +1,67 @@
+"""`imfuse doctor`: what this installation has and what is missing for which extra."""
+
+import importlib.metadata
+import platform
+import re
+import sys
+
+from imfuse import __version__
+from imfuse.cli.console import JsonOption, print_json, show
+
+
+def doctor(as_json: JsonOption = False) -> None:
+    """Show versions, ONNX Runtime providers, threads, and what each extra still lacks."""
+    findings = _findings()
+    if as_json:
+        print_json(findings)
+        return
+    for title in ("imfuse", "python", "platform", "cores", "opencv_threads"):
+        show(f"{title:<16}{findings[title]}")
+    show(f"{'providers':<16}{', '.join(findings['providers'])}")  # type: ignore[arg-type]
+    show("packages")
+    for name, version in findings["packages"].items():  # type: ignore[attr-defined]
+        show(f"  {name:<26}{version or 'missing'}")
+    for extra, missing in findings["extras"].items():  # type: ignore[attr-defined]
+        state = f"missing {', '.join(missing)}: pip install 'imfuse[{extra}]'" if missing else "ok"
+        show(f"extra {extra:<10}{state}")
+
+
+def _findings() -> dict[str, object]:
+    import cv2
+    import onnxruntime
+
+    from imfuse.folders import available_cores
+
+    core, extras = _requirements()
+    packages = {name: _version(name) for name in sorted(core | set().union(*extras.values()))}
+    return {
+        "imfuse": __version__,
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "cores": available_cores(),
+        "opencv_threads": cv2.getNumThreads(),
+        "providers": onnxruntime.get_available_providers(),
+        "packages": packages,
+        "extras": {
+            extra: sorted(name for name in names if packages[name] is None)
+            for extra, names in extras.items()
+        },
+    }
+
+
+def _requirements() -> tuple[set[str], dict[str, set[str]]]:
+    """Return the packages of the core and of each extra, read from our own metadata."""
+    core: set[str] = set()
+    extras: dict[str, set[str]] = {}
+    for requirement in importlib.metadata.requires("imfuse") or []:
+        name = re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
+        extra = re.search(r"extra == ['\"]([^'\"]+)", requirement)
+        (extras.setdefault(extra[1], set()) if extra else core).add(name)
+    return core, extras
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,319 @@
+"""Fuse two folders: decoding, fusing and encoding overlap, and an interrupted run can go on.
+
+A pair's result appears under its name only when it is whole, so what lies in the output folder is
+the record of what is done. `imfuse-run.json` beside it says with which method and settings.
+"""
+
+import json
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import cv2
+
+from imfuse import __version__
+from imfuse.errors import ImfuseError, OutputError, PairMismatch, UsageError
+from imfuse.io.atomic import remove_stale_temporaries, write_atomically
+from imfuse.io.images import MAX_PIXELS, SUFFIXES, read_image, write_image
+from imfuse.io.pairs import Matching, PairFiles, check_distinct, match_folders
+from imfuse.pipeline import DEFAULT_MAX_MEMORY, Fuser
+from imfuse.types import FusedImage, ImagePair
+
+T = TypeVar("T")
+
+RUN_FILE = "imfuse-run.json"
+"""Name of the file in the output folder that holds the settings of the run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderJob:
+    """What to fuse, how, and where to.
+
+    Attributes:
+        ir: Folder of infrared pictures.
+        vis: Folder of visible pictures.
+        out: Folder for the results; made if missing. A result is named after its visible picture.
+        model: Name of a method or path of an `.onnx` file; None: the default method.
+        suffix: Ending of the results, such as `.png`; None: `.png`, or `.tif` for float pictures.
+        pair_regex: See `imfuse.io.pairs.match_folders`.
+        resize: See `imfuse.Fuser`.
+        ir_range: See `imfuse.Fuser`.
+        workers: Pairs that are fused at one time.
+        resume: Skip pairs whose result is there already and not older than their sources.
+        max_memory: Bytes above the inputs for all workers together.
+        max_pixels: Pictures with more pixels are refused.
+        quality: Quality of JPEG results, 1 to 100.
+    """
+
+    ir: Path
+    vis: Path
+    out: Path
+    model: str | Path | None = None
+    suffix: str | None = None
+    pair_regex: str | None = None
+    resize: Literal["ir", "vis"] | None = None
+    ir_range: tuple[float, float] | None = None
+    workers: int = 1
+    resume: bool = False
+    max_memory: int = DEFAULT_MAX_MEMORY
+    max_pixels: int = MAX_PIXELS
+    quality: int = 95
+
+    def settings(self, model: str) -> dict[str, object]:
+        """Return what decides the results, for the run file and for `resume` to compare."""
+        return {
+            "model": model,
+            "suffix": self.suffix,
+            "resize": self.resize,
+            "ir_range": None if self.ir_range is None else list(self.ir_range),
+            "quality": self.quality,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairResult:
+    """What became of one pair: a written file, or the error that prevented it."""
+
+    ir: Path
+    vis: Path
+    out: Path
+    model: str
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+    error: ImfuseError | None = None
+
+
+@dataclass(frozen=True)
+class FolderRun:
+    """A folder job that has been checked and can be run once.
+
+    Attributes:
+        matching: What matching the two folders gave.
+        skipped: Pairs that an earlier run finished.
+        pending: Pairs still to do.
+    """
+
+    job: FolderJob
+    fuser: Fuser
+    matching: Matching
+    skipped: tuple[PairFiles, ...]
+    pending: tuple[PairFiles, ...]
+
+    def __iter__(self) -> Iterator[PairResult]:
+        """Fuse the pending pairs and yield each result as it gets ready, in no fixed order."""
+        for _, explanation in self.matching.ambiguous:
+            error = PairMismatch(
+                explanation,
+                expected="one infrared and one visible picture per key",
+                remedy="Take the surplus files out, or tell them apart with --pair-regex.",
+            )
+            yield self.failed(PairFiles("", self.job.ir, self.job.vis), error)
+        with _opencv_threads(max(1, available_cores() // self.job.workers)):
+            yield from _Stages(self).run()
+
+    def failed(self, pair: PairFiles, error: ImfuseError) -> PairResult:
+        """Return the result of a pair that could not be fused."""
+        out = self.job.out / f"{pair.vis.stem}{self.job.suffix or '.png'}"
+        model = self.fuser.engine.spec.name
+        return PairResult(ir=pair.ir, vis=pair.vis, out=out, model=model, error=error)
+
+
+def prepare(job: FolderJob) -> FolderRun:
+    """Check a folder job, match its pictures, and make the output folder.
+
+    Raises:
+        UsageError: An option makes no sense.
+        PairMismatch: No names match.
+        UnreadableImage: A folder is missing or empty.
+        OutputError: The output folder is an input folder, can't be written, or holds a run with
+            other settings (when resuming).
+    """
+    if job.workers < 1:
+        raise UsageError(f"--workers {job.workers}", expected="a whole number from 1")
+    if job.suffix is not None and job.suffix.lower() not in SUFFIXES:
+        known = " ".join(SUFFIXES)
+        raise UsageError(f"results can't be written as {job.suffix!r}", expected=f"one of {known}")
+    matching = match_folders(job.ir, job.vis, job.pair_regex)
+    fuser = Fuser(
+        job.model,
+        resize=job.resize,
+        ir_range=job.ir_range,
+        max_memory=job.max_memory // job.workers,
+        threads=max(1, available_cores() // job.workers),
+    )
+    _prepare_output(job, fuser.engine.spec.name)
+    done = {pair.key for pair in matching.pairs if job.resume and _is_done(job, pair)}
+    return FolderRun(
+        job=job,
+        fuser=fuser,
+        matching=matching,
+        skipped=tuple(pair for pair in matching.pairs if pair.key in done),
+        pending=tuple(pair for pair in matching.pairs if pair.key not in done),
+    )
+
+
+def _prepare_output(job: FolderJob, model: str) -> None:
+    for source in (job.ir, job.vis):
+        if job.out.exists() and job.out.samefile(source):
+            raise OutputError(
+                "the output folder is an input folder",
+                file=job.out,
+                expected="a folder of its own",
+                remedy="Results would replace their sources. Give another folder with -o.",
+            )
+    try:
+        job.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        found = f"can't make the output folder ({error.strerror})"
+        raise OutputError(found, file=job.out, remedy="Give another folder with -o.") from error
+    run_file, settings = job.out / RUN_FILE, job.settings(model)
+    if job.resume and run_file.exists():
+        _check_same_settings(run_file, settings)
+    text = json.dumps({"imfuse": __version__, "settings": settings}, indent=2)
+    write_atomically(run_file, [text.encode()])
+    remove_stale_temporaries(job.out)
+
+
+def _check_same_settings(run_file: Path, settings: dict[str, object]) -> None:
+    try:
+        earlier = json.loads(run_file.read_text())["settings"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        remedy = "Delete it to go on as if the results there were made with today's settings."
+        raise OutputError("unreadable run file", file=run_file, remedy=remedy) from error
+    if earlier != settings:
+        changed = [key for key in settings if earlier.get(key) != settings[key]]
+        raise OutputError(
+            "the results there were made with "
+            + ", ".join(f"{key}={earlier.get(key)}" for key in changed),
+            file=run_file.parent,
+            expected=", ".join(f"{key}={settings[key]}" for key in changed),
+            remedy="Resume with the same settings, or give another folder with -o.",
+        )
+
+
+def _is_done(job: FolderJob, pair: PairFiles) -> bool:
+    endings = [job.suffix] if job.suffix else [".png", ".tif"]
+    for ending in endings:
+        out = job.out / f"{pair.vis.stem}{ending}"
+        if out.exists():
+            newest = max(pair.ir.stat().st_mtime_ns, pair.vis.stat().st_mtime_ns)
+            return out.stat().st_mtime_ns >= newest
+    return False
+
+
+class _Stages:
+    """Three thread pools in a row; a bounded number of pairs is under way, so memory is too."""
+
+    def __init__(self, run: FolderRun) -> None:
+        self._run, self._job = run, run.job
+        self._results: queue.SimpleQueue[PairResult] = queue.SimpleQueue()
+        self._stopped = threading.Event()
+        workers = run.job.workers
+        self._decoders = ThreadPoolExecutor(workers, "decode")
+        self._fusers = ThreadPoolExecutor(workers, "fuse")
+        self._encoders = ThreadPoolExecutor(workers, "encode")
+
+    def run(self) -> Iterator[PairResult]:
+        """Yield results until all pending pairs are done; stop cleanly when the caller does."""
+        waiting = iter(self._run.pending)
+        # One pair in each stage and one between stages, per worker.
+        under_way = sum(self._start(waiting) for _ in range(4 * self._job.workers))
+        try:
+            while under_way:
+                result = self._results.get()
+                under_way += self._start(waiting) - 1
+                yield result
+        finally:
+            self._stopped.set()
+            for pool in (self._decoders, self._fusers, self._encoders):
+                pool.shutdown(wait=True, cancel_futures=True)
+
+    def _start(self, waiting: Iterator[PairFiles]) -> int:
+        pair = next(waiting, None)
+        if pair is None:
+            return 0
+        self._then(pair, self._decoders.submit(self._decode, pair), self._after_decode)
+        return 1
+
+    def _decode(self, pair: PairFiles) -> ImagePair:
+        check_distinct(pair.ir, pair.vis)
+        read = [read_image(path, max_pixels=self._job.max_pixels) for path in (pair.ir, pair.vis)]
+        return ImagePair(ir=read[0], vis=read[1])
+
+    def _after_decode(self, pair: PairFiles, pictures: ImagePair) -> None:
+        self._then(pair, self._fusers.submit(self._run.fuser.fuse, pictures), self._after_fuse)
+
+    def _after_fuse(self, pair: PairFiles, fused: FusedImage) -> None:
+        self._then(pair, self._encoders.submit(self._encode, pair, fused), self._after_encode)
+
+    def _encode(self, pair: PairFiles, fused: FusedImage) -> PairResult:
+        ending = self._job.suffix or default_suffix(fused)
+        out = self._job.out / f"{pair.vis.stem}{ending}"
+        write_image(out, fused, quality=self._job.quality)
+        return PairResult(
+            ir=pair.ir,
+            vis=pair.vis,
+            out=out,
+            model=fused.model,
+            seconds=fused.seconds,
+            notes=fused.notes,
+        )
+
+    def _after_encode(self, _: PairFiles, result: PairResult) -> None:
+        self._results.put(result)
+
+    def _then(
+        self, pair: PairFiles, future: Future[T], go_on: Callable[[PairFiles, T], None]
+    ) -> None:
+        """Hand a stage's result to the next one, or its error to the results."""
+
+        def done(future: Future[T]) -> None:
+            if self._stopped.is_set() or future.cancelled():
+                return
+            error = future.exception()
+            if error is not None:
+                self._results.put(self._run.failed(pair, _as_named(error)))
+                return
+            try:
+                go_on(pair, future.result())
+            except RuntimeError:
+                # The next pool was shut down between the check above and here: the run is over.
+                if not self._stopped.is_set():
+                    raise
+
+        future.add_done_callback(done)
+
+
+def _as_named(error: BaseException) -> ImfuseError:
+    """Wrap what nobody foresaw: one bad pair must not stop the others."""
+    if isinstance(error, ImfuseError):
+        return error
+    found = f"unexpected {type(error).__name__}: {error}"
+    return ImfuseError(found, remedy="This is a fault of imfuse; please report it.")
+
+
+def default_suffix(picture: FusedImage) -> str:
+    """Return the ending of results where the user names none: lossless, and it holds the depth."""
+    return ".tif" if picture.pixels.dtype.kind == "f" else ".png"
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _opencv_threads(number: int) -> Iterator[None]:
+    """Share the cores among the workers: OpenCV's pool is one per process."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(number)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)

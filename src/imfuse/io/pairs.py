@@ -1,0 +1,177 @@
+"""Which infrared picture belongs to which visible one: two folders matched by name."""
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from imfuse.errors import PairMismatch, UnreadableImage, UsageError
+from imfuse.io.images import SUFFIXES
+
+
+@dataclass(frozen=True)
+class PairFiles:
+    """The two files of one pair and the key under which they matched."""
+
+    key: str
+    ir: Path
+    vis: Path
+
+
+@dataclass(frozen=True)
+class Matching:
+    """What matching two folders gave.
+
+    Attributes:
+        pairs: Matched files, in the order of their keys.
+        ir_only: Infrared pictures without a visible one.
+        vis_only: Visible pictures without an infrared one.
+        ambiguous: Keys that several files of one folder share, with an explanation each.
+    """
+
+    pairs: tuple[PairFiles, ...]
+    ir_only: tuple[Path, ...]
+    vis_only: tuple[Path, ...]
+    ambiguous: tuple[tuple[str, str], ...]
+
+
+def check_distinct(ir: Path, vis: Path) -> None:
+    """Refuse a pair whose two files are one and the same (also through a link).
+
+    Raises:
+        PairMismatch: The same file was given twice.
+    """
+    if ir.exists() and vis.exists() and ir.samefile(vis):
+        raise PairMismatch(
+            "the same file is given as infrared and as visible",
+            file=ir,
+            expected="two pictures from two sensors",
+            remedy="Order is infrared first, then visible.",
+        )
+
+
+def list_images(folder: Path) -> list[Path]:
+    """Return the picture files of a folder (not of its sub-folders), hidden ones left out, sorted.
+
+    Raises:
+        UnreadableImage: The folder is missing, unreadable, or holds no picture.
+    """
+    try:
+        files = sorted(
+            path
+            for path in folder.iterdir()
+            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+        )
+    except OSError as error:
+        found = f"can't list the folder ({error.strerror})"
+        raise UnreadableImage(found, file=folder, remedy="Check the path.") from error
+    if not files:
+        raise UnreadableImage(
+            "no pictures in this folder",
+            file=folder,
+            expected=f"files ending in {' '.join(SUFFIXES)}",
+            remedy="Sub-folders are not searched: give the folder that holds the files.",
+        )
+    return files
+
+
+def match_folders(ir: Path, vis: Path, pattern: str | None = None) -> Matching:
+    r"""Match the pictures of two folders.
+
+    Without a pattern, files whose names agree but for the ending make a pair. With one, it is
+    searched in each name without its ending, and what its group `key` (else its groups together,
+    else all that matched) caught must agree; names in which it is not found have no partner.
+    Groups named `ir` and `vis`, of which one must then have caught something, tell the two sensors
+    apart when all files lie in one folder: `(?P<key>\d+)_((?P<ir>ir)|(?P<vis>rgb))`.
+
+    Raises:
+        UnreadableImage: A folder is missing or holds no pictures.
+        UsageError: The pattern is no regular expression, or one folder is given without the
+            groups that tell the sensors apart.
+        PairMismatch: No two files match.
+    """
+    regex = _compile(pattern)
+    one_folder = ir.exists() and vis.exists() and ir.samefile(vis)
+    if one_folder and (regex is None or not {"ir", "vis"} <= set(regex.groupindex)):
+        raise UsageError(
+            "the infrared and the visible folder are the same",
+            file=ir,
+            expected="two folders, or a --pair-regex with groups named ir and vis",
+            remedy=r"For 07_ir.png and 07_rgb.png: --pair-regex "
+            r"'(?P<key>\d+)_((?P<ir>ir)|(?P<vis>rgb))'",
+        )
+    ir_files, vis_files = list_images(ir), list_images(vis)
+    ir_keys, ir_left = _by_key(ir_files, regex, "ir")
+    vis_keys, vis_left = _by_key(vis_files, regex, "vis")
+    matching = _join(ir_keys, vis_keys, () if one_folder else (ir_left, vis_left))
+    if not matching.pairs and not matching.ambiguous:
+        raise PairMismatch(
+            f"no names match between {ir} ({ir_files[0].name}, ...) and "
+            f"{vis} ({vis_files[0].name}, ...)",
+            expected="names that agree but for the ending"
+            if regex is None
+            else f"names in which {pattern!r} finds the same key",
+            remedy=r"Tell what the names share, e.g. --pair-regex '(\d+)'.",
+        )
+    return matching
+
+
+def _compile(pattern: str | None) -> re.Pattern[str] | None:
+    try:
+        return None if pattern is None else re.compile(pattern)
+    except re.error as error:
+        found = f"--pair-regex {pattern!r} is no regular expression ({error})"
+        raise UsageError(found, remedy=r"Example: --pair-regex '(\d+)'") from error
+
+
+def _key(path: Path, regex: re.Pattern[str] | None, sensor: str) -> str | None:
+    """Return what a file is matched by; None where the pattern does not concern it."""
+    if regex is None:
+        return path.stem
+    found = regex.search(path.stem)
+    if found is None:
+        return None
+    groups = found.groupdict()
+    if sensor in groups and groups[sensor] is None:
+        return None
+    if "key" in groups:
+        return groups["key"]
+    sensors = {regex.groupindex.get(name) for name in ("ir", "vis")}
+    parts = [g for i, g in enumerate(found.groups(), start=1) if i not in sensors and g is not None]
+    return "-".join(parts) or found.group()
+
+
+def _by_key(
+    files: Sequence[Path], regex: re.Pattern[str] | None, sensor: str
+) -> tuple[dict[str, list[Path]], list[Path]]:
+    keys: defaultdict[str, list[Path]] = defaultdict(list)
+    left = []
+    for path in files:
+        key = _key(path, regex, sensor)
+        if key is None:
+            left.append(path)
+        else:
+            keys[key].append(path)
+    return keys, left
+
+
+def _join(
+    ir: dict[str, list[Path]],
+    vis: dict[str, list[Path]],
+    left: tuple[list[Path], list[Path]] | tuple[()],
+) -> Matching:
+    pairs, ambiguous = [], []
+    for key in sorted(ir.keys() & vis.keys()):
+        if len(ir[key]) == len(vis[key]) == 1:
+            pairs.append(PairFiles(key, ir[key][0], vis[key][0]))
+        else:
+            files = ", ".join(path.name for path in [*ir[key], *vis[key]])
+            ambiguous.append((key, f"several files share the key {key!r}: {files}"))
+    ir_left, vis_left = left or ([], [])
+    return Matching(
+        pairs=tuple(pairs),
+        ir_only=tuple(sorted([*ir_left, *(p for k in ir.keys() - vis.keys() for p in ir[k])])),
+        vis_only=tuple(sorted([*vis_left, *(p for k in vis.keys() - ir.keys() for p in vis[k])])),
+        ambiguous=tuple(ambiguous),
+    )

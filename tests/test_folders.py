@@ -1,0 +1,240 @@
+"""Folder runs: what one bad pair, an interruption, or a kill leaves behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import imfuse
+from imfuse.errors import ImfuseError, OutputError, PairMismatch, UnreadableImage, UsageError
+from imfuse.folders import RUN_FILE, FolderJob, prepare
+from imfuse.io.images import read_image, write_image
+from imfuse.types import Picture
+
+
+def make_pairs(root, count, size=(12, 16), vis_suffix=".png"):
+    rng = np.random.default_rng(0)
+    for folder in ("ir", "vis"):
+        (root / folder).mkdir()
+    for index in range(count):
+        ir = rng.integers(0, 256, size).astype(np.uint8)
+        vis = rng.integers(0, 256, (*size, 3)).astype(np.uint8)
+        write_image(root / "ir" / f"{index:03d}.bmp", Picture(pixels=ir))
+        write_image(root / "vis" / f"{index:03d}{vis_suffix}", Picture(pixels=vis))
+
+
+def job(root, **options):
+    return FolderJob(ir=root / "ir", vis=root / "vis", out=root / "out", **options)
+
+
+def outputs(root):
+    return sorted(p.name for p in (root / "out").iterdir() if p.name != RUN_FILE)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_every_pair_becomes_one_file_equal_to_fusing_it_alone(tmp_path, workers):
+    make_pairs(tmp_path, 7)
+    results = list(prepare(job(tmp_path, model="laplacian", workers=workers)))
+    assert len(results) == 7
+    assert outputs(tmp_path) == [f"{i:03d}.png" for i in range(7)]
+    for result in results:
+        assert result.error is None
+        alone = imfuse.fuse(result.ir, result.vis, "laplacian").pixels
+        assert np.array_equal(read_image(result.out).pixels, alone)
+
+
+def test_results_are_named_after_the_visible_and_take_the_asked_format(tmp_path):
+    make_pairs(tmp_path, 2, vis_suffix=".webp")
+    list(prepare(job(tmp_path, suffix=".tif")))
+    assert outputs(tmp_path) == ["000.tif", "001.tif"]
+
+
+def test_float_pictures_become_tiff(tmp_path):
+    make_pairs(tmp_path, 1)
+    pixels = np.linspace(0, 1, 12 * 16, dtype=np.float32).reshape(12, 16)
+    (tmp_path / "vis" / "000.png").unlink()
+    write_image(tmp_path / "vis" / "000.tif", Picture(pixels=pixels))
+    list(prepare(job(tmp_path)))
+    assert outputs(tmp_path) == ["000.tif"]
+    assert read_image(tmp_path / "out" / "000.tif").pixels.dtype == np.float32
+
+
+def test_one_bad_pair_does_not_stop_the_rest(tmp_path):
+    make_pairs(tmp_path, 6)
+    whole = (tmp_path / "vis" / "002.png").read_bytes()
+    (tmp_path / "vis" / "002.png").write_bytes(whole[: len(whole) // 2])
+    write_image(tmp_path / "ir" / "004.bmp", Picture(pixels=np.zeros((3, 3), np.uint8)))
+    results = {r.vis.stem: r for r in prepare(job(tmp_path, workers=2))}
+    assert outputs(tmp_path) == ["000.png", "001.png", "003.png", "005.png"]
+    assert isinstance(results["002"].error, UnreadableImage)
+    assert isinstance(results["004"].error, PairMismatch)
+
+
+def test_a_fault_of_ours_is_reported_per_pair_too(tmp_path, monkeypatch):
+    make_pairs(tmp_path, 3)
+    run = prepare(job(tmp_path))
+
+    def broken(pair):
+        raise ZeroDivisionError("by design")
+
+    monkeypatch.setattr(run.fuser, "fuse", broken)
+    errors = [result.error for result in run]
+    assert len(errors) == 3
+    assert all(type(e) is ImfuseError and "ZeroDivisionError: by design" in str(e) for e in errors)
+
+
+def test_ambiguous_names_are_listed_as_failed(tmp_path):
+    make_pairs(tmp_path, 2)
+    write_image(tmp_path / "ir" / "001.png", Picture(pixels=np.zeros((12, 16), np.uint8)))
+    results = list(prepare(job(tmp_path)))
+    assert outputs(tmp_path) == ["000.png"]
+    (failed,) = [r for r in results if r.error]
+    assert "001.bmp" in str(failed.error)
+    assert "001.png" in str(failed.error)
+
+
+def test_resume_skips_what_is_done_and_redoes_what_is_stale(tmp_path):
+    make_pairs(tmp_path, 4)
+    list(prepare(job(tmp_path)))
+    before = {name: (tmp_path / "out" / name).stat().st_mtime_ns for name in outputs(tmp_path)}
+    (tmp_path / "out" / "001.png").unlink()
+    stale = tmp_path / "ir" / "002.bmp"
+    later = time.time() + 5
+    os.utime(stale, (later, later))
+    run = prepare(job(tmp_path, resume=True))
+    assert [p.key for p in run.skipped] == ["000", "003"]
+    assert sorted(r.vis.stem for r in run) == ["001", "002"]
+    for name in ("000.png", "003.png"):
+        assert (tmp_path / "out" / name).stat().st_mtime_ns == before[name]
+
+
+def test_resume_with_other_settings_is_refused(tmp_path):
+    make_pairs(tmp_path, 2)
+    list(prepare(job(tmp_path, model="average")))
+    with pytest.raises(OutputError, match="model=average.*expected model=max.*same settings"):
+        prepare(job(tmp_path, model="max", resume=True))
+    (tmp_path / "out" / RUN_FILE).write_text("{")
+    with pytest.raises(OutputError, match="unreadable run file"):
+        prepare(job(tmp_path, model="average", resume=True))
+
+
+def test_without_resume_everything_is_made_again(tmp_path):
+    make_pairs(tmp_path, 3)
+    list(prepare(job(tmp_path, model="average")))
+    run = prepare(job(tmp_path, model="max"))
+    assert len(list(run)) == 3
+    assert json.loads((tmp_path / "out" / RUN_FILE).read_text())["settings"]["model"] == "max"
+
+
+def test_output_folder_that_is_an_input_folder(tmp_path):
+    make_pairs(tmp_path, 1)
+    (tmp_path / "link").symlink_to(tmp_path / "vis")
+    for out in ("ir", "vis", "link"):
+        with pytest.raises(OutputError, match="is an input folder"):
+            prepare(FolderJob(ir=tmp_path / "ir", vis=tmp_path / "vis", out=tmp_path / out))
+    assert sorted(p.name for p in (tmp_path / "vis").iterdir()) == ["000.png"]
+
+
+def test_output_folder_that_cannot_be_made(tmp_path):
+    make_pairs(tmp_path, 1)
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="can't make the output folder"):
+        prepare(FolderJob(ir=tmp_path / "ir", vis=tmp_path / "vis", out=tmp_path / "file" / "out"))
+
+
+@pytest.mark.parametrize("bad", [{"workers": 0}, {"suffix": ".gif"}, {"pair_regex": "("}])
+def test_bad_options(tmp_path, bad):
+    make_pairs(tmp_path, 1)
+    with pytest.raises(UsageError):
+        prepare(job(tmp_path, **bad))
+    assert not (tmp_path / "out").exists()
+
+
+def test_depths_that_the_format_cannot_hold_fail_by_name(tmp_path):
+    make_pairs(tmp_path, 1)
+    write_image(tmp_path / "vis" / "000.png", Picture(pixels=np.zeros((12, 16), np.uint16)))
+    (result,) = prepare(job(tmp_path, suffix=".jpg"))
+    assert isinstance(result.error, OutputError)
+    assert outputs(tmp_path) == []
+
+
+def test_memory_stays_bounded_over_many_pairs(tmp_path):
+    """No more than a few pairs per worker may be under way, however slow the reader of results."""
+    import tracemalloc
+
+    make_pairs(tmp_path, 60, size=(200, 300))
+    run = prepare(job(tmp_path, model="average", workers=1))
+    tracemalloc.start()
+    for _ in run:
+        time.sleep(0.005)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    one_pair = 200 * 300 * (1 + 3 + 3)
+    assert peak < 30 * one_pair
+
+
+def start_command(root, *more):
+    command = [sys.executable, "-m", "imfuse", "fuse", "ir", "vis", "-o", "out", "--workers", "2"]
+    return subprocess.Popen(
+        [*command, *more], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def wait_for_outputs(root, process, count):
+    out = root / "out"
+    until = time.monotonic() + 60
+    while time.monotonic() < until and process.poll() is None:
+        if out.exists() and len(list(out.glob("*.png"))) >= count:
+            return
+        time.sleep(0.002)
+    pytest.fail(f"the run ended or hung before {count} results: {process.communicate()}")
+
+
+def test_interrupt_leaves_whole_files_only_and_resume_finishes(tmp_path):
+    make_pairs(tmp_path, 60, size=(240, 320))
+    process = start_command(tmp_path, "-m", "mst-sr", "--json")
+    wait_for_outputs(tmp_path, process, 3)
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130, stderr
+    assert "--resume" in stderr
+    report = json.loads(stdout)
+    assert report["interrupted"]
+    assert sorted(Path(r["out"]).name for r in report["outputs"]) == outputs(tmp_path)
+    for name in outputs(tmp_path):
+        read_image(tmp_path / "out" / name)
+    again = start_command(tmp_path, "-m", "mst-sr", "--json", "--resume")
+    stdout, stderr = again.communicate(timeout=120)
+    assert again.returncode == 0, stderr
+    assert len(outputs(tmp_path)) == 60
+    resumed = json.loads(stdout)
+    assert len(resumed["outputs"]) + len(resumed["skipped"]) == 60
+    assert len(resumed["skipped"]) == len(report["outputs"])
+
+
+@pytest.mark.parametrize("results_before", [0, 2, 9])
+def test_kill_loses_and_doubles_nothing(tmp_path, results_before):
+    make_pairs(tmp_path, 40, size=(240, 320))
+    process = start_command(tmp_path)
+    wait_for_outputs(tmp_path, process, results_before)
+    process.kill()
+    process.communicate()
+    finished = {n: (tmp_path / "out" / n).read_bytes() for n in outputs(tmp_path) if n[0] != "."}
+    times = {n: (tmp_path / "out" / n).stat().st_mtime_ns for n in finished}
+    again = start_command(tmp_path, "--resume")
+    _, stderr = again.communicate(timeout=120)
+    assert again.returncode == 0, stderr
+    assert outputs(tmp_path) == [f"{i:03d}.png" for i in range(40)]
+    for name, content in finished.items():
+        assert (tmp_path / "out" / name).read_bytes() == content
+        assert (tmp_path / "out" / name).stat().st_mtime_ns == times[name]
+    for name in outputs(tmp_path):
+        fused = read_image(tmp_path / "out" / name).pixels
+        ir, vis = tmp_path / "ir" / f"{name[:3]}.bmp", tmp_path / "vis" / name
+        assert np.array_equal(fused, imfuse.fuse(ir, vis).pixels)
