@@ -50,7 +50,9 @@ def test_arrays_give_arrays_of_the_same_shape_and_dtype(height, width, channels,
     assert fused.shape == vis.shape
     assert fused.dtype == vis.dtype
     if channels == (4,):
-        np.testing.assert_allclose(fused[..., 3], vis[..., 3], rtol=1e-7)  # float64 by way of float32
+        np.testing.assert_allclose(
+            fused[..., 3], vis[..., 3], rtol=1e-7
+        )  # float64 by way of float32
 
 
 def test_the_average_of_two_gray_arrays_is_the_average():

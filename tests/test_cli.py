@@ -248,9 +248,7 @@ def complete(words):
         "COMP_CWORD": str(len(words.split(" ")) - 1),
     }
     command = [sys.executable, "-c", "from imfuse.cli import main; main()"]
-    done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     return done.stdout.split()
 
 

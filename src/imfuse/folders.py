@@ -6,14 +6,11 @@ the record of what is done. `imfuse-run.json` beside it says with which method a
 
 import json
 import os
-import queue
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 import cv2
 
@@ -22,10 +19,9 @@ from imfuse.errors import ImfuseError, OutputError, PairMismatch, UsageError
 from imfuse.io.atomic import remove_stale_temporaries, write_atomically
 from imfuse.io.images import MAX_PIXELS, SUFFIXES, read_image, write_image
 from imfuse.io.pairs import Matching, PairFiles, check_distinct, match_folders
+from imfuse.overlap import Overlap
 from imfuse.pipeline import DEFAULT_MAX_MEMORY, Fuser
 from imfuse.types import FusedImage, ImagePair
-
-T = TypeVar("T")
 
 RUN_FILE = "imfuse-run.json"
 """Name of the file in the output folder that holds the settings of the run."""
@@ -97,6 +93,7 @@ class FolderRun:
         matching: What matching the two folders gave.
         skipped: Pairs that an earlier run finished.
         pending: Pairs still to do.
+        finished: Results so far; complete also when the iteration was broken off and closed.
     """
 
     job: FolderJob
@@ -104,8 +101,9 @@ class FolderRun:
     matching: Matching
     skipped: tuple[PairFiles, ...]
     pending: tuple[PairFiles, ...]
+    finished: list[PairResult] = field(default_factory=list)
 
-    def __iter__(self) -> Iterator[PairResult]:
+    def __iter__(self) -> Generator[PairResult, None, None]:
         """Fuse the pending pairs and yield each result as it gets ready, in no fixed order."""
         for _, explanation in self.matching.ambiguous:
             error = PairMismatch(
@@ -113,15 +111,49 @@ class FolderRun:
                 expected="one infrared and one visible picture per key",
                 remedy="Take the surplus files out, or tell them apart with --pair-regex.",
             )
-            yield self.failed(PairFiles("", self.job.ir, self.job.vis), error)
+            yield self._finish(PairFiles("", self.job.ir, self.job.vis), error)
         with _opencv_threads(max(1, available_cores() // self.job.workers)):
-            yield from _Stages(self).run()
+            stages = (self._decode, self._fuse, self._encode)
+            overlap = Overlap(stages, self._finish, self.job.workers)
+            yield from overlap.run(self.pending)
 
-    def failed(self, pair: PairFiles, error: ImfuseError) -> PairResult:
-        """Return the result of a pair that could not be fused."""
-        out = self.job.out / f"{pair.vis.stem}{self.job.suffix or '.png'}"
-        model = self.fuser.engine.spec.name
-        return PairResult(ir=pair.ir, vis=pair.vis, out=out, model=model, error=error)
+    def _decode(self, pair: PairFiles) -> tuple[PairFiles, ImagePair]:
+        check_distinct(pair.ir, pair.vis)
+        read = [read_image(path, max_pixels=self.job.max_pixels) for path in (pair.ir, pair.vis)]
+        return pair, ImagePair(ir=read[0], vis=read[1])
+
+    def _fuse(self, decoded: tuple[PairFiles, ImagePair]) -> tuple[PairFiles, FusedImage]:
+        return decoded[0], self.fuser.fuse(decoded[1])
+
+    def _encode(self, fused: tuple[PairFiles, FusedImage]) -> PairResult:
+        pair, picture = fused
+        out = self._output_of(pair, default_suffix(picture))
+        write_image(out, picture, quality=self.job.quality)
+        return PairResult(
+            ir=pair.ir,
+            vis=pair.vis,
+            out=out,
+            model=picture.model,
+            seconds=picture.seconds,
+            notes=picture.notes,
+        )
+
+    def _finish(self, pair: PairFiles, outcome: PairResult | BaseException) -> PairResult:
+        if isinstance(outcome, PairResult):
+            result = outcome
+        else:
+            result = PairResult(
+                ir=pair.ir,
+                vis=pair.vis,
+                out=self._output_of(pair, ".png"),
+                model=self.fuser.engine.spec.name,
+                error=_as_named(outcome),
+            )
+        self.finished.append(result)
+        return result
+
+    def _output_of(self, pair: PairFiles, suffix: str) -> Path:
+        return self.job.out / f"{pair.vis.stem}{self.job.suffix or suffix}"
 
 
 def prepare(job: FolderJob) -> FolderRun:
@@ -205,89 +237,6 @@ def _is_done(job: FolderJob, pair: PairFiles) -> bool:
             newest = max(pair.ir.stat().st_mtime_ns, pair.vis.stat().st_mtime_ns)
             return out.stat().st_mtime_ns >= newest
     return False
-
-
-class _Stages:
-    """Three thread pools in a row; a bounded number of pairs is under way, so memory is too."""
-
-    def __init__(self, run: FolderRun) -> None:
-        self._run, self._job = run, run.job
-        self._results: queue.SimpleQueue[PairResult] = queue.SimpleQueue()
-        self._stopped = threading.Event()
-        workers = run.job.workers
-        self._decoders = ThreadPoolExecutor(workers, "decode")
-        self._fusers = ThreadPoolExecutor(workers, "fuse")
-        self._encoders = ThreadPoolExecutor(workers, "encode")
-
-    def run(self) -> Iterator[PairResult]:
-        """Yield results until all pending pairs are done; stop cleanly when the caller does."""
-        waiting = iter(self._run.pending)
-        # One pair in each stage and one between stages, per worker.
-        under_way = sum(self._start(waiting) for _ in range(4 * self._job.workers))
-        try:
-            while under_way:
-                result = self._results.get()
-                under_way += self._start(waiting) - 1
-                yield result
-        finally:
-            self._stopped.set()
-            for pool in (self._decoders, self._fusers, self._encoders):
-                pool.shutdown(wait=True, cancel_futures=True)
-
-    def _start(self, waiting: Iterator[PairFiles]) -> int:
-        pair = next(waiting, None)
-        if pair is None:
-            return 0
-        self._then(pair, self._decoders.submit(self._decode, pair), self._after_decode)
-        return 1
-
-    def _decode(self, pair: PairFiles) -> ImagePair:
-        check_distinct(pair.ir, pair.vis)
-        read = [read_image(path, max_pixels=self._job.max_pixels) for path in (pair.ir, pair.vis)]
-        return ImagePair(ir=read[0], vis=read[1])
-
-    def _after_decode(self, pair: PairFiles, pictures: ImagePair) -> None:
-        self._then(pair, self._fusers.submit(self._run.fuser.fuse, pictures), self._after_fuse)
-
-    def _after_fuse(self, pair: PairFiles, fused: FusedImage) -> None:
-        self._then(pair, self._encoders.submit(self._encode, pair, fused), self._after_encode)
-
-    def _encode(self, pair: PairFiles, fused: FusedImage) -> PairResult:
-        ending = self._job.suffix or default_suffix(fused)
-        out = self._job.out / f"{pair.vis.stem}{ending}"
-        write_image(out, fused, quality=self._job.quality)
-        return PairResult(
-            ir=pair.ir,
-            vis=pair.vis,
-            out=out,
-            model=fused.model,
-            seconds=fused.seconds,
-            notes=fused.notes,
-        )
-
-    def _after_encode(self, _: PairFiles, result: PairResult) -> None:
-        self._results.put(result)
-
-    def _then(
-        self, pair: PairFiles, future: Future[T], go_on: Callable[[PairFiles, T], None]
-    ) -> None:
-        """Hand a stage's result to the next one, or its error to the results."""
-
-        def done(future: Future[T]) -> None:
-            if self._stopped.is_set() or future.cancelled():
-                return
-            error = future.exception()
-            if error is not None:
-                self._results.put(self._run.failed(pair, _as_named(error)))
-                return
-            try:
-                go_on(pair, future.result())
-            except RuntimeError:
-                # The next pool was shut down between the check above and here: the run is over.
-                if not self._stopped.is_set():
-                    raise
-
-        future.add_done_callback(done)
 
 
 def _as_named(error: BaseException) -> ImfuseError:

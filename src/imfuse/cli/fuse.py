@@ -13,7 +13,7 @@ from imfuse.cli.console import JsonOption, parse_bytes, parse_range, print_json,
 from imfuse.errors import ImfuseError, OutputError, UsageError
 
 if TYPE_CHECKING:
-    from imfuse.folders import FolderJob, FolderRun, PairResult
+    from imfuse.folders import FolderJob, FolderRun
 
 _INTERRUPTED = 130
 
@@ -200,24 +200,24 @@ def _fuse_folders(job: "FolderJob", *, as_json: bool) -> None:
 
     started = time.perf_counter()
     run = prepare(job)
-    results: list[PairResult] = []
     interrupted = False
     try:
-        _watch(run, results)
+        _watch(run)
     except KeyboardInterrupt:
         interrupted = True
-    seconds = time.perf_counter() - started
-    _summarise(run, results, seconds, interrupted=interrupted)
+    _summarise(run, time.perf_counter() - started, interrupted=interrupted)
     if as_json:
-        print_json(_as_json(run, results, interrupted=interrupted))
+        print_json(_as_json(run, interrupted=interrupted))
     if interrupted:
         sys.exit(_INTERRUPTED)
-    if any(result.error for result in results):
+    if any(result.error for result in run.finished):
         sys.exit(ImfuseError.exit_code)
 
 
-def _watch(run: "FolderRun", results: "list[PairResult]") -> None:
-    """Collect the results and show how far the run is, on a terminal with a bar."""
+def _watch(run: "FolderRun") -> None:
+    """Run to the end and show how far the run is, on a terminal with a bar."""
+    from contextlib import closing
+
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -239,16 +239,14 @@ def _watch(run: "FolderRun", results: "list[PairResult]") -> None:
     with Progress(*columns, console=console, transient=True, disable=quiet) as progress:
         task = progress.add_task("fusing", total=len(run.pending), rate="-")
         started = time.perf_counter()
-        for result in run:
-            results.append(result)
-            rate = len(results) / (time.perf_counter() - started)
-            progress.update(task, advance=1, rate=f"{rate:.1f}")
+        with closing(iter(run)) as results:
+            for done, _ in enumerate(results, start=1):
+                rate = done / (time.perf_counter() - started)
+                progress.update(task, advance=1, rate=f"{rate:.1f}")
 
 
-def _summarise(
-    run: "FolderRun", results: "list[PairResult]", seconds: float, *, interrupted: bool
-) -> None:
-    written = [result for result in results if not result.error]
+def _summarise(run: "FolderRun", seconds: float, *, interrupted: bool) -> None:
+    written = [result for result in run.finished if not result.error]
     if written:
         rate = len(written) / seconds
         say(f"{len(written)} pairs fused in {seconds:.1f} s ({rate:.1f}/s) into {run.job.out}")
@@ -257,24 +255,22 @@ def _summarise(
     say_list("infrared without a visible partner", [p.name for p in run.matching.ir_only])
     say_list("visible without an infrared partner", [p.name for p in run.matching.vis_only])
     say_list("warnings", dict.fromkeys(note for r in written for note in r.notes))
-    say_list("failed", [str(result.error) for result in results if result.error])
+    say_list("failed", [str(result.error) for result in run.finished if result.error])
     if interrupted:
-        left = len(run.pending) - len(results)
+        left = len(run.pending) - len(run.finished)
         say(f"interrupted; {left} pairs are left. The same command with --resume goes on.")
 
 
-def _as_json(
-    run: "FolderRun", results: "list[PairResult]", *, interrupted: bool
-) -> dict[str, object]:
+def _as_json(run: "FolderRun", *, interrupted: bool) -> dict[str, object]:
     return {
         "outputs": [
             _output_row(r.ir, r.vis, r.out, r.model, r.seconds, r.notes)
-            for r in results
+            for r in run.finished
             if not r.error
         ],
         "failed": [
             {"ir": str(r.ir), "vis": str(r.vis), "error": str(r.error), **r.error.as_dict()}
-            for r in results
+            for r in run.finished
             if r.error
         ],
         "skipped": [{"ir": str(pair.ir), "vis": str(pair.vis)} for pair in run.skipped],
