@@ -1,0 +1,50 @@
+"""Pixel arrays from decoders: channel order, palettes, Pillow's pictures, orientation."""
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from imfuse.types import Pixels
+
+_BAND = 1 << 22  # bytes that are moved at a time, so that no second whole picture is needed
+
+
+def swap_in_place(samples: Pixels) -> None:
+    """Exchange red and blue of `(H, W, 3)` samples without a second whole array."""
+    rows = max(1, _BAND // max(1, samples[:1].nbytes))
+    for y in range(0, len(samples), rows):
+        band = samples[y : y + rows]
+        band[...] = cv2.cvtColor(band, cv2.COLOR_BGR2RGB)
+
+
+def palette_colours(table: Pixels, index: Pixels) -> Pixels:
+    """Return the colours of a palette picture: `(H, W)` when every entry of the table is gray."""
+    if (table == table[:, :1]).all():
+        return np.ascontiguousarray(table[:, 0])[index]
+    return np.ascontiguousarray(table)[index]
+
+
+def from_pil(image: Image.Image) -> Pixels:
+    """Return a Pillow picture's samples, `(H, W)` or `(H, W, C)`, in an array of their own.
+
+    Goes by bands: Pillow keeps four bytes per RGB pixel and hands them over through copies.
+    """
+    width, height = image.size
+    first = np.asarray(image.crop((0, 0, width, 1)))
+    samples = np.empty((height, *first.shape[1:]), first.dtype)
+    rows = max(1, _BAND // max(1, first.nbytes))
+    for y in range(0, height, rows):
+        box = (0, y, width, min(height, y + rows))
+        samples[y : y + rows] = np.asarray(image if rows >= height else image.crop(box))
+    return samples
+
+
+def upright(samples: Pixels, orientation: int) -> Pixels:
+    """Apply an EXIF orientation (1 to 8) to the pixels."""
+    if orientation in {5, 6, 7, 8}:
+        samples = samples.swapaxes(0, 1)
+    if orientation in {3, 4, 7, 8}:
+        samples = samples[::-1]
+    if orientation in {2, 3, 6, 7}:
+        samples = samples[:, ::-1]
+    return np.ascontiguousarray(samples)

@@ -1,0 +1,65 @@
+"""Whole files or none: write to a temporary name in the same folder, then rename."""
+
+import os
+import secrets
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from imfuse.errors import OutputError
+
+_SUFFIX = ".imfuse-tmp"
+
+
+def write_atomically(path: str | os.PathLike[str], parts: Iterable[bytes | memoryview]) -> None:
+    """Write a file so that its name only ever stands for the whole old or the whole new content.
+
+    Args:
+        path: The file; one that exists is replaced.
+        parts: What to write, in order.
+
+    Raises:
+        OutputError: The file can't be written there. The old file, if any, is untouched.
+    """
+    target = Path(path)
+    # A name near the limit of 255 bytes leaves no room for more: only its beginning is used.
+    temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(6)}{_SUFFIX}")
+    try:
+        # "x" gives the permissions that the umask leaves, which tempfile's 0600 would not.
+        with temporary.open("xb") as file:
+            for part in parts:
+                file.write(part)
+        temporary.replace(target)
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        raise _refusal(target, error) from error
+    finally:
+        with suppress(OSError, ValueError):
+            temporary.unlink(missing_ok=True)
+
+
+def _refusal(target: Path, error: Exception) -> OutputError:
+    folder = target.parent
+    if isinstance(error, FileNotFoundError) and not folder.exists():
+        found, remedy = f"the folder {folder} does not exist", "Create it first."
+    elif isinstance(error, IsADirectoryError):
+        found, remedy = "the output is a folder", "Give the name of a file inside it."
+    elif isinstance(error, NotADirectoryError):
+        found, remedy = f"{folder} is not a folder", "Choose another output folder."
+    else:
+        found = f"it can't be written: {getattr(error, 'strerror', None) or error}"
+        remedy = "Check the folder's permissions and the free disk space, or choose another folder."
+    return OutputError(found, file=target, expected="a file that can be written", remedy=remedy)
+
+
+def remove_stale_temporaries(folder: str | os.PathLike[str]) -> list[Path]:
+    """Remove what killed writers left in a folder, and return the names.
+
+    Only for a folder that nobody else is writing to: a running writer's file looks the same.
+    """
+    stale = sorted(Path(folder).glob(f".*{_SUFFIX}"))
+    removed = []
+    for path in stale:
+        with suppress(OSError):
+            path.unlink()
+            removed.append(path)
+    return removed

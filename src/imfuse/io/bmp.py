@@ -1,0 +1,76 @@
+"""BMP: the header is checked here, pixels are decoded and encoded by Pillow."""
+
+import io
+import struct
+
+import numpy as np
+from PIL import Image
+from PIL.BmpImagePlugin import BmpImageFile
+
+from imfuse.io.arrays import from_pil, palette_colours
+from imfuse.io.container import Decoded, Source
+from imfuse.io.metadata import INCH, tidy_dpi
+from imfuse.types import Metadata, Pixels
+
+_PLAIN, _RLE8, _RLE4, _MASKED = 0, 1, 2, 3  # kinds of compression
+
+
+def read_bmp(source: Source) -> Decoded:
+    """Decode a BMP file to 8-bit gray or RGB, with alpha where its header declares one."""
+    dpi = _check(source)
+    with source.decoding("Pillow"), BmpImageFile(io.BytesIO(source.data)) as image:
+        source.check_size(*image.size)
+        image.load()
+        if image.mode == "P":
+            table = np.asarray(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
+            index = from_pil(image)
+            if int(index.max()) >= len(table):
+                raise source.corrupt("a pixel's colour is not in the palette")
+            return Decoded(pixels=palette_colours(table, index), dpi=dpi)
+        if image.mode == "1":
+            return Decoded(pixels=from_pil(image.convert("L")), dpi=dpi)
+        samples = from_pil(image)
+    if samples.ndim == 2 or samples.shape[2] == 3:
+        return Decoded(pixels=samples, dpi=dpi)
+    alpha = np.ascontiguousarray(samples[..., 3])
+    return Decoded(pixels=np.ascontiguousarray(samples[..., :3]), alpha=alpha, dpi=dpi)
+
+
+def _check(source: Source) -> tuple[float, float] | None:
+    """Refuse bombs and truncated files by the header; return the resolution."""
+    data = source.data
+    if len(data) < 26:
+        raise source.truncated(f"it ends after {len(data)} bytes, within its header")
+    offset, header = struct.unpack_from("<II", data, 10)
+    if header == 12:
+        width, height, _, bits = struct.unpack_from("<HHHH", data, 18)
+        packing = 0
+    elif len(data) >= 54 and header >= 40:
+        width, height, _, bits, packing = struct.unpack_from("<iiHHI", data, 18)
+    else:
+        raise source.corrupt("the header has an impossible length")
+    source.check_size(max(width, 0), abs(height))
+    needed = offset + (width * bits + 31) // 32 * 4 * abs(height)
+    if packing not in {_PLAIN, _RLE8, _RLE4, _MASKED}:
+        raise source.unsupported(
+            f"BMP compression {packing}",
+            expected="none, or run-length",
+            remedy="Save it again as PNG.",
+        )
+    if packing in {_PLAIN, _MASKED} and needed > len(data):
+        raise source.truncated(f"it should have {needed:,} bytes and has {len(data):,}")
+    if header == 12:
+        return None
+    return tidy_dpi(*struct.unpack_from("<ii", data, 38))
+
+
+def encode_bmp(pixels: Pixels, metadata: Metadata) -> list[bytes | memoryview]:
+    """Encode 8-bit gray or RGB pixels; of the metadata, BMP holds the resolution only."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "BMP")
+    encoded = buffer.getbuffer()
+    x = y = 0
+    if metadata.dpi is not None:
+        x, y = (min(round(value / INCH), 2**31 - 1) for value in metadata.dpi)
+    struct.pack_into("<ii", encoded, 38, x, y)
+    return [encoded]

@@ -1,0 +1,201 @@
+"""Pictures to files and bytes: what each format can hold, and the writing of whole files."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import DTypeLike
+
+from imfuse.errors import OutputError, UsageError
+from imfuse.io import exif
+from imfuse.io.atomic import write_atomically
+from imfuse.io.bmp import encode_bmp
+from imfuse.io.jpeg import encode_jpeg
+from imfuse.io.metadata import profile_fits
+from imfuse.io.png_write import encode_png
+from imfuse.io.tiff_write import encode_tiff
+from imfuse.io.webp import encode_webp
+from imfuse.types import Metadata, Picture, Pixels
+
+SUFFIXES: dict[str, str] = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".bmp": "BMP",
+    ".webp": "WEBP",
+}
+"""The format that stands behind each suffix of a file name."""
+
+_DEPTHS: dict[str, tuple[type[np.generic], ...]] = {
+    "PNG": (np.uint8, np.uint16),
+    "JPEG": (np.uint8,),
+    "TIFF": (np.uint8, np.uint16, np.float32),
+    "BMP": (np.uint8,),
+    "WEBP": (np.uint8,),
+}
+_ALPHA = frozenset({"PNG", "TIFF", "WEBP"})
+_LONGEST_SIDE = {
+    "PNG": 1_000_000,  # libpng's default limit
+    "JPEG": 65_500,  # libjpeg's limit
+    "WEBP": 16_383,  # WebP's own
+}
+_LARGEST = {"TIFF": 2**32 - 2**20, "BMP": 2**31 - 2**10}  # bytes that 32-bit offsets reach
+
+
+def can_hold(format: str, dtype: DTypeLike) -> bool:  # noqa: A002 - Picture's word for it
+    """Whether a format stores samples of this type without loss of depth."""
+    return np.dtype(dtype).type in _DEPTHS.get(format, ())
+
+
+def holds_alpha(format: str) -> bool:  # noqa: A002 - Picture's word for it
+    """Whether a format stores transparency; JPEG and BMP (as most programs read it) do not."""
+    return format in _ALPHA
+
+
+def output_format(path: str | os.PathLike[str]) -> str:
+    """Return the format that a path's suffix stands for.
+
+    Raises:
+        OutputError: The suffix is missing or unknown.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise OutputError(
+            f"the suffix {suffix!r} stands for no format" if suffix else "the name has no suffix",
+            file=path,
+            expected=f"one of {', '.join(SUFFIXES)}",
+            remedy="Change the suffix of the output.",
+        )
+    return SUFFIXES[suffix]
+
+
+def encode_image(picture: Picture, format: str, *, quality: int = 95) -> bytes:  # noqa: A002
+    """Return the content of a picture file; the same picture always gives the same bytes.
+
+    PNG, TIFF, BMP and WebP are written without loss, JPEG with full chroma resolution. Alpha is
+    dropped where `holds_alpha` says no. EXIF, ICC profile and resolution are written where the
+    format has a place for them (BMP: resolution only; JPEG: EXIF up to 64 kB), and a profile only
+    where it describes what is written: a gray one for gray, an RGB one for colour.
+
+    Args:
+        picture: What to write.
+        format: `PNG`, `JPEG`, `TIFF`, `BMP` or `WEBP`.
+        quality: JPEG's quality from 1 to 100; the other formats have no use for it.
+
+    Raises:
+        OutputError: The format can't hold samples of this type, or a picture of this size.
+    """
+    return b"".join(_encode(picture, format, quality, None))
+
+
+def write_image(path: str | os.PathLike[str], picture: Picture, *, quality: int = 95) -> None:
+    """Write a picture file, whole or not at all; see `encode_image` for what goes into it.
+
+    Args:
+        path: Where to; its suffix chooses the format. An existing file is replaced at the end.
+        picture: What to write.
+        quality: JPEG's quality from 1 to 100.
+
+    Raises:
+        OutputError: The suffix is unknown, the format can't hold the picture, or the file can't be
+            written; an existing file then is as before.
+    """
+    write_atomically(path, _encode(picture, output_format(path), quality, path))
+
+
+def _encode(
+    picture: Picture,
+    format: str,  # noqa: A002 - see encode_image
+    quality: int,
+    path: object,
+) -> Sequence[bytes | memoryview]:
+    _check(picture, format, quality, path)
+    native = picture.pixels.dtype.newbyteorder("=")
+    pixels: Pixels = np.ascontiguousarray(picture.pixels, native)
+    alpha = picture.alpha if holds_alpha(format) else None
+    if alpha is not None:
+        alpha = np.ascontiguousarray(alpha, native)
+    metadata = _fitting(picture.metadata, colour=pixels.ndim == 3 or format == "WEBP")
+    try:
+        match format:
+            case "PNG":
+                return encode_png(pixels, alpha, metadata)
+            case "JPEG":
+                return encode_jpeg(pixels, metadata, quality)
+            case "TIFF":
+                return encode_tiff(pixels, alpha, metadata)
+            case "BMP":
+                return encode_bmp(pixels, metadata)
+            case _:
+                return encode_webp(pixels, alpha, metadata)
+    except (MemoryError, OSError, ValueError, cv2.error) as error:
+        raise OutputError(
+            f"the picture can't be encoded as {format}: {error or 'not enough memory'}",
+            file=path,
+            expected="enough memory, and a picture that the format can hold",
+            remedy="Choose another format, such as PNG or TIFF.",
+        ) from error
+
+
+def _check(picture: Picture, format: str, quality: int, path: object) -> None:  # noqa: A002
+    if format not in _DEPTHS:
+        raise OutputError(
+            f"unknown format {format!r}",
+            file=path,
+            expected=f"one of {', '.join(_DEPTHS)}",
+            remedy="Choose one of these.",
+        )
+    if not 1 <= quality <= 100:
+        raise UsageError(
+            f"quality {quality}", expected="1 to 100", remedy="Use 95 for small losses."
+        )
+    pixels = picture.pixels
+    if not can_hold(format, pixels.dtype):
+        able = [suffix for suffix, kind in SUFFIXES.items() if can_hold(kind, pixels.dtype)]
+        raise OutputError(
+            f"{format} can't hold {pixels.dtype} samples",
+            file=path,
+            expected=f"a suffix that can: {', '.join(able)}" if able else "uint8, uint16, float32",
+            remedy="Change the suffix of the output." if able else "Convert the pixels.",
+        )
+    _check_shape(picture, format, path)
+
+
+def _check_shape(picture: Picture, format: str, path: object) -> None:  # noqa: A002
+    pixels, alpha = picture.pixels, picture.alpha
+    if not (pixels.size and (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3))):
+        raise OutputError(
+            f"an array of shape {pixels.shape}",
+            file=path,
+            expected="(H, W) or (H, W, 3), none of them 0",
+            remedy="Give gray or RGB pixels.",
+        )
+    if alpha is not None and (alpha.shape != pixels.shape[:2] or alpha.dtype != pixels.dtype):
+        raise OutputError(
+            f"alpha of shape {alpha.shape} and type {alpha.dtype}",
+            file=path,
+            expected=f"{pixels.shape[:2]} and {pixels.dtype}, as the pixels",
+            remedy="Give alpha the size and type of the pixels, or none.",
+        )
+    size = pixels.nbytes + (0 if alpha is None else alpha.nbytes)
+    if max(pixels.shape[:2]) > _LONGEST_SIDE.get(format, 2**31 - 1) or size > _LARGEST.get(
+        format, size
+    ):
+        raise OutputError(
+            f"{format} can't hold {pixels.shape[1]}x{pixels.shape[0]} pixels",
+            file=path,
+            expected="a format without such a limit",
+            remedy="Write .png or .tif, or cut the picture into parts.",
+        )
+
+
+def _fitting(metadata: Metadata, *, colour: bool) -> Metadata:
+    """Return the metadata that may be written: tidy EXIF, and a profile of this kind of pixels."""
+    tidy = None if metadata.exif is None else exif.tidy(metadata.exif)
+    fits = metadata.icc is not None and profile_fits(metadata.icc, colour=colour)
+    return replace(metadata, exif=tidy.block if tidy else None, icc=metadata.icc if fits else None)

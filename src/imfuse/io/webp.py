@@ -1,0 +1,131 @@
+"""WebP: chunks are checked here, pixels are decoded by OpenCV and encoded by Pillow."""
+
+import io
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from imfuse.io import exif
+from imfuse.io.arrays import swap_in_place
+from imfuse.io.container import Decoded, Source
+from imfuse.types import Metadata, Pixels
+
+MAX_SIDE = 16_383
+"""WebP's own limit for width and height."""
+
+
+def read_webp(source: Source) -> Decoded:
+    """Decode a WebP file, lossy or lossless, to 8-bit RGB."""
+    chunks = _chunks(source)
+    if b"ANIM" in chunks or b"ANMF" in chunks:
+        raise source.unsupported(
+            f"an animated WebP of {_frames(source)} frames",
+            expected="a single picture",
+            remedy="Save the frames as single pictures and fuse those.",
+        )
+    size = _size(source, chunks)
+    with source.decoding("OpenCV"):
+        plain = np.frombuffer(_plain(chunks), np.uint8)
+        samples = cv2.imdecode(plain, cv2.IMREAD_UNCHANGED)
+    if samples is None:
+        raise source.corrupt("its compressed data are damaged or end too early")
+    if samples.ndim != 3 or samples.shape[1::-1] != size:
+        raise source.corrupt("its size is given twice, differently")
+    alpha = None
+    if samples.shape[2] == 4:
+        alpha = np.ascontiguousarray(samples[..., 3])
+        samples = cv2.cvtColor(samples, cv2.COLOR_BGRA2RGB)
+    else:
+        swap_in_place(samples)
+    block = chunks.get(b"EXIF")
+    return Decoded(
+        pixels=samples,
+        alpha=alpha,
+        exif=None if block is None else bytes(block).removeprefix(b"Exif\0\0"),
+        icc=bytes(chunks[b"ICCP"]) if b"ICCP" in chunks else None,
+    )
+
+
+def _chunks(source: Source) -> dict[bytes, memoryview]:
+    """Return the content of each kind of chunk (the first of each kind)."""
+    data = memoryview(source.data)
+    end = int.from_bytes(data[4:8], "little") + 8
+    if end > len(data):
+        raise source.truncated(f"it should have {end:,} bytes and has {len(data):,}")
+    chunks: dict[bytes, memoryview] = {}
+    at = 12
+    while at + 8 <= end:
+        length = int.from_bytes(data[at + 4 : at + 8], "little")
+        if at + 8 + length > end:
+            raise source.truncated("a chunk is longer than the file")
+        chunks.setdefault(bytes(data[at : at + 4]), data[at + 8 : at + 8 + length])
+        at += 8 + length + length % 2
+    return chunks
+
+
+def _frames(source: Source) -> int:
+    return source.data.count(b"ANMF")
+
+
+def _size(source: Source, chunks: dict[bytes, memoryview]) -> tuple[int, int]:
+    """Return width and height, and refuse what is too large before anything is decoded."""
+    canvas = None
+    if b"VP8X" in chunks and len(chunks[b"VP8X"]) >= 10:
+        x = chunks[b"VP8X"]
+        canvas = (1 + int.from_bytes(x[4:7], "little"), 1 + int.from_bytes(x[7:10], "little"))
+        source.check_size(*canvas)
+    lossless, lossy = chunks.get(b"VP8L"), chunks.get(b"VP8 ")
+    if lossless is not None and len(lossless) >= 5 and lossless[0] == 0x2F:
+        bits = int.from_bytes(lossless[1:5], "little")
+        size = ((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
+    elif lossy is not None and len(lossy) >= 10 and bytes(lossy[3:6]) == b"\x9d\x01\x2a":
+        size = (
+            int.from_bytes(lossy[6:8], "little") & 0x3FFF,
+            int.from_bytes(lossy[8:10], "little") & 0x3FFF,
+        )
+    else:
+        raise source.corrupt("there is no valid picture chunk (VP8 or VP8L)")
+    source.check_size(*size)
+    if canvas not in {None, size}:
+        raise source.corrupt("its size is given twice, differently")
+    return size
+
+
+def _plain(chunks: dict[bytes, memoryview]) -> bytes:
+    """Return the file without metadata, which OpenCV would only stumble over."""
+    if b"VP8L" in chunks:
+        kept = _chunk(b"VP8L", chunks[b"VP8L"])
+    else:
+        kept = _chunk(b"VP8 ", chunks[b"VP8 "])
+        if b"ALPH" in chunks and len(chunks.get(b"VP8X", b"")) >= 10:
+            head = b"\x10\0\0\0" + bytes(chunks[b"VP8X"][4:10])  # flag: there is transparency
+            kept = _chunk(b"VP8X", head) + _chunk(b"ALPH", chunks[b"ALPH"]) + kept
+    return b"RIFF" + (len(kept) + 4).to_bytes(4, "little") + b"WEBP" + kept
+
+
+def _chunk(kind: bytes, content: bytes | memoryview) -> bytes:
+    return kind + len(content).to_bytes(4, "little") + content + b"\0" * (len(content) % 2)
+
+
+def encode_webp(
+    pixels: Pixels, alpha: Pixels | None, metadata: Metadata
+) -> list[bytes | memoryview]:
+    """Encode 8-bit pixels without loss, in colour (WebP knows no gray)."""
+    if alpha is not None:
+        colour = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
+        pixels = np.dstack((colour, alpha))
+    options: dict[str, object] = {}
+    block = metadata.exif
+    if metadata.dpi is not None:  # WebP has no other place for it
+        block = exif.with_resolution(block, metadata.dpi)
+    if block is not None:
+        options["exif"] = block
+    if metadata.icc is not None:
+        options["icc_profile"] = metadata.icc
+    buffer = io.BytesIO()
+    # Least effort: 15 ms and 276 kB for a 640x480 RGB street scene; the usual effort takes 162 ms
+    # for 237 kB. `exact` keeps the colours of transparent pixels.
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    image.save(buffer, "WEBP", lossless=True, quality=0, method=0, exact=True, **options)
+    return [buffer.getbuffer()]
