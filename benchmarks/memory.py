@@ -33,9 +33,11 @@ def _make_pair(folder: Path) -> None:
 
 def _peak_mb(arguments: list[str]) -> tuple[float, float, int, str]:
     """Run a command; return its peak resident megabytes, seconds, exit code and messages."""
+    # VmHWM, not ru_maxrss: the latter remembers the size of the process that started this one.
     code = (
-        "import resource, sys\nfrom imfuse.cli import main\ntry:\n    main(sys.argv[1:])\n"
-        "finally:\n    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "import sys\nfrom imfuse.cli import main\ntry:\n    main(sys.argv[1:])\n"
+        "finally:\n    lines = open('/proc/self/status').read().splitlines()\n"
+        "    peak = next(x.split()[1] for x in lines if x.startswith('VmHWM'))\n"
         "    sys.stderr.write(f'\\npeak {peak}')"
     )
     started = time.perf_counter()
@@ -44,7 +46,8 @@ def _peak_mb(arguments: list[str]) -> tuple[float, float, int, str]:
     )
     *messages, peak = done.stderr.strip().splitlines()
     kilobytes = int(peak.removeprefix("peak "))
-    return kilobytes / 1e3 * 1.024, time.perf_counter() - started, done.returncode, messages[-1]
+    message = "".join(messages[-1:])
+    return kilobytes * 1.024e-3, time.perf_counter() - started, done.returncode, message
 
 
 def main() -> None:

@@ -30,6 +30,9 @@ _NARROW = 1 / 8
 
 _STRIP_ROWS = 256
 
+_WINDOW_PIXELS = 4 << 20
+"""Most pixels of a window even where memory allows more: beyond the caches, larger is slower."""
+
 
 class Fuser:
     """Fuses pairs of pictures with one method. Threads may share a fuser.
@@ -161,7 +164,7 @@ class Fuser:
         if spec.tile is None:
             cut = None if height * width > room else [_whole(height, width)]
         else:
-            cut = geometry.tiles(height, width, spec.tile, room)
+            cut = geometry.tiles(height, width, spec.tile, min(room, _WINDOW_PIXELS))
         if cut is None:
             raise MemoryLimit(
                 f"{spec.name} can't fuse {width}x{height} in {self.max_memory / 1e6:.0f} MB",

@@ -1,0 +1,88 @@
+"""Write the tables of README.md and docs/ from the results of the benchmarks.
+
+`--check` changes nothing and fails where a table is not what the results say.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+from harness import RESULTS, parser
+
+from imfuse.registry import DEFAULT_METHOD, find_method
+
+ROOT = Path(__file__).parents[1]
+PAGES = ("README.md", "docs/methods.md")
+
+
+def _results(name: str) -> dict[str, object]:
+    return json.loads((RESULTS / f"{name}.json").read_text())["results"]
+
+
+def methods() -> str:
+    """Return one row a method: what it is, its time, and how it stands large pictures."""
+    lines = ["| method | what it is | 1 thread | 2 threads |", "|---|---|---:|---:|"]
+    for row in _results("methods")["rows"]:
+        spec = find_method(row["method"]).spec
+        name = f"**`{spec.name}`** (default)" if spec.name == DEFAULT_METHOD else f"`{spec.name}`"
+        times = [f"{row[f'ms_{n}_threads']:.3g} ms" for n in (1, 2)]
+        lines.append(f"| {name} | {spec.title} | {times[0]} | {times[1]} |")
+    return "\n".join(lines)
+
+
+def goals() -> str:
+    """Return one row a goal and what was measured."""
+    start = _results("startup")["median_seconds"]
+    memory = [row for row in _results("memory")["rows"] if row["exit_code"] == 0]
+    default = next(row for row in memory if row["method"] == DEFAULT_METHOD)
+    folders = {row["method"]: row for row in _results("folders")["rows"]}
+    run = folders[DEFAULT_METHOD]
+    good = [name for name, row in folders.items() if row["ratio_two_threads"] >= 0.9]
+    lines = [
+        f"| `imfuse --help` | 0.3 s | {start['imfuse --help']:.2f} s |",
+        f"| `imfuse fuse`, two files of 640x480, whole process | - "
+        f"| {start['imfuse fuse (640x480)']:.2f} s |",
+        f"| 8192x8192, memory above the inputs | 1 GB | {default['above_inputs_mb']} MB "
+        f"({DEFAULT_METHOD}), at most {max(row['above_inputs_mb'] for row in memory)} MB "
+        f"({', '.join(row['method'] for row in memory)}) |",
+        f"| folder of 640x480 PNG, two workers | - | {run['folder_two_workers_per_s']:.0f} pairs/s "
+        f"({DEFAULT_METHOD}) |",
+        f"| the same against the method alone in one thread | 90 % "
+        f"| {100 * run['ratio_one_thread']:.0f} % ({DEFAULT_METHOD}) |",
+        f"| the same against the method alone on two threads | 90 % "
+        f"| {100 * run['ratio_two_threads']:.0f} % ({DEFAULT_METHOD}); "
+        f"90 % or more: {', '.join(good) or 'none'} |",
+    ]
+    return "\n".join(lines)
+
+
+TABLES = {"methods": methods, "goals": goals}
+
+
+def render(text: str) -> str:
+    """Replace what stands between the marks of each table."""
+    for name, table in TABLES.items():
+        pattern = re.compile(rf"(<!-- table:{name} -->\n).*?(<!-- end -->)", re.DOTALL)
+        if pattern.search(text):
+            content = table()
+            text = pattern.sub(lambda found, c=content: f"{found[1]}{c}\n{found[2]}", text)
+    return text
+
+
+def main() -> None:
+    """Rewrite the pages, or check them."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--check", action="store_true")
+    check = arguments.parse_args().check
+    for name in PAGES:
+        page = ROOT / name
+        before = page.read_text()
+        after = render(before)
+        if check and after != before:
+            sys.exit(f"{name}: the tables are not what benchmarks/results say; run tables.py")
+        page.write_text(after)
+
+
+if __name__ == "__main__":
+    main()

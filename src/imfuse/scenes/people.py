@@ -1,0 +1,266 @@
+"""People: jointed figures of round limbs, clothed, warm where skin is bare."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imfuse.scenes import canvas as c
+from imfuse.scenes.camera import Points, enclosing
+from imfuse.scenes.canvas import Canvas, Grain, Material
+from imfuse.scenes.light import contact_shadow
+from imfuse.scenes.textures import patch
+from imfuse.scenes.weather import Weather
+
+Colour = tuple[float, float, float]
+
+SKINS: tuple[Colour, ...] = ((0.45, 0.28, 0.2), (0.38, 0.22, 0.15), (0.2, 0.11, 0.07))
+HAIRS: tuple[Colour, ...] = ((0.012, 0.01, 0.009), (0.03, 0.018, 0.01), (0.12, 0.075, 0.035))
+TOPS: tuple[Colour, ...] = (
+    (0.02, 0.022, 0.026), (0.035, 0.04, 0.06), (0.42, 0.41, 0.4), (0.32, 0.03, 0.035),
+    (0.04, 0.09, 0.26), (0.2, 0.19, 0.17), (0.1, 0.12, 0.08), (0.5, 0.36, 0.12), (0.36, 0.2, 0.24),
+)  # fmt: skip
+LEGS: tuple[Colour, ...] = (
+    (0.018, 0.019, 0.022),
+    (0.045, 0.06, 0.1),
+    (0.2, 0.17, 0.13),
+    (0.07, 0.07, 0.07),
+)
+
+
+class Limb(NamedTuple):
+    """A tapered round bar between two joints, with a name for its clothing."""
+
+    start: NDArray[np.float64]
+    end: NDArray[np.float64]
+    radii: tuple[float, float]
+    cloth: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    """Somebody on the street.
+
+    Attributes:
+        x: World position.
+        z: World position along the street.
+        height: Body height in metres.
+        heading: 0 walks away from the camera, pi towards it.
+        phase: Where in the cycle of steps (or pedals), in radians.
+        stride: Swing of the legs in radians; 0 stands.
+        coat: Length of the upper garment below the waist in metres.
+        burden: What is carried: nothing, a backpack, or a bag.
+        clothes: Albedo by name of clothing.
+        insulation: Share of body heat that the upper clothes keep inside, 0 to 1.
+        riding: Whether the figure sits on a bicycle.
+        seed: Seed of the folds.
+    """
+
+    x: float
+    z: float
+    height: float
+    heading: float
+    phase: float
+    stride: float
+    coat: float
+    burden: str
+    clothes: dict[str, Colour]
+    insulation: float
+    seed: int
+    riding: bool = False
+
+    def limbs(self) -> list[Limb]:
+        """Return the figure around its own origin, x to the right, z forward."""
+        size = self.height / 1.72
+        limbs: list[Limb] = []
+        lean = 0.35 if self.riding else 0.03 + 0.05 * self.stride
+        for side, shift in ((-1.0, 0.0), (1.0, np.pi)):
+            limbs += self._leg(side, shift) + self._arm(side, shift, lean)
+        top, hip = np.array([0, 1.43, 0.53 * lean]), np.array([0, 0.93, 0.0])
+        across = np.array([0.12, 0, 0])
+        for side in (-1, 1):
+            limbs.append(
+                Limb(top + side * across, hip + side * across * 0.55, (0.085, 0.105), "top")
+            )
+        limbs.append(Limb(top - (0, 0.05, 0), hip, (0.125, 0.115), "top"))
+        if self.coat > 0:
+            hem = hip - (0, self.coat, 0)
+            limbs.append(
+                Limb(hip + np.array([0, 0.1, 0]), hem, (0.15, 0.15 + 0.12 * self.coat), "top")
+            )
+        head = np.array([0, 1.615, 0.53 * lean + 0.04])
+        limbs.append(Limb(top, head - (0, 0.04, 0.02), (0.055, 0.05), "skin"))
+        limbs.append(
+            Limb(
+                head + np.array([0, 0.03, 0.012]), head - (0, 0.035, -0.015), (0.083, 0.07), "face"
+            )
+        )
+        limbs.append(
+            Limb(
+                head + np.array([0, 0.045, -0.035]), head - (0, 0.02, 0.045), (0.098, 0.08), "hair"
+            )
+        )
+        limbs += self._burden(top)
+        lift = np.array([0, 0.1 if self.riding else 0.0, -0.15 if self.riding else 0.0])
+        return [
+            Limb((a + lift) * size, (b + lift) * size, (r[0] * size, r[1] * size), n)
+            for a, b, r, n in limbs
+        ]
+
+    def _leg(self, side: float, shift: float) -> list[Limb]:
+        swing = self.stride * np.sin(self.phase + shift)
+        bend = self.stride * (0.35 + 1.1 * max(np.cos(self.phase + shift), 0.0))
+        if self.riding:
+            swing = 0.95 + 0.45 * np.sin(self.phase + shift)
+            bend = 1.25 + 0.45 * np.sin(self.phase + shift)
+        hip = np.array([0.085 * side, 0.92, 0.0])
+        knee = hip + 0.43 * np.array([0, -np.cos(swing), np.sin(swing)])
+        ankle = knee + 0.42 * np.array([0, -np.cos(swing - bend), np.sin(swing - bend)])
+        tip = 0.5 * (swing - bend)
+        toe = ankle + 0.19 * np.array([0.15 * side, -0.18 + np.sin(tip) * 0.5, np.cos(tip)])
+        return [
+            Limb(hip, knee, (0.088, 0.064), "legs"),
+            Limb(knee, ankle, (0.062, 0.046), "legs"),
+            Limb(ankle - (0, 0.02, 0.02), toe, (0.05, 0.036), "shoes"),
+        ]
+
+    def _arm(self, side: float, shift: float, lean: float) -> list[Limb]:
+        swing = -0.75 * self.stride * np.sin(self.phase + shift) + 0.05
+        bend = 0.25 + 0.5 * self.stride
+        if self.riding:
+            swing, bend = 1.0, 0.35
+        shoulder = np.array([0.185 * side, 1.41, 0.53 * lean])
+        elbow = shoulder + 0.29 * np.array([0.16 * side, -np.cos(swing), np.sin(swing)])
+        wrist = elbow + 0.25 * np.array([-0.05 * side, -np.cos(swing + bend), np.sin(swing + bend)])
+        hand = wrist + 0.08 * np.array([0, -np.cos(swing + bend), np.sin(swing + bend)])
+        return [
+            Limb(shoulder, elbow, (0.062, 0.05), "top"),
+            Limb(elbow, wrist, (0.048, 0.036), "top"),
+            Limb(wrist, hand, (0.034, 0.028), "hands"),
+        ]
+
+    def _burden(self, top: NDArray[np.float64]) -> list[Limb]:
+        if self.burden == "backpack":
+            back = np.array([0, 0, -0.2])
+            return [Limb(top + back - (0, 0.08, 0), top + back - (0, 0.38, 0), (0.12, 0.14), "bag")]
+        if self.burden == "bag":
+            at = np.array([0.3, 0.72, 0.02])
+            return [Limb(at, at - (0, 0.16, 0), (0.09, 0.11), "bag")]
+        return []
+
+    def turned(self) -> list[Limb]:
+        """Return the limbs turned to the heading, in world axes around the standing place."""
+        cos, sin = np.cos(self.heading), np.sin(self.heading)
+        turn = np.array([[cos, 0, -sin], [0, 1, 0], [sin, 0, cos]])
+        return [Limb(a @ turn, b @ turn, r, n) for a, b, r, n in self.limbs()]
+
+    def materials(self, weather: Weather) -> dict[str, Material]:
+        """Return what the parts of the figure are made of."""
+        skin = weather.skin()
+        warm = {"shoes": 0.3, "skin": 0.95, "face": 1.0, "hair": 0.62, "hands": 0.85, "bag": 0.12}
+        warm["top"] = 0.78 - 0.55 * self.insulation
+        warm["legs"] = 0.66 - 0.25 * self.insulation
+        return {
+            name: Material(
+                albedo=self.clothes[name], warmth=skin * share, emissivity=0.98, heating=0.35,
+                gloss=0.02,
+            )
+            for name, share in warm.items()
+        }  # fmt: skip
+
+    def draw(self, canvas: Canvas, weather: Weather) -> None:
+        """Draw the figure, its far limbs first."""
+        camera = canvas.camera
+        depth = camera.depth(self.x, self.z)
+        if depth < 0.8:
+            return
+        at = np.array([self.x, 0.0, self.z])
+        limbs = sorted(
+            self.turned(),
+            key=lambda limb: -(limb.start[2] + limb.end[2]) - 1e-3 * (limb.cloth == "top"),
+        )
+        if not self.riding:
+            contact_shadow(canvas, (self.x, self.z), (0.34, 0.3), 0.55)
+        flat = np.array(
+            [1.0, 1.0, 0.0]
+        )  # one depth for all limbs: a person is far thinner than far
+        scale = camera.scale(depth)
+        ends = [camera.project(np.stack([limb.start, limb.end]) * flat + at) for limb in limbs]
+        grain = self._folds(canvas, np.concatenate(ends), scale)
+        if grain is None:
+            return
+        materials = self.materials(weather)
+        for limb, where in zip(limbs, ends, strict=True):
+            fields = materials[limb.cloth].fields(depth, openness=0.92)
+            radii = (limb.radii[0] * scale, limb.radii[1] * scale)
+            canvas.capsule(where, radii, fields, c.PERSON, grain)
+
+    def _folds(self, canvas: Canvas, points: Points, scale: float) -> Grain | None:
+        box = enclosing(points, canvas.camera.frame, 0.35 * scale + 3)
+        if box is None:
+            return None
+        foot = canvas.camera.project([(self.x, 0.0, self.z)])[0]
+        return Grain(box, patch(self.seed, box, foot, max(0.013 * scale, 0.05), slope=1.1))
+
+    def shadows(self, weather: Weather) -> list[NDArray[np.float64]]:
+        """Return the outlines of the shadow on the ground."""
+        shift = weather.shift()
+        shapes = []
+        for limb in self.turned():
+            a, b = (p[[0, 2]] + (self.x, self.z) + shift * p[1] for p in (limb.start, limb.end))
+            along = (b - a) / (np.hypot(*(b - a)) + 1e-6)
+            side = np.array([-along[1], along[0]])
+            r0, r1 = limb.radii
+            flat = [
+                a + side * r0,
+                a - side * r0 - along * r0,
+                b - side * r1,
+                b + side * r1 + along * r1,
+            ]
+            shapes.append(np.array([[p[0], 0.0, p[1]] for p in flat]))
+        return shapes
+
+
+def random_clothes(rng: np.random.Generator) -> dict[str, Colour]:
+    """Draw an outfit."""
+    skin = SKINS[rng.integers(len(SKINS))]
+    fade = rng.uniform(0.75, 1.25, 4)
+    top, legs, bag = (
+        TOPS[rng.integers(len(TOPS))],
+        LEGS[rng.integers(len(LEGS))],
+        TOPS[rng.integers(len(TOPS))],
+    )
+    shoe = (0.4, 0.4, 0.4) if rng.random() < 0.3 else (0.02, 0.02, 0.02)
+    picked = {"top": top, "legs": legs, "bag": bag, "shoes": shoe}
+    clothes = {
+        n: (a * f, b * f, d * f) for (n, (a, b, d)), f in zip(picked.items(), fade, strict=True)
+    }
+    return clothes | {
+        "skin": skin,
+        "face": skin,
+        "hands": skin,
+        "hair": HAIRS[rng.integers(len(HAIRS))],
+    }
+
+
+def random_person(
+    rng: np.random.Generator, x: float, z: float, weather: Weather, *, heading: float | None = None
+) -> Person:
+    """Draw a passer-by for a place."""
+    cold = {"summer": 0.1, "autumn": 0.5, "winter": 0.85}[weather.season]
+    walking = rng.random() < 0.75
+    random_heading = float(rng.choice([0, np.pi, np.pi / 2, -np.pi / 2]) + rng.normal(0, 0.35))
+    return Person(
+        x=x,
+        z=z,
+        height=float(np.clip(rng.normal(1.7, 0.09), 1.35, 1.95)),
+        heading=random_heading if heading is None else heading,
+        phase=float(rng.uniform(0, 2 * np.pi)),
+        stride=float(rng.uniform(0.3, 0.55)) if walking else float(rng.uniform(0, 0.08)),
+        coat=float(rng.choice([0, 0.12, 0.3, 0.5])) * (0.4 + 0.6 * cold),
+        burden=str(rng.choice(["", "", "backpack", "bag"])),
+        clothes=random_clothes(rng),
+        insulation=float(np.clip(rng.normal(cold, 0.15), 0, 1)),
+        seed=int(rng.integers(1 << 20)),
+    )

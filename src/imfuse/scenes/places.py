@@ -1,0 +1,140 @@
+"""Places other than the common street: a yard full of smoke, and a path behind leaves."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from imfuse.scenes.chance import pick, streams
+from imfuse.scenes.layout import random_street, roadside, street_world
+from imfuse.scenes.people import random_clothes, random_person
+from imfuse.scenes.thicket import Thicket
+from imfuse.scenes.traffic import small_things
+from imfuse.scenes.trees import LEAVES
+from imfuse.scenes.weather import Weather, random_weather
+from imfuse.scenes.world import Puff, Thing, View, World
+
+CAMOUFLAGE = ((0.06, 0.08, 0.035), (0.1, 0.085, 0.05), (0.045, 0.055, 0.03), (0.14, 0.11, 0.07))
+"""Albedos of clothes that hide among leaves."""
+
+
+def smoke_world(seed: int) -> World:
+    """Return a street with people in and behind drifting smoke."""
+    world = street_world(seed, night=False)
+    people, clouds = streams(seed, "smoke people", "smoke clouds")
+    things = list(world.things)
+    camera = world.view.camera(480, 640)
+    for _ in range(int(people.integers(2, 5))):
+        z = float(people.uniform(5, 14))
+        u = float(people.uniform(0.15, 0.85))
+        x = camera.x + z * (np.tan(camera.yaw) + (u - 0.5) * 640 / camera.focal)
+        things.append(random_person(people, float(x), z, world.weather))
+    smoke = []
+    for _ in range(int(clouds.integers(4, 8))):
+        z = float(clouds.uniform(4, 16))
+        u = float(clouds.uniform(0.0, 1.0))
+        x = camera.x + z * (np.tan(camera.yaw) + (u - 0.5) * 640 / camera.focal)
+        radius = float(clouds.uniform(1.4, 4.5))
+        smoke.append(
+            Puff(
+                place=(float(x), float(clouds.uniform(0.2, 0.9)) * radius, z),
+                radius=radius,
+                density=float(clouds.uniform(0.25, 1.3)) * 2.2 / radius,
+                seed=int(clouds.integers(1 << 20)),
+            )
+        )
+    weather = replace(world.weather, fog=max(world.weather.fog, 0.006))
+    return replace(world, things=things, smoke=smoke, weather=weather)
+
+
+def foliage_world(seed: int) -> World:
+    """Return a path in a park with somebody behind leaves."""
+    base, sky, sides, people, leaves, small = streams(
+        seed, "park", "park sky", "park sides", "park people", "park leaves", "park small"
+    )
+    weather = replace(random_weather(sky, night=False), wet=0.0)
+    if weather.season == "winter":
+        weather = replace(weather, season="autumn", air=weather.air + 8)
+    street = replace(
+        random_street(base),
+        half=float(base.uniform(1.0, 1.8)),
+        walk=0.1,
+        verge=("grass", "grass", "earth")[seed % 3],
+        lines="none",
+        crossing=None,
+        kerbs=False,
+    )
+    beside = float(base.choice([-1, 1]) * base.uniform(1.5, 4.5))
+    view = View(
+        eye=float(base.uniform(1.3, 1.65)),
+        x=beside,
+        yaw=float(base.normal(0, 0.08)),
+        focal=float(base.uniform(1.05, 1.4)),
+        horizon=float(base.uniform(0.4, 0.5)),
+    )
+    things = roadside(sides, street, weather, houses=0.25) + small_things(small, street)
+    things += hidden_people(people, leaves, view, weather)
+    return World(seed=seed, view=view, street=street, weather=weather, things=things)
+
+
+def hidden_people(
+    people: np.random.Generator, leaves: np.random.Generator, view: View, weather: Weather
+) -> list[Thing]:
+    """Return people in the colours of leaves and earth, with shrubs and branches before them."""
+    camera = view.camera(480, 640)
+    leaf = pick(leaves, LEAVES[weather.season])
+    things: list[Thing] = []
+
+    def shrub(x: float, z: float, count: int, *, wide: float, high: float) -> Thicket:
+        return Thicket(
+            x=x,
+            z=z,
+            height=high,
+            width=wide,
+            base=float(leaves.uniform(0.0, 0.15)),
+            leaf=leaf,
+            leaves=count,
+            length=float(leaves.uniform(0.07, 0.125)),
+            seed=int(leaves.integers(1 << 20)),
+        )
+
+    for _ in range(int(people.integers(1, 4))):
+        z = float(people.uniform(4.2, 8.0))
+        u = float(people.uniform(0.2, 0.8))
+        x = float(camera.x + z * (np.tan(camera.yaw) + (u - 0.5) * 640 / camera.focal))
+        clothes = random_clothes(people) | {
+            "top": pick(people, CAMOUFLAGE),
+            "legs": pick(people, CAMOUFLAGE),
+        }
+        things.append(replace(random_person(people, x, z, weather), clothes=clothes))
+        near = float(leaves.uniform(0.6, 0.85)) * z
+        beside = x * near / z + view.x * (1 - near / z)
+        high, wide = float(leaves.uniform(1.7, 2.2)), float(leaves.uniform(1.3, 2.0))
+        things.append(shrub(beside, near, int(leaves.integers(420, 700)), wide=wide, high=high))
+        for side in (-1, 1):
+            at = beside + side * float(leaves.uniform(0.7, 1.0)) * wide
+            low = high * float(leaves.uniform(0.45, 0.9))
+            things.append(
+                shrub(
+                    at,
+                    near + float(leaves.normal(0, 0.25)),
+                    int(leaves.integers(500, 900)),
+                    wide=wide,
+                    high=low,
+                )
+            )
+    if leaves.random() < 0.7:
+        things.append(
+            Thicket(
+                x=view.x + float(leaves.choice([-1.0, 1.0]) * leaves.uniform(0.4, 1.2)),
+                z=2.4,
+                height=view.eye + 1.3,
+                width=float(leaves.uniform(1.5, 3.0)),
+                base=view.eye + float(leaves.uniform(0.15, 0.6)),
+                leaf=leaf,
+                leaves=int(leaves.integers(200, 420)),
+                length=0.085,
+                seed=int(leaves.integers(1 << 20)),
+                hanging=True,
+            )
+        )
+    return things
