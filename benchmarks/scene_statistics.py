@@ -2,7 +2,8 @@
 
 Usage: `python benchmarks/scene_statistics.py [--seeds 40] [--json FILE]`. Real pairs are read from
 `$IMFUSE_DATA` (default `../shared/data`): MSRS train34, RoadScene train171, five M3SVD clips.
-Prints one Markdown table of means and standard deviations over pictures.
+Prints one Markdown table of means and standard deviations over pictures. With `--sheet FILE` it
+only writes a contact sheet of rendered scenes, and reads nothing.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imfuse.ops.color import luma
-from imfuse.scenes import render
+from imfuse.scenes import SCENES, render
 
 Gray = NDArray[np.float32]
 Pair = tuple[Gray, Gray, Gray | None]
@@ -197,13 +198,32 @@ def _cell(value: tuple[float, float] | None, *, whole: bool) -> str:
     return f"{value[0]:.{digits}f} ± {value[1]:.{digits}f}"
 
 
+def sheet(path: Path, seeds: tuple[int, ...], size: tuple[int, int] = (180, 240)) -> None:
+    """Write a contact sheet: a row of visible and a row of infrared pictures for each seed."""
+    rows = []
+    for seed in seeds:
+        scenes = [render(kind, seed=seed, size=(360, 480)) for kind in SCENES]
+        visible = [s.vis for s in scenes]
+        infrared = [np.repeat(s.ir[..., None], 3, 2) for s in scenes]
+        for pictures in (visible, infrared):
+            small = [cv2.resize(p, size[::-1], interpolation=cv2.INTER_AREA) for p in pictures]
+            rows.append(np.concatenate(small, 1))
+    page = np.rint(np.concatenate(rows)[..., ::-1] * 255).astype(np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), page, [cv2.IMWRITE_JPEG_QUALITY, 85])
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=40, help="rendered pairs of each kind")
     parser.add_argument("--json", type=Path, help="also write the numbers here")
+    parser.add_argument("--sheet", type=Path, help="write a contact sheet and nothing else")
     options = parser.parse_args()
     cv2.setNumThreads(1)
+    if options.sheet:
+        sheet(options.sheet, (12, 35, 38))
+        return
     data = Path(os.environ.get("IMFUSE_DATA", "../shared/data"))
     summary = {name: summarise(pairs) for name, pairs in sources(data, options.seeds).items()}
     print(markdown(summary))

@@ -254,4 +254,4 @@ def complete(words):
 
 def test_shell_completion_knows_commands_and_methods():
     assert "fuse" in complete("imfuse f")
-    assert complete("imfuse fuse a b -m lap") == ["laplacian"]
+    assert complete("imfuse fuse a b -m lap") == ["laplacian", "laplacian-max"]

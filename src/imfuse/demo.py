@@ -27,10 +27,10 @@ def render_pairs(
 
     Args:
         out: Folder to write to; made if missing.
-        kinds: Kinds of scenes, taken in turn.
+        kinds: Kinds of scenes; each seed is rendered as all of them before the next one.
         count: Number of pairs.
         size: Height and width in pixels.
-        seed: Seed of the first pair; each further one adds 1.
+        seed: The first seed; the next adds 1. One seed is one street in every kind.
         misalign: Largest displacement of the infrared picture in pixels.
 
     Returns:
@@ -44,7 +44,8 @@ def render_pairs(
         _make_folder(out / folder)
     rows: list[dict[str, object]] = []
     for index in range(count):
-        scene = render(kinds[index % len(kinds)], size=size, seed=seed + index, misalign=misalign)
+        later, which = divmod(index, len(kinds))
+        scene = render(kinds[which], size=size, seed=seed + later, misalign=misalign)
         name = f"{scene.seed:05d}-{scene.kind}"
         _write_scene(out, name, scene)
         if misalign:

@@ -15,6 +15,7 @@ METHODS = {
     "average": "imfuse.engines.classical.pixelwise:AVERAGE",
     "max": "imfuse.engines.classical.pixelwise:MAX",
     "laplacian": "imfuse.engines.classical.pyramid:LAPLACIAN",
+    "laplacian-max": "imfuse.engines.classical.pyramid:LAPLACIAN_MAX",
     "dwt": "imfuse.engines.classical.wavelet:DWT",
     "dtcwt": "imfuse.engines.classical.wavelet:DTCWT",
     "gff": "imfuse.engines.classical.guided:GFF",
@@ -22,7 +23,7 @@ METHODS = {
     "mst-sr": "imfuse.engines.classical.sparse:MST_SR",
 }
 
-DEFAULT_METHOD = "laplacian"
+DEFAULT_METHOD = "laplacian-max"
 
 
 @cache

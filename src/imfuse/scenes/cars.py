@@ -126,7 +126,18 @@ class Car:
             for along in (0.63 * stations[0][0], 0.63 * stations[-1][0]):
                 faces += self._wheel(side, along)
             faces += self._seams(side)
+            faces += self._mirror(side)
         return faces
+
+    def _mirror(self, side: float) -> list[Face]:
+        """Return the outside mirror of one side, as seen from ahead and from behind."""
+        x0, x1 = sorted(side * (HALF_WIDTH[self.body] + d) for d in (-0.04, 0.15))
+        y, paint = STATIONS[self.body][-3][2] + 0.02, self._paint(bonnet=False)
+        boards = []
+        for z in (0.62, 0.78):
+            corners = [(x0, y, z), (x1, y, z), (x1, y + 0.12, z), (x0, y + 0.12, z)]
+            boards.append(Face(np.array(corners), paint, 2, smooth=False))
+        return boards
 
     def _seams(self, side: float) -> list[Face]:
         """Return pillars and door gaps of one side."""
@@ -158,14 +169,16 @@ class Car:
 
     def _wheel(self, side: float, along: float) -> list[Face]:
         radius = 0.33 if self.body in ("sedan", "hatch") else 0.37
-        w = side * (HALF_WIDTH[self.body] + 0.012)
+        w = side * (HALF_WIDTH[self.body] - 0.05)
         arch = Material(albedo=(0.01, 0.01, 0.01), warmth=1 + 3 * self.driven, heating=0.1)
         tyre = Material(albedo=(0.022, 0.022, 0.022), warmth=-0.5 + 5 * self.driven, heating=0.6)
         rim = Material(
             albedo=(0.3, 0.3, 0.31), warmth=6 * self.driven, emissivity=0.6, gloss=0.35, heating=0.4
         )
         hub = Material(albedo=(0.05, 0.05, 0.05), warmth=9 * self.driven, heating=0.3)
-        faces = []
+        end, inner = along + np.sign(along) * 0.93 * radius, w - side * 0.2
+        tread = [(w, 0, end), (inner, 0, end), (inner, 0.5, end), (w, 0.5, end)]
+        faces = [Face(np.array(tread), tyre, -1, smooth=False)]
         for r, y, material in (
             (radius + 0.06, radius + 0.02, arch),
             (radius, radius, tyre),
@@ -208,7 +221,9 @@ class Car:
         lamp = self._lamp(front=front, night=weather.night)
         for side in (-1.0, 1.0):
             x0, x1 = sorted((side * w * 0.55, side * w * 0.86))
-            board(x0, x1, top - 0.14, top + 0.02, lamp, inner if not front else z)
+            at = z if front else inner
+            board(x0 - 0.02, x1 + 0.02, top - 0.16, top + 0.04, dark, at - sign * 0.005)
+            board(x0, x1, top - 0.13, top + 0.02, lamp, at)
         if not front and self.driven > 0.4:
             hot = Material(albedo=(0.03, 0.03, 0.03), warmth=38 * self.driven)
             board(w * 0.5, w * 0.62, tip[1] - 0.1, tip[1] - 0.02, hot, z + sign * 0.01)

@@ -110,31 +110,26 @@ def roadside(
         if rng.random() < 0.6:
             row = edge - 0.4 if rng.random() < 0.5 else edge + 1.2
             things += avenue(rng, street, side * row, leaf, bare=bare)
-        if rng.random() < 0.75:
-            step, start = float(rng.uniform(14, 26)), float(rng.uniform(5, 20))
-            for k in range(4):
-                at = start + k * step
-                things.append(
-                    LampPost(
-                        x=street.x(side * (street.half + 0.5), at),
-                        z=at,
-                        height=float(rng.uniform(5.0, 7.0)),
-                        arm=-side * 1.1,
-                        colour=colour,
-                        power=power,
-                    )
-                )
-        if rng.random() < 0.4:
-            at = float(rng.uniform(7, 25))
-            tint = pick(rng, ((0.5, 0.02, 0.03), (0.02, 0.08, 0.4), (0.55, 0.4, 0.02)))
-            things.append(
-                Sign(
-                    x=street.x(side * (street.half + 0.4), at),
-                    z=at,
-                    colour=tint,
-                    corners=pick(rng, (24, 4, 8)),
-                )
-            )
+        things += lamps_and_signs(rng, street, side, colour, power)
+    return things
+
+
+def lamps_and_signs(
+    rng: np.random.Generator, street: Street, side: float, colour: Colour, power: float
+) -> list[Thing]:
+    """Return a row of street lamps and a sign, or neither, on one pavement."""
+    things: list[Thing] = []
+    if rng.random() < 0.75:
+        step, start = float(rng.uniform(14, 26)), float(rng.uniform(5, 20))
+        for z in (start, start + step, start + 2 * step, start + 3 * step):
+            x, height = street.x(side * (street.half + 0.5), z), float(rng.uniform(5.0, 7.0))
+            arm = -side * 1.1
+            things.append(LampPost(x=x, z=z, height=height, arm=arm, colour=colour, power=power))
+    if rng.random() < 0.4:
+        z = float(rng.uniform(7, 25))
+        tint = pick(rng, ((0.5, 0.02, 0.03), (0.02, 0.08, 0.4), (0.55, 0.4, 0.02)))
+        x, corners = street.x(side * (street.half + 0.4), z), pick(rng, (24, 4, 8))
+        things.append(Sign(x=x, z=z, colour=tint, corners=corners))
     return things
 
 

@@ -74,11 +74,12 @@ def contact_shadow(
     angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     ring = np.stack([np.cos(angle) * size[0], 0 * angle, np.sin(angle) * size[1]], 1)
     outline = camera.outline(ring + np.array([centre[0], 0, centre[1]]))
-    box = enclosing(outline, camera.frame, 4)
+    spread = 0.18 * min(size) * camera.scale(max(camera.depth(*centre), 1.0))
+    spread = min(max(spread, 0.4), 0.025 * camera.focal)
+    box = enclosing(outline, camera.frame, 3 * spread)
     if box is None or len(outline) < 3:
         return
-    spread = max(0.18 * min(size) * camera.scale(max(camera.depth(*centre), 1.0)), 0.4)
-    alpha = blur(coverage(outline, box), min(spread, 12.0))
+    alpha = blur(coverage(outline, box), spread)
     target = canvas.fields[box[1] : box[3], box[0] : box[2]]
     hidden = 1 - np.float32(strength) * alpha
     target[..., c.OPENNESS] *= hidden

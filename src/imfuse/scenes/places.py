@@ -13,7 +13,14 @@ from imfuse.scenes.trees import LEAVES
 from imfuse.scenes.weather import Weather, random_weather
 from imfuse.scenes.world import Puff, Thing, View, World
 
-CAMOUFLAGE = ((0.06, 0.08, 0.035), (0.1, 0.085, 0.05), (0.045, 0.055, 0.03), (0.14, 0.11, 0.07))
+Colour = tuple[float, float, float]
+
+CAMOUFLAGE: tuple[Colour, ...] = (
+    (0.06, 0.08, 0.035),
+    (0.1, 0.085, 0.05),
+    (0.045, 0.055, 0.03),
+    (0.14, 0.11, 0.07),
+)
 """Albedos of clothes that hide among leaves."""
 
 
@@ -23,27 +30,32 @@ def smoke_world(seed: int) -> World:
     people, clouds = streams(seed, "smoke people", "smoke clouds")
     things = list(world.things)
     camera = world.view.camera(480, 640)
+
+    def across(u: float, z: float) -> float:
+        """Return the world x that a 4:3 picture shows at a share of its width."""
+        return float(camera.x + z * (np.tan(camera.yaw) + (u - 0.5) * 640 / camera.focal))
+
+    places = [(float(u), float(z)) for u, z in clouds.uniform((0, 4.5), (1, 18), (4, 2))]
+    places = places[: int(clouds.integers(2, 5))]
     for _ in range(int(people.integers(2, 5))):
-        z = float(people.uniform(5, 14))
-        u = float(people.uniform(0.15, 0.85))
-        x = camera.x + z * (np.tan(camera.yaw) + (u - 0.5) * 640 / camera.focal)
-        things.append(random_person(people, float(x), z, world.weather))
-    smoke = []
-    for _ in range(int(clouds.integers(4, 8))):
-        z = float(clouds.uniform(4, 16))
-        u = float(clouds.uniform(0.0, 1.0))
-        x = camera.x + z * (np.tan(camera.yaw) + (u - 0.5) * 640 / camera.focal)
-        radius = float(clouds.uniform(1.4, 4.5))
-        smoke.append(
-            Puff(
-                place=(float(x), float(clouds.uniform(0.2, 0.9)) * radius, z),
-                radius=radius,
-                density=float(clouds.uniform(0.25, 1.3)) * 2.2 / radius,
-                seed=int(clouds.integers(1 << 20)),
-            )
-        )
-    weather = replace(world.weather, fog=max(world.weather.fog, 0.006))
+        u, z = float(people.uniform(0.15, 0.85)), float(people.uniform(5, 14))
+        things.append(random_person(people, across(u, z), z, world.weather))
+        if people.random() < 0.7:
+            places.append((u + float(people.normal(0, 0.06)), 0.8 * z))
+    smoke = [puff(clouds, across(u, z), z) for u, z in places]
+    weather = replace(world.weather, fog=max(world.weather.fog, 0.003))
     return replace(world, things=things, smoke=smoke, weather=weather)
+
+
+def puff(rng: np.random.Generator, x: float, z: float) -> Puff:
+    """Return a ball of smoke that rests on the ground."""
+    radius = float(rng.uniform(0.9, 2.8))
+    return Puff(
+        place=(x, float(rng.uniform(0.2, 0.9)) * radius, z),
+        radius=radius,
+        density=float(rng.uniform(0.4, 1.6)) * 1.6 / radius,
+        seed=int(rng.integers(1 << 20)),
+    )
 
 
 def foliage_world(seed: int) -> World:
@@ -83,58 +95,53 @@ def hidden_people(
     camera = view.camera(480, 640)
     leaf = pick(leaves, LEAVES[weather.season])
     things: list[Thing] = []
-
-    def shrub(x: float, z: float, count: int, *, wide: float, high: float) -> Thicket:
-        return Thicket(
-            x=x,
-            z=z,
-            height=high,
-            width=wide,
-            base=float(leaves.uniform(0.0, 0.15)),
-            leaf=leaf,
-            leaves=count,
-            length=float(leaves.uniform(0.07, 0.125)),
-            seed=int(leaves.integers(1 << 20)),
-        )
-
     for _ in range(int(people.integers(1, 4))):
         z = float(people.uniform(4.2, 8.0))
         u = float(people.uniform(0.2, 0.8))
         x = float(camera.x + z * (np.tan(camera.yaw) + (u - 0.5) * 640 / camera.focal))
-        clothes = random_clothes(people) | {
-            "top": pick(people, CAMOUFLAGE),
-            "legs": pick(people, CAMOUFLAGE),
-        }
+        clothes = random_clothes(people)
+        clothes |= {"top": pick(people, CAMOUFLAGE), "legs": pick(people, CAMOUFLAGE)}
         things.append(replace(random_person(people, x, z, weather), clothes=clothes))
-        near = float(leaves.uniform(0.6, 0.85)) * z
-        beside = x * near / z + view.x * (1 - near / z)
-        high, wide = float(leaves.uniform(1.7, 2.2)), float(leaves.uniform(1.3, 2.0))
-        things.append(shrub(beside, near, int(leaves.integers(420, 700)), wide=wide, high=high))
-        for side in (-1, 1):
-            at = beside + side * float(leaves.uniform(0.7, 1.0)) * wide
-            low = high * float(leaves.uniform(0.45, 0.9))
-            things.append(
-                shrub(
-                    at,
-                    near + float(leaves.normal(0, 0.25)),
-                    int(leaves.integers(500, 900)),
-                    wide=wide,
-                    high=low,
-                )
-            )
+        near = float(leaves.uniform(0.6, 0.85))
+        things += shrubs(leaves, x * near + view.x * (1 - near), near * z, leaf)
     if leaves.random() < 0.7:
+        things.append(branch(leaves, view, leaf))
+    return things
+
+
+def shrubs(rng: np.random.Generator, x: float, z: float, leaf: Colour) -> list[Thing]:
+    """Return a shrub as tall as a person, between two lower and denser ones."""
+    high, wide = float(rng.uniform(1.7, 2.2)), float(rng.uniform(1.3, 2.0))
+    things: list[Thing] = []
+    for side in (0, -1, 1):
+        count = int(rng.integers(420, 700) if side == 0 else rng.integers(500, 900))
         things.append(
             Thicket(
-                x=view.x + float(leaves.choice([-1.0, 1.0]) * leaves.uniform(0.4, 1.2)),
-                z=2.4,
-                height=view.eye + 1.3,
-                width=float(leaves.uniform(1.5, 3.0)),
-                base=view.eye + float(leaves.uniform(0.15, 0.6)),
+                x=x + side * float(rng.uniform(0.7, 1.0)) * wide,
+                z=z + abs(side) * float(rng.normal(0, 0.25)),
+                height=high * (1.0 if side == 0 else float(rng.uniform(0.45, 0.9))),
+                width=wide,
+                base=float(rng.uniform(0.0, 0.15)),
                 leaf=leaf,
-                leaves=int(leaves.integers(200, 420)),
-                length=0.085,
-                seed=int(leaves.integers(1 << 20)),
-                hanging=True,
+                leaves=count,
+                length=float(rng.uniform(0.07, 0.125)),
+                seed=int(rng.integers(1 << 20)),
             )
         )
     return things
+
+
+def branch(rng: np.random.Generator, view: View, leaf: Colour) -> Thicket:
+    """Return leaves that hang into the picture from above."""
+    return Thicket(
+        x=view.x + float(rng.choice([-1.0, 1.0]) * rng.uniform(0.4, 1.2)),
+        z=2.4,
+        height=view.eye + 1.3,
+        width=float(rng.uniform(1.5, 3.0)),
+        base=view.eye + float(rng.uniform(0.15, 0.6)),
+        leaf=leaf,
+        leaves=int(rng.integers(200, 420)),
+        length=0.085,
+        seed=int(rng.integers(1 << 20)),
+        hanging=True,
+    )

@@ -37,8 +37,8 @@ def optical_depth(canvas: Canvas, smoke: Sequence[Puff]) -> tuple[Float, Float]:
         start = np.float32(puff.seed % 251)
         swirl = 7 * sample(tile, u * 0.5 + start, v * 0.5 - start)
         billow = sample(tile, u + swirl + start, v + 0.7 * swirl)
-        core = np.exp(-np.maximum(miss * (1 + 0.1 * swirl), 0) * 1.3)
-        column = core * np.clip(1 + 0.55 * billow, 0.05, 2.4) * np.float32(1.77 * puff.density) * r
+        core = np.exp(-miss * np.clip(1 + 0.06 * swirl, 0.45, 1.9) * 1.3)
+        column = core * np.clip(1 + 0.7 * billow, 0.03, 2.6) * np.float32(1.77 * puff.density) * r
         column *= np.clip((depth - nearest) / (2 * r) + 0.5, 0, 1)
         total += column
         shading += column * (0.5 * billow + 0.35 * oy / r)
@@ -51,7 +51,7 @@ def smoke_over(canvas: Canvas, weather: Weather, light: Float, smoke: Sequence[P
     clear = np.exp(-total)
     tint = np.array([0.5, 0.56, 0.6], np.float32)
     strength = 0.02 if weather.night else 0.55 + 0.35 * weather.sunlight
-    lit = np.clip(1 + 0.3 * shading, 0.4, 1.7) * np.float32(strength)
+    lit = np.clip(1 + 0.38 * shading, 0.4, 1.8) * np.float32(strength)
     # Dense smoke shades itself, so its thick parts are a little darker and bluer than its rim.
     lit *= 1 - 0.25 * np.clip(total / 6, 0, 1)
     result: Float = light * clear[..., None] + ((1 - clear) * lit)[..., None] * tint

@@ -196,7 +196,7 @@ class Tree:
 def leaf_fields(part: Float, leaf: Colour, depth: float, hue: float = 1.0) -> Float:
     """Return the surface properties of a drawn leaf cluster (light, hue, depth cue, coverage)."""
     fields = np.empty((*part.shape[:2], c.CHANNELS), np.float32)
-    material = Material(albedo=leaf, warmth=0.0, emissivity=0.96, heating=0.22)
+    material = Material(albedo=leaf, warmth=0.0, emissivity=0.96, heating=0.14)
     fields[:] = material.fields(depth)
     light = part[..., 0]
     tint = (1 + 0.18 * part[..., 1] * hue, 1 + 0.05 * part[..., 1], 1 - 0.1 * part[..., 1])
