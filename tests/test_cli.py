@@ -11,7 +11,7 @@ import pytest
 
 import imfuse
 from imfuse.cli import main
-from imfuse.cli.console import parse_bytes, parse_range, parse_size
+from imfuse.cli.console import parse_bytes, parse_preference, parse_range, parse_size
 from imfuse.errors import UsageError
 from imfuse.io.images import read_image, write_image
 from imfuse.types import Picture
@@ -75,6 +75,14 @@ def test_a_folder_as_output_of_two_files(run, pair, tmp_path):
     assert (tmp_path / "out" / "vis.png").exists()
 
 
+def test_preference(run, pair, tmp_path):
+    for option in ("vis=1", "ir=0"):
+        code, _, _ = run("fuse", *pair, "-o", tmp_path / "f.png", "--prefer", option)
+        assert code == 0
+        vis = read_image(pair[1]).pixels.astype(int)
+        assert np.abs(read_image(tmp_path / "f.png").pixels - vis).max() <= 1
+
+
 def test_warnings_go_to_stderr_and_into_json(run, pair, tmp_path):
     code, out, err = run("fuse", pair[1], pair[0], "-o", tmp_path / "f.png", "--json")
     assert code == 0
@@ -127,6 +135,7 @@ def test_failures_in_a_folder_are_listed_and_the_exit_code_tells(run, folders):
         (["{ir}", "{vis}", "-o", "{tmp}/f.png", "--ir-range", "5"], 2, "LOW:HIGH"),
         (["{ir}", "{vis}", "-o", "{tmp}/f.png", "--ir-range", "5:5"], 2, "two different"),
         (["{ir}", "{vis}", "-o", "{tmp}/f.png", "--max-memory", "lots"], 2, "800MB"),
+        (["{ir}", "{vis}", "-o", "{tmp}/f.png", "--prefer", "ir=2"], 2, "ir=SHARE"),
         (
             ["{ir}", "{vis}", "-o", "{tmp}/f.png", "--max-pixels", "1000"],
             3,
@@ -232,6 +241,11 @@ def test_amounts_that_are_none(text):
 
 
 def test_ranges_and_sizes():
+    assert parse_preference("ir=0.6") == 0.6
+    assert parse_preference("vis=0.75") == 0.25
+    for bad in ("0.6", "ir", "ir=", "ir=1.5", "uv=0.5", "ir=1.2.3"):
+        with pytest.raises(UsageError):
+            parse_preference(bad)
     assert parse_range("-4.5:1e3") == (-4.5, 1000.0)
     assert parse_size("640x480") == (480, 640)
     for bad in ("640", "0x5", "axb", "5x-5"):

@@ -273,9 +273,39 @@ def test_too_little_memory_is_refused_with_an_amount_that_is_enough():
 def test_arguments_that_make_no_sense():
     with pytest.raises(UnknownName, match="unknown method 'laplacien'. Did you mean laplacian"):
         Fuser("laplacien")
-    for bad in ({"resize": "both"}, {"ir_range": (3, 3)}, {"ir_range": (0, float("nan"))}):
+    for bad in (
+        {"prefer_ir": 1.5},
+        {"prefer_ir": float("nan")},
+        {"resize": "both"},
+        {"ir_range": (3, 3)},
+        {"ir_range": (0, float("nan"))},
+    ):
         with pytest.raises(UsageError):
             Fuser("average", **bad)
+
+
+@pytest.mark.parametrize("colour", [False, True])
+@pytest.mark.parametrize("output", ["luma", "rgb"])
+def test_preference_leads_from_one_picture_by_way_of_the_method_to_the_other(rng, colour, output):
+    ir = rng.random((6, 7)).astype(np.float32)
+    vis = (0.4 + 0.2 * rng.random((6, 7, 3) if colour else (6, 7))).astype(np.float32)
+
+    def flat(ir, vis):
+        return np.full_like(ir if output == "luma" else np.dstack([ir] * 3), 0.5)
+
+    two = pair(ir, vis)
+    results = {
+        share: luma(np.dstack([p] * 3) if p.ndim == 2 else p)
+        for share in (0.0, 0.25, 0.5, 0.75, 1.0)
+        for p in [Fuser(engine(flat, output=output), prefer_ir=share).fuse(two).pixels]
+    }
+    vis_luma = luma(vis) if colour else vis
+    np.testing.assert_allclose(results[0.0], vis_luma, atol=1e-6)
+    np.testing.assert_allclose(results[0.5], 0.5, atol=1e-6)
+    np.testing.assert_allclose(results[0.25], (vis_luma + 0.5) / 2, atol=1e-6)
+    if output == "rgb" or not colour:  # else clamping of a colour may take some luma
+        np.testing.assert_allclose(results[0.75], (ir + 0.5) / 2, atol=1e-6)
+        np.testing.assert_allclose(results[1.0], ir, atol=1e-6)
 
 
 def test_inputs_are_left_alone(rng):

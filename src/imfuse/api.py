@@ -42,6 +42,7 @@ def fuse(
     out: str | os.PathLike[str] | None = None,
     resize: Literal["ir", "vis"] | None = None,
     ir_range: tuple[float, float] | None = None,
+    prefer_ir: float = 0.5,
     max_memory: int = DEFAULT_MAX_MEMORY,
     max_pixels: int = MAX_PIXELS,
     quality: int = 95,
@@ -49,16 +50,17 @@ def fuse(
     """Fuse an infrared and a visible picture of one scene into one picture.
 
     Args:
-        ir: Infrared picture (medical: the functional one): a path, the bytes of a file, a PIL
+        ir: Infrared picture (medical: MRI or CT, gray): a path, the bytes of a file, a PIL
             image, a NumPy array `(H, W)`, `(H, W, 1 | 3 | 4)`, or a torch tensor `(H, W)`,
             `(C, H, W)` or `(B, C, H, W)`. Arrays and tensors hold uint8, uint16, or floats in
             [0, 1], colours in RGB order.
-        vis: Visible picture, likewise. The result follows it in size, depth, colour,
-            transparency and metadata.
+        vis: Visible picture (medical: PET or SPECT, in colour), likewise. The result follows it
+            in size, depth, colour, transparency and metadata.
         model: Name of a method, path of an `.onnx` file, or an engine; None: the default.
         out: File to write. Its ending names the format.
         resize: `ir` or `vis`: bring this one to the other's size where the two differ.
         ir_range: Infrared values, in the picture's own units, that become black and white.
+        prefer_ir: Share of the infrared picture, 0 to 1; at 1/2 the method decides.
         max_memory: Bytes to use above the inputs; larger pictures are worked on in tiles.
         max_pixels: Pictures with more pixels by their header are refused.
         quality: Quality of JPEG results, 1 to 100.
@@ -83,7 +85,9 @@ def fuse(
     if isinstance(ir, str | os.PathLike) and isinstance(vis, str | os.PathLike):
         check_distinct(Path(ir), Path(vis))
     engine = model if not isinstance(model, str | Path) and model is not None else _engine(model)
-    fuser = Fuser(engine, resize=resize, ir_range=ir_range, max_memory=max_memory)
+    fuser = Fuser(
+        engine, resize=resize, ir_range=ir_range, prefer_ir=prefer_ir, max_memory=max_memory
+    )
     if _is_tensor(vis) and vis.ndim == 4:  # type: ignore[union-attr]
         if out is not None:
             raise UsageError("out= with a batch", expected="one picture per file")

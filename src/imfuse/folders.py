@@ -40,6 +40,7 @@ class FolderJob:
         pair_regex: See `imfuse.io.pairs.match_folders`.
         resize: See `imfuse.Fuser`.
         ir_range: See `imfuse.Fuser`.
+        prefer_ir: See `imfuse.Fuser`.
         workers: Pairs that are fused at one time.
         resume: Skip pairs whose result is there already and not older than their sources.
         max_memory: Bytes above the inputs for all workers together.
@@ -55,6 +56,7 @@ class FolderJob:
     pair_regex: str | None = None
     resize: Literal["ir", "vis"] | None = None
     ir_range: tuple[float, float] | None = None
+    prefer_ir: float = 0.5
     workers: int = 1
     resume: bool = False
     max_memory: int = DEFAULT_MAX_MEMORY
@@ -68,6 +70,7 @@ class FolderJob:
             "suffix": self.suffix,
             "resize": self.resize,
             "ir_range": None if self.ir_range is None else list(self.ir_range),
+            "prefer_ir": self.prefer_ir,
             "quality": self.quality,
         }
 
@@ -176,6 +179,7 @@ def prepare(job: FolderJob) -> FolderRun:
         job.model,
         resize=job.resize,
         ir_range=job.ir_range,
+        prefer_ir=job.prefer_ir,
         max_memory=job.max_memory // job.workers,
         threads=max(1, available_cores() // job.workers),
     )

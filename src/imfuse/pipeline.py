@@ -44,6 +44,9 @@ class Fuser:
         ir_range: Infrared values (in the picture's own units) that become 0 and 1; values beyond
             are cut off. Given in reverse order it turns black-hot into white-hot. None: the full
             range of the picture's type.
+        prefer_ir: Share of the infrared picture, 0 to 1. At 1/2 the method decides; from there to 1
+            (to 0) its result is blended more and more with the infrared (visible) picture, which
+            at the end is all that is left.
         max_memory: Bytes that one pair may take above its inputs. Larger pictures are worked on
             in overlapping tiles, with the same result.
         threads: Threads inside the method, for methods that can tell; None: all cores.
@@ -60,6 +63,7 @@ class Fuser:
         *,
         resize: Literal["ir", "vis"] | None = None,
         ir_range: tuple[float, float] | None = None,
+        prefer_ir: float = 0.5,
         max_memory: int = DEFAULT_MAX_MEMORY,
         threads: int | None = None,
     ) -> None:
@@ -68,8 +72,11 @@ class Fuser:
         if ir_range is not None and not (np.isfinite(ir_range).all() and np.ptp(ir_range) > 0):
             found = f"infrared range {ir_range[0]:g}:{ir_range[1]:g}"
             raise UsageError(found, expected="two different finite numbers")
+        if not 0 <= prefer_ir <= 1:
+            raise UsageError(f"a share of {prefer_ir:g} for one picture", expected="0 to 1")
         self.engine = load_engine(model, threads=threads)
-        self.resize, self.ir_range, self.max_memory = resize, ir_range, max_memory
+        self.resize, self.ir_range = resize, ir_range
+        self.prefer_ir, self.max_memory = prefer_ir, max_memory
 
     def fuse(self, pair: ImagePair) -> FusedImage:
         """Fuse one pair.
@@ -199,9 +206,20 @@ class Fuser:
                 file=name,
                 remedy="The model file is damaged or unfit for this picture; try another method.",
             )
+        if self.prefer_ir != 0.5:
+            fused = self._towards_one(fused, ir, luma if fused.ndim == 2 else shown)
         if vis.ndim == 3 and fused.ndim == 2:
             return color.with_luma(vis, luma, fused)
         return fused
+
+    def _towards_one(self, fused: Float, ir: Float, vis: Float) -> Float:
+        """Blend a result with one of its sources, as `prefer_ir` says."""
+        share = np.float32(abs(2 * self.prefer_ir - 1))
+        if self.prefer_ir > 0.5:
+            source = ir if fused.ndim == 2 else ir[..., None]
+        else:
+            source = vis if fused.ndim == vis.ndim else vis[..., None]
+        return fused + share * (source - fused)
 
 
 def _store(values: Float, into: Pixels) -> None:

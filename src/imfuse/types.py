@@ -63,7 +63,7 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True)
 class ImagePair:
-    """Two registered pictures of one scene, always infrared (or functional) first."""
+    """Two registered pictures of one scene, infrared first; colour is taken from the second."""
 
     ir: Picture
     vis: Picture

@@ -84,3 +84,19 @@ def parse_size(text: str) -> tuple[int, int]:
     if not found:
         raise UsageError(f"{text!r} is no size", expected="WIDTHxHEIGHT, e.g. 640x480")
     return int(found[2]), int(found[1])
+
+
+def parse_preference(text: str) -> float:
+    """Read `ir=0.6` or `vis=0.6` and return the share of the infrared picture.
+
+    Raises:
+        UsageError: It is none.
+    """
+    found = re.fullmatch(r"(ir|vis)=([0-9.]+)", text.strip())
+    try:
+        share = float(found[2]) if found else -1.0
+    except ValueError:
+        share = -1.0
+    if found is None or not 0 <= share <= 1:
+        raise UsageError(f"--prefer {text}", expected="ir=SHARE or vis=SHARE with a share of 0..1")
+    return share if found[1] == "ir" else 1 - share

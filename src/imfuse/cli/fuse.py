@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from imfuse.cli.console import JsonOption, parse_bytes, parse_range, print_json, say, say_list
+from imfuse.cli.console import (
+    JsonOption,
+    parse_bytes,
+    parse_preference,
+    parse_range,
+    print_json,
+    say,
+    say_list,
+)
 from imfuse.errors import ImfuseError, OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -68,6 +76,13 @@ def fuse(
             help="Infrared values that become black and white. Default: the type's full range.",
         ),
     ] = None,
+    prefer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ir=SHARE|vis=SHARE",
+            help="Lean towards one picture: above 0.5 more of it shows, at 1 it alone.",
+        ),
+    ] = None,
     pair_regex: Annotated[
         str | None,
         typer.Option(metavar="REGEX", help=r"Folders: what must agree in two names, e.g. '(\d+)'."),
@@ -108,6 +123,7 @@ def fuse(
         "model": model,
         "resize": None if resize is None else resize.value,
         "ir_range": None if ir_range is None else parse_range(ir_range),
+        "prefer_ir": None if prefer is None else parse_preference(prefer),
         "max_memory": parse_bytes(max_memory),
         "max_pixels": max_pixels,
         "quality": quality,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -57,6 +58,13 @@ def cast_shadows(canvas: Canvas, shapes: Sequence[NDArray[np.float64]], weather:
     # The sun is half a degree wide, so edges are soft; some light leaks around all of them.
     shade = blur(shade, max(camera.focal * 0.0022, 0.3))
     canvas.fields[..., c.SUNLIT] = 1 - 0.97 * shade
+
+
+def in_shade(x: float, z: float, shapes: Sequence[NDArray[np.float64]]) -> bool:
+    """Return whether a place on the ground lies in one of the shadows of houses."""
+    place = (float(x), float(z))
+    outlines = (shape[:, [0, 2]].astype(np.float32) for shape in shapes)
+    return any(cv2.pointPolygonTest(o, place, measureDist=False) > 0 for o in outlines)
 
 
 def contact_shadow(

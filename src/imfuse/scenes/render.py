@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from imfuse.errors import UnknownName, UsageError
 from imfuse.scenes import light as lit
+from imfuse.scenes.buildings import Building
 from imfuse.scenes.canvas import BIKE, CAR, Canvas
 from imfuse.scenes.ground import paint_ground, paint_horizon, paint_sky
 from imfuse.scenes.layout import street_world
@@ -15,7 +16,7 @@ from imfuse.scenes.misalign import push, random_flow
 from imfuse.scenes.places import foliage_world, smoke_world
 from imfuse.scenes.raster import shrink
 from imfuse.scenes.sensors import random_infrared, random_visible
-from imfuse.scenes.smoke import smoke_over, smoke_over_infrared
+from imfuse.scenes.smoke import optical_depth, smoke_over, smoke_over_infrared
 from imfuse.scenes.world import Thing, World
 from imfuse.types import Float
 
@@ -173,7 +174,11 @@ def paint(world: World, height: int, width: int) -> Canvas:
     # Kerbs and bumps lie on the ground and hide nothing that stands on it.
     for thing in sorted(world.flat, key=depth, reverse=True):
         thing.draw(canvas, weather)
+    houses = [thing for thing in world.things if isinstance(thing, Building)]
+    shade = [shape for house in houses for shape in house.shadows(weather)]
     for thing in sorted(world.things, key=depth, reverse=True):
+        hidden = not isinstance(thing, Building) and lit.in_shade(thing.x, thing.z, shade)
+        canvas.sunlit = 0.0 if hidden else 1.0
         thing.draw(canvas, weather)
     return canvas
 
@@ -194,6 +199,7 @@ def _measured(world: World, canvas: Canvas) -> tuple[Float, Float]:
     warmth = lit.apparent_temperature(canvas, weather)
     warmth = lit.through_air_infrared(canvas, weather, warmth)
     if world.smoke:
-        seen = smoke_over(canvas, weather, seen, world.smoke)
-        warmth = smoke_over_infrared(canvas, warmth, world.smoke)
+        total, shading = optical_depth(canvas, world.smoke)
+        seen = smoke_over(weather, seen, total, shading)
+        warmth = smoke_over_infrared(warmth, total)
     return seen, warmth

@@ -45,9 +45,8 @@ def optical_depth(canvas: Canvas, smoke: Sequence[Puff]) -> tuple[Float, Float]:
     return total, np.asarray(shading / np.maximum(total, 1e-3), np.float32)
 
 
-def smoke_over(canvas: Canvas, weather: Weather, light: Float, smoke: Sequence[Puff]) -> Float:
-    """Lay lit smoke over visible light."""
-    total, shading = optical_depth(canvas, smoke)
+def smoke_over(weather: Weather, light: Float, total: Float, shading: Float) -> Float:
+    """Lay lit smoke of a known optical depth and shading over visible light."""
     clear = np.exp(-total)
     tint = np.array([0.5, 0.56, 0.6], np.float32)
     strength = 0.02 if weather.night else 0.55 + 0.35 * weather.sunlight
@@ -58,9 +57,8 @@ def smoke_over(canvas: Canvas, weather: Weather, light: Float, smoke: Sequence[P
     return result
 
 
-def smoke_over_infrared(canvas: Canvas, warmth: Float, smoke: Sequence[Puff]) -> Float:
+def smoke_over_infrared(warmth: Float, total: Float) -> Float:
     """Lay smoke, a little warmer than the air, over apparent temperatures."""
-    total, _ = optical_depth(canvas, smoke)
     clear = np.exp(-np.float32(INFRARED_SHARE) * total)
     result: Float = warmth * clear + (1 - clear) * np.float32(1.5)
     return result

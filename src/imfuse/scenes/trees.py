@@ -69,7 +69,7 @@ class Tree:
         base = canvas.camera.project([(self.x, 0.0, self.z)])[0]
         radius = 0.022 * self.height + 0.05
         start = np.array([0.0, 0.0])
-        levels = (4 if scale > 12 else 3) if self.bare else (2 if scale > 30 else 1)
+        levels = (4 if depth < 45 else 3) if self.bare else (2 if depth < 18 else 1)
         bars: list[tuple[Points, float, float]] = []
         foot = np.array([(0.0, 0.0), (0.0, min(0.5, 0.4 * self.trunk))])
         bars.append((foot, 1.3 * radius, radius))
@@ -113,7 +113,7 @@ class Tree:
         """Lay leaf clusters over one another, the lower and farther ones first."""
         tall = (self.height - self.trunk) / 2
         middle = self.trunk + tall
-        count = 5 if self.trunk else 3
+        count = 5 if self.trunk and depth < 45 else 3
         for i in range(count):
             angle = 2 * np.pi * (i + rng.random()) / max(count - 1, 1)
             out = 0.0 if i == count - 1 else rng.uniform(0.3, 0.55)
