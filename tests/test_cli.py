@@ -143,6 +143,7 @@ def test_failures_in_a_folder_are_listed_and_the_exit_code_tells(run, folders):
         ),
         (["{ir}", "{vis}", "-o", "{tmp}/f.png", "--resume"], 2, "two folders"),
         (["{ir}", "{tmp}", "-o", "{tmp}/f.png"], 2, "two files or two folders"),
+        (["{tmp}", "{tmp}/nowhere", "-o", "{tmp}/f.png"], 2, "nowhere is missing"),
         (["{tmp}/empty", "{tmp}", "-o", "{tmp}/o"], 3, "no pictures"),
         (["{tmp}", "{tmp}", "-o", "{tmp}/o"], 2, "--pair-regex"),
         (["{ir}", "{vis}"], 2, "--out"),

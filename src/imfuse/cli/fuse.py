@@ -145,7 +145,8 @@ def fuse(
         _fuse_folders(job, as_json=as_json)
         return
     if ir.is_dir() or vis.is_dir():
-        found = f"{ir if ir.is_dir() else vis} is a folder, {vis if ir.is_dir() else ir} is not"
+        folder, other = (ir, vis) if ir.is_dir() else (vis, ir)
+        found = f"{folder} is a folder, {other} " + ("is not" if other.exists() else "is missing")
         raise UsageError(found, expected="two files or two folders")
     for_folders = {
         "--pair-regex": pair_regex,
