@@ -90,6 +90,15 @@ def test_warnings_go_to_stderr_and_into_json(run, pair, tmp_path):
     assert "false colour" in json.loads(out)["outputs"][0]["warnings"][0]
 
 
+def test_transparency_that_is_lost_is_told(run, pair, tmp_path):
+    pixels = read_image(pair[1]).pixels
+    write_image(tmp_path / "a.png", Picture(pixels=pixels, alpha=pixels[..., 0].copy()))
+    for name, told in (("f.jpg", True), ("f.tif", False)):
+        code, _, err = run("fuse", pair[0], tmp_path / "a.png", "-o", tmp_path / name)
+        assert code == 0
+        assert ("holds no transparency" in err) == told
+
+
 def test_two_folders(run, folders):
     ir, vis, out = folders
     (vis / "only.png").write_bytes((vis / "0.png").read_bytes())

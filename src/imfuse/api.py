@@ -94,7 +94,8 @@ def fuse(
         return _fuse_batch(fuser, ir, vis)
     fused = _fuse_one(fuser, ir, vis, max_pixels)
     if out is not None:
-        write_image(Path(out), fused, quality=quality)
+        for note in write_image(out, fused, quality=quality):
+            warnings.warn(note, ImfuseWarning, stacklevel=2)
         return Path(out)
     return _like(vis, fused, quality)
 

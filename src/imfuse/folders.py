@@ -131,14 +131,14 @@ class FolderRun:
     def _encode(self, fused: tuple[PairFiles, FusedImage]) -> PairResult:
         pair, picture = fused
         out = self._output_of(pair, default_suffix(picture))
-        write_image(out, picture, quality=self.job.quality)
+        lost = write_image(out, picture, quality=self.job.quality)
         return PairResult(
             ir=pair.ir,
             vis=pair.vis,
             out=out,
             model=picture.model,
             seconds=picture.seconds,
-            notes=picture.notes,
+            notes=(*picture.notes, *lost),
         )
 
     def _finish(self, pair: PairFiles, outcome: PairResult | BaseException) -> PairResult:

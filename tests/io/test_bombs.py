@@ -124,5 +124,5 @@ def test_memory_that_does_not_suffice(refused, samples, monkeypatch):
     def exhausted(*_, **__):
         raise MemoryError
 
-    monkeypatch.setattr("imfuse.io.png.cv2.imdecode", exhausted)
+    monkeypatch.setattr("imfuse.io.formats.png.PngImageFile", exhausted)
     refused(ImageTooLarge, samples["png-rgb8"].data, found="not enough memory")

@@ -2,14 +2,15 @@
 
 import io
 import struct
+import warnings
 
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from imfuse.io import exif
+from imfuse.io.formats import exif
+from imfuse.io.formats.exif import INCH, tidy_dpi
 from imfuse.io.images import encode_image, picture_from_pil, picture_to_pil, read_image
-from imfuse.io.metadata import INCH, tidy_dpi
 from imfuse.types import Metadata, Picture
 
 CARRIERS = ["PNG", "JPEG", "TIFF", "WEBP"]
@@ -59,8 +60,10 @@ def test_bmp_keeps_the_resolution_only(metadata, colours):
 
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_byte_order_of_exif_is_kept(order, colours):
-    tags = {271: exif.Entry(2, 6, b"Maker\0"), 274: exif.short(1, order=order)}
-    block = exif.header(order) + exif.serialise(tags, order)
+    tags = Image.Exif()
+    tags.endian, tags[271], tags[274] = order, "Maker", 1
+    block = tags.tobytes().removeprefix(b"Exif\0\0")
+    assert block[:2] == (b"II" if order == "<" else b"MM")
     for dtype in (np.uint8, np.uint16):
         picture = Picture(pixels=colours.astype(dtype) * dtype(1), metadata=Metadata(exif=block))
         again = read_image(encode_image(picture, "TIFF"))
@@ -139,6 +142,30 @@ def test_single_damaged_entries_are_left_out(make_exif, colours):
     assert 306 in as_pillow(tidy.block)
 
 
+def test_text_that_is_not_ascii_is_kept():
+    block = Image.Exif()
+    block[315] = "J\u00f6rg \u674e".encode()
+    block.get_ifd(34665)[42036] = "Gr\u00f6\u00dfe".encode()
+    tidy = exif.tidy(block.tobytes().removeprefix(b"Exif\0\0"))
+    assert "J\u00f6rg \u674e".encode() in tidy.block
+    assert "Gr\u00f6\u00dfe".encode() in tidy.block
+    assert exif.tidy(tidy.block).block == tidy.block
+
+
+def test_damaged_exif_never_warns(make_exif):
+    rng = np.random.default_rng(8)
+    good = make_exif(6)
+    for _ in range(2000):  # a warning would be an error here, and a damaged block for `tidy`
+        block = bytearray(good)
+        for place in rng.integers(8, len(block), rng.integers(1, 5)):
+            block[place] = rng.integers(256)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            tidy = exif.tidy(bytes(block))
+        assert not caught
+        assert tidy is None or tidy.block is None or exif.tidy(tidy.block) is not None
+
+
 def test_entries_that_share_their_bytes_do_not_multiply():
     value = bytes(60_000)
     entries = 4000
@@ -174,8 +201,10 @@ def test_empty_metadata_stay_empty(colours):
 
 
 def test_exif_too_long_for_jpeg_is_left_out(colours):
-    tags = {271: exif.Entry(2, 6, b"Maker\0"), 37500: exif.Entry(7, 70_000, bytes(70_000))}
-    block = exif.header("<") + exif.serialise(tags, "<")
+    tags = Image.Exif()
+    tags.endian, tags[271] = "<", "Maker"
+    tags.get_ifd(34665)[37500] = bytes(70_000)
+    block = tags.tobytes().removeprefix(b"Exif\0\0")
     picture = Picture(pixels=colours, metadata=Metadata(exif=block))
     assert read_image(encode_image(picture, "JPEG")).metadata.exif is None
     assert read_image(encode_image(picture, "PNG")).metadata.exif == block

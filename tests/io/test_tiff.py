@@ -8,11 +8,26 @@ import numpy as np
 import pytest
 
 from imfuse.errors import UnreadableImage, UnsupportedImage
-from imfuse.io.ifd import header, serialise, short
-from imfuse.io.ifd import long as long_entry
 from imfuse.io.images import read_image
 
 HEIGHT, WIDTH = 9, 13
+
+
+def directory_bytes(tags, order):
+    """Return a TIFF header and directory; values are `(code, numbers)`."""
+    table, values = struct.pack(f"{order}H", len(tags)), b""
+    start = 8 + 2 + 12 * len(tags) + 4
+    for tag, (code, numbers) in sorted(tags.items()):
+        value = struct.pack(f"{order}{len(numbers)}{code}", *numbers)
+        kind = {"H": 3, "I": 4}[code]
+        table += struct.pack(f"{order}HHI", tag, kind, len(numbers))
+        if len(value) <= 4:
+            table += value.ljust(4, b"\0")
+        else:
+            table += struct.pack(f"{order}I", start + len(values))
+            values += value
+    head = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HI", 42, 8)
+    return head + table + bytes(4) + values
 
 
 def build(strips, *, order="<", **tags):
@@ -20,20 +35,17 @@ def build(strips, *, order="<", **tags):
     numbers = {"t256": WIDTH, "t257": HEIGHT, "t259": 1, "t262": 1, "t277": 1} | tags
     starts = 324 if "t322" in tags else 273
     directory = {
-        int(name[1:]): short(*(value if isinstance(value, tuple) else (value,)), order=order)
+        int(name[1:]): ("H", value if isinstance(value, tuple) else (value,))
         for name, value in numbers.items()
     }
     lengths = [len(strip) for strip in strips]
     if starts == 273:
-        directory.setdefault(278, short(HEIGHT, order=order))
-        directory[279] = long_entry(*lengths, order=order)
-    else:
-        directory[325] = long_entry(*lengths, order=order)
-    directory[starts] = long_entry(*lengths, order=order)
-    at = 8 + len(serialise(directory, order))
-    places = np.cumsum([at, *lengths[:-1]]).tolist()
-    directory[starts] = long_entry(*places, order=order)
-    return header(order) + serialise(directory, order) + b"".join(strips)
+        directory.setdefault(278, ("H", (HEIGHT,)))
+    directory[325 if starts == 324 else 279] = ("I", lengths)
+    directory[starts] = ("I", lengths)
+    at = len(directory_bytes(directory, order))
+    directory[starts] = ("I", np.cumsum([at, *lengths[:-1]]).tolist())
+    return directory_bytes(directory, order) + b"".join(strips)
 
 
 def random(*shape, dtype=np.uint8, seed=0):

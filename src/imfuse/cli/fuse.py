@@ -174,11 +174,11 @@ def _fuse_files(ir: Path, vis: Path, out: Path, options: dict[str, Any], *, as_j
     fuser = Fuser(options.pop("model", None), **options)
     pictures = [read_image(path, max_pixels=max_pixels) for path in (ir, vis)]
     fused = fuser.fuse(ImagePair(ir=pictures[0], vis=pictures[1]))
-    write_image(out, fused, quality=quality)
-    for note in fused.notes:
+    notes = (*fused.notes, *write_image(out, fused, quality=quality))
+    for note in notes:
         say(f"warning: {note}")
     if as_json:
-        row = _output_row(ir, vis, out, fused.model, fused.seconds, fused.notes)
+        row = _output_row(ir, vis, out, fused.model, fused.seconds, notes)
         print_json({"outputs": [row], "failed": []})
     else:
         height, width = fused.size

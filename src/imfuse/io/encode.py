@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from imfuse.errors import OutputError, UsageError
-from imfuse.io import exif
 from imfuse.io.atomic import write_atomically
-from imfuse.io.bmp import encode_bmp
-from imfuse.io.jpeg import encode_jpeg
-from imfuse.io.metadata import profile_fits
-from imfuse.io.png_write import encode_png
-from imfuse.io.tiff_write import encode_tiff
-from imfuse.io.webp import encode_webp
+from imfuse.io.formats import exif
+from imfuse.io.formats.bmp import encode_bmp
+from imfuse.io.formats.jpeg import LONGEST_EXIF, encode_jpeg
+from imfuse.io.formats.png import encode_png
+from imfuse.io.formats.tiff import encode_tiff
+from imfuse.io.formats.webp import encode_webp
 from imfuse.types import Metadata, Picture, Pixels
 
 SUFFIXES: dict[str, str] = {
@@ -93,7 +92,9 @@ def encode_image(picture: Picture, format: str, *, quality: int = 95) -> bytes: 
     return b"".join(_encode(picture, format, quality, None))
 
 
-def write_image(path: str | os.PathLike[str], picture: Picture, *, quality: int = 95) -> None:
+def write_image(
+    path: str | os.PathLike[str], picture: Picture, *, quality: int = 95
+) -> tuple[str, ...]:
     """Write a picture file, whole or not at all; see `encode_image` for what goes into it.
 
     Args:
@@ -101,11 +102,25 @@ def write_image(path: str | os.PathLike[str], picture: Picture, *, quality: int 
         picture: What to write.
         quality: JPEG's quality from 1 to 100.
 
+    Returns:
+        What the format could not hold, such as transparency in JPEG; usually nothing.
+
     Raises:
         OutputError: The suffix is unknown, the format can't hold the picture, or the file can't be
             written; an existing file then is as before.
     """
-    write_atomically(path, _encode(picture, output_format(path), quality, path))
+    kind = output_format(path)
+    write_atomically(path, _encode(picture, kind, quality, path))
+    metadata, lost = picture.metadata, []
+    if picture.alpha is not None and not holds_alpha(kind):
+        lost.append("transparency")
+    if metadata.exif is not None and kind == "BMP":
+        lost.append("EXIF data")
+    if metadata.exif is not None and kind == "JPEG" and len(metadata.exif) > LONGEST_EXIF:
+        lost.append("EXIF data of more than 64 kB")
+    if metadata.icc is not None and kind == "BMP":
+        lost.append("colour profile")
+    return tuple(f"{os.fspath(path)}: {kind} holds no {what}; it was left out" for what in lost)
 
 
 def _encode(
@@ -197,5 +212,5 @@ def _check_shape(picture: Picture, format: str, path: object) -> None:  # noqa: 
 def _fitting(metadata: Metadata, *, colour: bool) -> Metadata:
     """Return the metadata that may be written: tidy EXIF, and a profile of this kind of pixels."""
     tidy = None if metadata.exif is None else exif.tidy(metadata.exif)
-    fits = metadata.icc is not None and profile_fits(metadata.icc, colour=colour)
+    fits = metadata.icc is not None and exif.profile_fits(metadata.icc, colour=colour)
     return replace(metadata, exif=tidy.block if tidy else None, icc=metadata.icc if fits else None)

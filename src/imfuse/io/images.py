@@ -6,9 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from imfuse.errors import ImageTooLarge, ImfuseError, UnreadableImage, UnsupportedImage
-from imfuse.io import bmp, jpeg, png, tiff, webp
 from imfuse.io.atomic import remove_stale_temporaries
-from imfuse.io.container import Decoded, Source
 from imfuse.io.encode import (
     SUFFIXES,
     can_hold,
@@ -17,7 +15,9 @@ from imfuse.io.encode import (
     output_format,
     write_image,
 )
-from imfuse.io.finish import finish
+from imfuse.io.formats import bmp, jpeg, png, tiff, webp
+from imfuse.io.formats.container import Decoded, Source
+from imfuse.io.formats.finish import finish
 from imfuse.io.pil import picture_from_pil, picture_to_pil
 from imfuse.types import Picture
 
@@ -67,7 +67,8 @@ def read_image(
 
     The format is recognised by content. 8-bit files give uint8; 16-bit ones uint16 whose range is
     always 65535; float TIFF gives float32. Palettes become gray when all their colours are gray.
-    EXIF's orientation is applied and set to 1. A damaged EXIF block is left out (see `notes`), and
+    EXIF's orientation is applied and set to 1; of its main directory, what tells of the scene is
+    kept, and BigTIFF's is not read. A damaged EXIF block is left out (see `notes`), and
     so is an ICC profile that does not describe the pixels as they are returned: one for CMYK, or
     for RGB where they are gray.
 
@@ -113,7 +114,7 @@ def _read_file(path: Path, name: str, max_pixels: int) -> bytes:
                 f"the file has {status.st_size:,} bytes",
                 file=name,
                 expected=f"a picture of at most {max_pixels:,} pixels",
-                remedy="If the file can be trusted, raise max_pixels.",
+                remedy="If the file can be trusted, raise --max-pixels (max_pixels=).",
             )
         return path.read_bytes()
     except ImfuseError:

@@ -3,11 +3,11 @@
 import numpy as np
 from PIL import Image
 
-from imfuse.errors import OutputError, UnsupportedImage
-from imfuse.io.arrays import from_pil, palette_colours
-from imfuse.io.container import Decoded, Source
-from imfuse.io.finish import finish
-from imfuse.types import Picture, Pixels
+from imfuse.errors import OutputError
+from imfuse.io.formats.arrays import planes
+from imfuse.io.formats.container import Decoded, Source
+from imfuse.io.formats.finish import finish
+from imfuse.types import Picture
 
 
 def picture_from_pil(image: Image.Image, *, name: str = "<PIL image>") -> Picture:
@@ -26,7 +26,13 @@ def picture_from_pil(image: Image.Image, *, name: str = "<PIL image>") -> Pictur
     with source.decoding("Pillow"):
         image.load()
         source.check_size(*image.size)
-        pixels, alpha = _planes(image, source)
+        if image.mode == "I":
+            raise source.unsupported(
+                "a Pillow picture of mode 'I' (32-bit numbers of unknown range)",
+                expected="8 bits, 16 bits (mode 'I;16') or float (mode 'F')",
+                remedy="Scale it, and convert it by image.convert('I;16').",
+            )
+        pixels, alpha = planes(image)
     info = image.info
     block, icc, dpi = info.get("exif"), info.get("icc_profile"), info.get("dpi")
     decoded = Decoded(
@@ -45,45 +51,6 @@ def _dpi(found: object) -> tuple[float, float] | None:
         if 0 < x < 2**31 and 0 < y < 2**31:
             return x, y
     return None
-
-
-def _planes(image: Image.Image, source: Source) -> tuple[Pixels, Pixels | None]:
-    mode = image.mode
-    if mode in {"P", "PA"}:
-        return _palette(image)
-    if mode == "1":
-        return from_pil(image.convert("L")), None
-    if mode.startswith("I;16"):
-        return from_pil(image).astype(np.uint16), None
-    if mode == "I":
-        raise UnsupportedImage(
-            "a Pillow picture of mode 'I' (32-bit numbers of unknown range)",
-            file=source.name,
-            expected="8 bits, 16 bits (mode 'I;16') or float (mode 'F')",
-            remedy="Scale it, and convert it by image.convert('I;16').",
-        )
-    plain = {"La": "LA", "RGBa": "RGBA"}.get(mode, mode)
-    if plain not in {"L", "F", "LA", "RGB", "RGBA"}:
-        plain = "RGB"
-    samples = from_pil(image if plain == mode else image.convert(plain))
-    if samples.ndim == 2 or samples.shape[2] == 3:
-        return samples, None
-    alpha = np.ascontiguousarray(samples[..., -1])
-    colours = samples[..., 0] if plain == "LA" else samples[..., :3]
-    return np.ascontiguousarray(colours), alpha
-
-
-def _palette(image: Image.Image) -> tuple[Pixels, Pixels | None]:
-    table = np.asarray(image.getpalette("RGBA"), np.uint8).reshape(-1, 4)
-    index = from_pil(image)
-    alpha = None
-    if image.mode == "PA":
-        index, alpha = index[..., 0], np.ascontiguousarray(index[..., 1])
-    elif "transparency" in image.info:
-        alpha = np.ascontiguousarray(from_pil(image.convert("RGBA"))[..., 3])
-    table = np.concatenate((table, np.zeros((256 - len(table), 4), np.uint8)))
-    used = table[: int(index.max()) + 1, :3]
-    return palette_colours(used, index), alpha
 
 
 def picture_to_pil(picture: Picture) -> Image.Image:

@@ -7,9 +7,9 @@ import numpy as np
 from PIL import Image
 from PIL.BmpImagePlugin import BmpImageFile
 
-from imfuse.io.arrays import from_pil, palette_colours
-from imfuse.io.container import Decoded, Source
-from imfuse.io.metadata import INCH, tidy_dpi
+from imfuse.io.formats.arrays import planes
+from imfuse.io.formats.container import Decoded, Source
+from imfuse.io.formats.exif import per_metre, tidy_dpi
 from imfuse.types import Metadata, Pixels
 
 _PLAIN, _RLE8, _RLE4, _MASKED = 0, 1, 2, 3  # kinds of compression
@@ -21,19 +21,8 @@ def read_bmp(source: Source) -> Decoded:
     with source.decoding("Pillow"), BmpImageFile(io.BytesIO(source.data)) as image:
         source.check_size(*image.size)
         image.load()
-        if image.mode == "P":
-            table = np.asarray(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
-            index = from_pil(image)
-            if int(index.max()) >= len(table):
-                raise source.corrupt("a pixel's colour is not in the palette")
-            return Decoded(pixels=palette_colours(table, index), dpi=dpi)
-        if image.mode == "1":
-            return Decoded(pixels=from_pil(image.convert("L")), dpi=dpi)
-        samples = from_pil(image)
-    if samples.ndim == 2 or samples.shape[2] == 3:
-        return Decoded(pixels=samples, dpi=dpi)
-    alpha = np.ascontiguousarray(samples[..., 3])
-    return Decoded(pixels=np.ascontiguousarray(samples[..., :3]), alpha=alpha, dpi=dpi)
+        pixels, alpha = planes(image)
+    return Decoded(pixels=pixels, alpha=alpha, dpi=dpi)
 
 
 def _check(source: Source) -> tuple[float, float] | None:
@@ -69,8 +58,5 @@ def encode_bmp(pixels: Pixels, metadata: Metadata) -> list[bytes | memoryview]:
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "BMP")
     encoded = buffer.getbuffer()
-    x = y = 0
-    if metadata.dpi is not None:
-        x, y = (min(round(value / INCH), 2**31 - 1) for value in metadata.dpi)
-    struct.pack_into("<ii", encoded, 38, x, y)
+    struct.pack_into("<ii", encoded, 38, *per_metre(metadata.dpi))
     return [encoded]

@@ -63,8 +63,8 @@ class Source:
                 f"the header announces {width}x{height} = {width * height:,} pixels",
                 file=self.name,
                 expected=f"at most {self.max_pixels:,}",
-                remedy="If the file can be trusted, raise max_pixels; else delete it: such headers"
-                " are made to exhaust memory.",
+                remedy="If the file can be trusted, raise --max-pixels (max_pixels=); else delete"
+                " it: such headers are made to exhaust memory.",
             )
 
     def too_large_for_memory(self) -> ImageTooLarge:
@@ -97,6 +97,14 @@ class Source:
     def unsupported(self, found: str, *, expected: str, remedy: str) -> UnsupportedImage:
         """Return the error for a sound file of a kind that is not read here."""
         return UnsupportedImage(found, file=self.name, expected=expected, remedy=remedy)
+
+    def several(self, found: str) -> UnsupportedImage:
+        """Return the error for an animation, or a file of several pages."""
+        return self.unsupported(
+            found,
+            expected="a single picture",
+            remedy="Save the frames or pages as single pictures and fuse those.",
+        )
 
     @contextmanager
     def decoding(self, library: str) -> Iterator[None]:

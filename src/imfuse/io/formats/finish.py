@@ -3,10 +3,9 @@
 import numpy as np
 
 from imfuse.errors import BadValues
-from imfuse.io import exif
-from imfuse.io.arrays import upright
-from imfuse.io.container import Decoded
-from imfuse.io.metadata import profile_fits
+from imfuse.io.formats import exif
+from imfuse.io.formats.arrays import upright
+from imfuse.io.formats.container import Decoded
 from imfuse.types import Metadata, Picture, Pixels
 
 
@@ -25,14 +24,14 @@ def finish(decoded: Decoded, name: str, kind: str | None) -> Picture:
         notes.append("the EXIF block is damaged and was ignored")
     if tidy is not None and tidy.lost:
         notes.append(f"{tidy.lost} damaged EXIF entries were ignored")
-    tidy = tidy or exif.NOTHING
+    tidy = tidy or exif.Tidy()
     orientation = decoded.orientation or tidy.orientation
     if orientation in range(2, 9):
         pixels = upright(pixels, orientation)
         alpha = None if alpha is None else upright(alpha, orientation)
-    icc = (
-        decoded.icc if decoded.icc and profile_fits(decoded.icc, colour=pixels.ndim == 3) else None
-    )
+    icc = decoded.icc
+    if icc is not None and not exif.profile_fits(icc, colour=pixels.ndim == 3):
+        icc = None
     metadata = Metadata(exif=tidy.block, icc=icc, dpi=decoded.dpi or tidy.dpi)
     return Picture(
         pixels=pixels, alpha=alpha, metadata=metadata, name=name, format=kind, notes=tuple(notes)

@@ -39,6 +39,41 @@ def from_pil(image: Image.Image) -> Pixels:
     return samples
 
 
+def planes(image: Image.Image) -> tuple[Pixels, Pixels | None]:
+    """Return a Pillow picture's pixels, gray or RGB, and its alpha.
+
+    Raises:
+        ValueError: A pixel's colour is not in the palette.
+    """
+    mode = image.mode
+    if mode in {"P", "PA"}:
+        return _palette(image)
+    if mode.startswith("I;16"):
+        return from_pil(image).astype(np.uint16, copy=False), None
+    plain = {"1": "L", "La": "LA", "RGBa": "RGBA"}.get(mode, mode)
+    if plain not in {"L", "F", "LA", "RGB", "RGBA"}:
+        plain = "RGB"
+    return split_alpha(from_pil(image if plain == mode else image.convert(plain)))
+
+
+def split_alpha(samples: Pixels) -> tuple[Pixels, Pixels | None]:
+    """Return colours and alpha of `(H, W)` or `(H, W, C)` samples; C of 2 and 4 means alpha."""
+    if samples.ndim == 2 or samples.shape[2] == 3:
+        return samples, None
+    colours = samples[..., 0] if samples.shape[2] == 2 else samples[..., :3]
+    return np.ascontiguousarray(colours), np.ascontiguousarray(samples[..., -1])
+
+
+def _palette(image: Image.Image) -> tuple[Pixels, Pixels | None]:
+    index, alpha = split_alpha(from_pil(image))
+    table = np.asarray(image.getpalette("RGBA"), np.uint8).reshape(-1, 4)
+    if int(index.max()) >= len(table):
+        raise ValueError("a pixel's colour is not in the palette")
+    if image.mode == "P" and "transparency" in image.info:
+        alpha = np.ascontiguousarray(from_pil(image.convert("RGBA"))[..., 3])
+    return palette_colours(table[:, :3], index), alpha
+
+
 def upright(samples: Pixels, orientation: int) -> Pixels:
     """Apply an EXIF orientation (1 to 8) to the pixels."""
     if orientation in {5, 6, 7, 8}:

@@ -1,10 +1,10 @@
 """From the samples of a TIFF page to gray or RGB with alpha: photometric interpretations."""
 
 import numpy as np
+from tifffile import TiffPage
 
-from imfuse.io.arrays import palette_colours
-from imfuse.io.container import Decoded
-from imfuse.io.tiff_page import Page
+from imfuse.io.formats.arrays import palette_colours
+from imfuse.io.formats.container import Source
 from imfuse.types import Pixels
 
 _WHITE_IS_ZERO, _GRAY, _RGB, _PALETTE, _CMYK = 0, 1, 2, 3, 5
@@ -12,34 +12,20 @@ _CHANNELS = {_WHITE_IS_ZERO: 1, _GRAY: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4}
 _NAMES = {4: "a mask", 6: "YCbCr", 8: "CIELab", 9: "ICCLab", 10: "ITULab", 32803: "raw sensor"}
 
 
-def to_planes(page: Page, samples: Pixels) -> Decoded:
-    """Return pixels and alpha from `(H, W, C)` samples.
+def to_planes(
+    source: Source, page: TiffPage, samples: Pixels
+) -> tuple[Pixels, Pixels | None, tuple[str, ...]]:
+    """Return pixels, alpha and notes from `(H, W, C)` samples.
 
     Raises:
         UnsupportedImage: The colours are of a kind that is not read here.
         UnreadableImage: There are fewer channels than the kind of colours needs.
     """
-    source = page.source
-    kind = page.value(262, _RGB if page.channels > 2 else _GRAY)
-    channels = _CHANNELS.get(kind)
-    if channels is None or (kind in {_PALETTE, _CMYK} and page.kind != 1):
-        raise source.unsupported(
-            f"TIFF colours that are {_NAMES.get(kind, f'of kind {kind}')}",
-            expected="gray, RGB, CMYK or a palette",
-            remedy="Convert it to RGB.",
-        )
-    if page.channels < channels:
-        raise source.corrupt(f"{page.channels} channels where {channels} are needed")
-    if channels == 1 and page.channels > 2:
-        raise source.unsupported(
-            f"{page.channels} gray channels",
-            expected="one gray channel, or RGB",
-            remedy="Save the channel that you need as a picture of its own.",
-        )
+    kind, channels = _kind(source, page)
     samples = _widened(page, samples)
     alpha, notes, premultiplied = _alpha(page, samples, channels)
     if kind == _PALETTE:
-        pixels = _look_up(page, samples[..., 0])
+        pixels = _look_up(source, page, samples[..., 0])
     elif kind == _CMYK:
         pixels = _from_cmyk(samples)
         notes += ("CMYK colours were converted to RGB without their profile",)
@@ -51,7 +37,29 @@ def to_planes(page: Page, samples: Pixels) -> Decoded:
     if alpha is not None and premultiplied:
         pixels = _straight(pixels, alpha)
         notes += ("colours were divided by their alpha, with which they had been multiplied",)
-    return Decoded(pixels=pixels, alpha=alpha, notes=notes)
+    return pixels, alpha, notes
+
+
+def _kind(source: Source, page: TiffPage) -> tuple[int, int]:
+    """Return the kind of colours, and how many channels they take."""
+    count = page.samplesperpixel
+    kind = int(page.tags.valueof(262, _RGB if count > 2 else _GRAY))
+    channels = _CHANNELS.get(kind)
+    if channels is None or (kind in {_PALETTE, _CMYK} and page.sampleformat == 3):
+        raise source.unsupported(
+            f"TIFF colours that are {_NAMES.get(kind, f'of kind {kind}')}",
+            expected="gray, RGB, CMYK or a palette",
+            remedy="Convert it to RGB.",
+        )
+    if count < channels:
+        raise source.corrupt(f"{count} channels where {channels} are needed")
+    if channels == 1 and count > 2:
+        raise source.unsupported(
+            f"{count} gray channels",
+            expected="one gray channel, or RGB",
+            remedy="Save the channel that you need as a picture of its own.",
+        )
+    return kind, channels
 
 
 def _top(samples: Pixels) -> Pixels:
@@ -59,26 +67,26 @@ def _top(samples: Pixels) -> Pixels:
     return np.asarray(top, samples.dtype)
 
 
-def _widened(page: Page, samples: Pixels) -> Pixels:
+def _widened(page: TiffPage, samples: Pixels) -> Pixels:
     """Return float32 for any float; 1, 2 and 4 bits spread over 8, except in palettes."""
-    if page.kind == 3:
+    if page.sampleformat == 3:
         # A double beyond float32 becomes infinite, which is refused later.
         with np.errstate(over="ignore", invalid="ignore"):
             return samples.astype(np.float32, copy=False)
-    if page.bits < 8 and page.value(262, _GRAY) != _PALETTE:
-        return samples * np.uint8(255 // (2**page.bits - 1))
+    if page.bitspersample < 8 and page.photometric != _PALETTE:
+        return samples * np.uint8(255 // (2**page.bitspersample - 1))
     return samples
 
 
 def _alpha(
-    page: Page, samples: Pixels, channels: int
+    page: TiffPage, samples: Pixels, channels: int
 ) -> tuple[Pixels | None, tuple[str, ...], bool]:
     """Return alpha, notes, and whether the colours are multiplied with it."""
-    extra = page.values(338)[: page.channels - channels]
+    extra = page.extrasamples[: page.samplesperpixel - channels]
     for place, kind in enumerate(extra):
         if kind in {1, 2}:
             return np.ascontiguousarray(samples[..., channels + place]), (), kind == 1
-    ignored = page.channels - channels
+    ignored = page.samplesperpixel - channels
     notes = (f"{ignored} channel(s) of unknown meaning were ignored",) if ignored else ()
     return None, notes, False
 
@@ -93,12 +101,12 @@ def _straight(pixels: Pixels, alpha: Pixels) -> Pixels:
     return np.where(weight == 0, pixels, values).astype(pixels.dtype)
 
 
-def _look_up(page: Page, index: Pixels) -> Pixels:
-    table = np.asarray(page.values(320), np.uint16)
+def _look_up(source: Source, page: TiffPage, index: Pixels) -> Pixels:
+    table = np.ravel(page.tags.valueof(320, ())).astype(np.uint16)
     if not table.size or table.size % 3:
-        raise page.source.corrupt("there is no valid palette")
+        raise source.corrupt("there is no valid palette")
     if int(index.max()) >= table.size // 3:
-        raise page.source.corrupt("a pixel's colour is not in the palette")
+        raise source.corrupt("a pixel's colour is not in the palette")
     # The table has 16 bits, of which the upper 8 count; some writers fill in 8-bit values.
     octets = (table if table.max() < 256 else table >> 8).astype(np.uint8)
     return palette_colours(np.ascontiguousarray(octets.reshape(3, -1).T), index)

@@ -6,28 +6,20 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from imfuse.io import exif
-from imfuse.io.arrays import swap_in_place
-from imfuse.io.container import Decoded, Source
+from imfuse.io.formats import exif
+from imfuse.io.formats.arrays import swap_in_place
+from imfuse.io.formats.container import Decoded, Source
 from imfuse.types import Metadata, Pixels
-
-MAX_SIDE = 16_383
-"""WebP's own limit for width and height."""
 
 
 def read_webp(source: Source) -> Decoded:
     """Decode a WebP file, lossy or lossless, to 8-bit RGB."""
     chunks = _chunks(source)
     if b"ANIM" in chunks or b"ANMF" in chunks:
-        raise source.unsupported(
-            f"an animated WebP of {_frames(source)} frames",
-            expected="a single picture",
-            remedy="Save the frames as single pictures and fuse those.",
-        )
+        raise source.several(f"an animated WebP of {source.data.count(b'ANMF')} frames")
     size = _size(source, chunks)
     with source.decoding("OpenCV"):
-        plain = np.frombuffer(_plain(chunks), np.uint8)
-        samples = cv2.imdecode(plain, cv2.IMREAD_UNCHANGED)
+        samples = cv2.imdecode(np.frombuffer(source.data, np.uint8), cv2.IMREAD_UNCHANGED)
     if samples is None:
         raise source.corrupt("its compressed data are damaged or end too early")
     if samples.ndim != 3 or samples.shape[1::-1] != size:
@@ -64,10 +56,6 @@ def _chunks(source: Source) -> dict[bytes, memoryview]:
     return chunks
 
 
-def _frames(source: Source) -> int:
-    return source.data.count(b"ANMF")
-
-
 def _size(source: Source, chunks: dict[bytes, memoryview]) -> tuple[int, int]:
     """Return width and height, and refuse what is too large before anything is decoded."""
     canvas = None
@@ -92,22 +80,6 @@ def _size(source: Source, chunks: dict[bytes, memoryview]) -> tuple[int, int]:
     return size
 
 
-def _plain(chunks: dict[bytes, memoryview]) -> bytes:
-    """Return the file without metadata, which OpenCV would only stumble over."""
-    if b"VP8L" in chunks:
-        kept = _chunk(b"VP8L", chunks[b"VP8L"])
-    else:
-        kept = _chunk(b"VP8 ", chunks[b"VP8 "])
-        if b"ALPH" in chunks and len(chunks.get(b"VP8X", b"")) >= 10:
-            head = b"\x10\0\0\0" + bytes(chunks[b"VP8X"][4:10])  # flag: there is transparency
-            kept = _chunk(b"VP8X", head) + _chunk(b"ALPH", chunks[b"ALPH"]) + kept
-    return b"RIFF" + (len(kept) + 4).to_bytes(4, "little") + b"WEBP" + kept
-
-
-def _chunk(kind: bytes, content: bytes | memoryview) -> bytes:
-    return kind + len(content).to_bytes(4, "little") + content + b"\0" * (len(content) % 2)
-
-
 def encode_webp(
     pixels: Pixels, alpha: Pixels | None, metadata: Metadata
 ) -> list[bytes | memoryview]:
@@ -116,11 +88,8 @@ def encode_webp(
         colour = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
         pixels = np.dstack((colour, alpha))
     options: dict[str, object] = {}
-    block = metadata.exif
-    if metadata.dpi is not None:  # WebP has no other place for it
-        block = exif.with_resolution(block, metadata.dpi)
-    if block is not None:
-        options["exif"] = block
+    if metadata.exif is not None or metadata.dpi is not None:  # WebP has no other place for dpi
+        options["exif"] = exif.directory(metadata.exif, metadata.dpi).tobytes()[6:]
     if metadata.icc is not None:
         options["icc_profile"] = metadata.icc
     buffer = io.BytesIO()

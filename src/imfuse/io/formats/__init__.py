@@ -1,0 +1,1 @@
+"""Readers and writers of the formats, on top of Pillow, tifffile and OpenCV."""
