@@ -44,7 +44,7 @@ def _peak_mb(arguments: list[str]) -> tuple[float, float, int, str]:
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
     )
-    *messages, peak = done.stderr.strip().splitlines()
+    *messages, peak = [line for line in done.stderr.splitlines() if line]
     kilobytes = int(peak.removeprefix("peak "))
     message = "".join(messages[-1:])
     return kilobytes * 1.024e-3, time.perf_counter() - started, done.returncode, message

@@ -124,6 +124,32 @@ def test_resume_with_other_settings_is_refused(tmp_path):
         prepare(job(tmp_path, model="average", resume=True))
 
 
+def test_results_of_an_earlier_run_with_other_settings_are_not_taken_for_done(tmp_path):
+    make_pairs(tmp_path, 3)
+    list(prepare(job(tmp_path, model="average")))
+    broken_off = iter(prepare(job(tmp_path, model="max")))
+    first = next(broken_off)
+    broken_off.close()
+    run = prepare(job(tmp_path, model="max", resume=True))
+    assert first.vis.stem in {p.key for p in run.skipped}
+    list(run)
+    for name in ("000", "001", "002"):
+        expected = imfuse.fuse(tmp_path / f"ir/{name}.bmp", tmp_path / f"vis/{name}.png", "max")
+        assert np.array_equal(read_image(tmp_path / f"out/{name}.png").pixels, expected.pixels)
+
+
+def test_resume_with_another_file_of_the_same_model_name_is_refused(tmp_path, golden):
+    make_pairs(tmp_path, 1)
+    content = (golden / "tiny.onnx").read_bytes()
+    network = tmp_path / "m.onnx"
+    network.write_bytes(content)
+    list(prepare(job(tmp_path, model=network)))
+    assert prepare(job(tmp_path, model=network, resume=True)).pending == ()
+    network.write_bytes(content + b"\x1a\x00")  # an empty graph name: another file, still valid
+    with pytest.raises(OutputError, match="model_sha256"):
+        prepare(job(tmp_path, model=network, resume=True))
+
+
 def test_without_resume_everything_is_made_again(tmp_path):
     make_pairs(tmp_path, 3)
     list(prepare(job(tmp_path, model="average")))

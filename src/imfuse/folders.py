@@ -1,9 +1,11 @@
 """Fuse two folders: decoding, fusing and encoding overlap, and an interrupted run can go on.
 
 A pair's result appears under its name only when it is whole, so what lies in the output folder is
-the record of what is done. `imfuse-run.json` beside it says with which method and settings.
+the record of what is done. `imfuse-run.json` beside it, written when a run begins and left alone
+when it is resumed, says with which method and settings; results older than it are of another run.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Generator, Iterator
@@ -65,8 +67,11 @@ class FolderJob:
 
     def settings(self, model: str) -> dict[str, object]:
         """Return what decides the results, for the run file and for `resume` to compare."""
+        is_file = self.model is not None and Path(self.model).is_file()
+        content = Path(str(self.model)).read_bytes() if is_file else b""
         return {
             "model": model,
+            "model_sha256": hashlib.sha256(content).hexdigest() if is_file else None,
             "suffix": self.suffix,
             "resize": self.resize,
             "ir_range": None if self.ir_range is None else list(self.ir_range),
@@ -105,6 +110,11 @@ class FolderRun:
     skipped: tuple[PairFiles, ...]
     pending: tuple[PairFiles, ...]
     finished: list[PairResult] = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        """How many results a whole run gives."""
+        return len(self.pending) + len(self.matching.ambiguous)
 
     def __iter__(self) -> Generator[PairResult, None, None]:
         """Fuse the pending pairs and yield each result as it gets ready, in no fixed order."""
@@ -211,8 +221,9 @@ def _prepare_output(job: FolderJob, model: str) -> None:
     run_file, settings = job.out / RUN_FILE, job.settings(model)
     if job.resume and run_file.exists():
         _check_same_settings(run_file, settings)
-    text = json.dumps({"imfuse": __version__, "settings": settings}, indent=2)
-    write_atomically(run_file, [text.encode()])
+    else:
+        text = json.dumps({"imfuse": __version__, "settings": settings}, indent=2)
+        write_atomically(run_file, [text.encode()])
     remove_stale_temporaries(job.out)
 
 
@@ -220,7 +231,7 @@ def _check_same_settings(run_file: Path, settings: dict[str, object]) -> None:
     try:
         earlier = json.loads(run_file.read_text())["settings"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        remedy = "Delete it to go on as if the results there were made with today's settings."
+        remedy = "Delete it, or leave --resume out, to begin anew."
         raise OutputError("unreadable run file", file=run_file, remedy=remedy) from error
     if earlier != settings:
         changed = [key for key in settings if earlier.get(key) != settings[key]]
@@ -234,13 +245,13 @@ def _check_same_settings(run_file: Path, settings: dict[str, object]) -> None:
 
 
 def _is_done(job: FolderJob, pair: PairFiles) -> bool:
-    endings = [job.suffix] if job.suffix else [".png", ".tif"]
-    for ending in endings:
-        out = job.out / f"{pair.vis.stem}{ending}"
-        if out.exists():
-            newest = max(pair.ir.stat().st_mtime_ns, pair.vis.stat().st_mtime_ns)
-            return out.stat().st_mtime_ns >= newest
-    return False
+    """Whether a result of this run exists that is not older than its sources."""
+    newest = max(file.stat().st_mtime_ns for file in (pair.ir, pair.vis, job.out / RUN_FILE))
+    results = [
+        job.out / f"{pair.vis.stem}{ending}"
+        for ending in ([job.suffix] if job.suffix else [".png", ".tif"])
+    ]
+    return any(out.exists() and out.stat().st_mtime_ns >= newest for out in results)
 
 
 def _as_named(error: BaseException) -> ImfuseError:

@@ -254,7 +254,7 @@ def _watch(run: "FolderRun") -> None:
     ]
     quiet = not console.is_terminal
     with Progress(*columns, console=console, transient=True, disable=quiet) as progress:
-        task = progress.add_task("fusing", total=len(run.pending), rate="-")
+        task = progress.add_task("fusing", total=run.total, rate="-")
         started = time.perf_counter()
         with closing(iter(run)) as results:
             for done, _ in enumerate(results, start=1):
@@ -274,7 +274,7 @@ def _summarise(run: "FolderRun", seconds: float, *, interrupted: bool) -> None:
     say_list("warnings", dict.fromkeys(note for r in written for note in r.notes))
     say_list("failed", [str(result.error) for result in run.finished if result.error])
     if interrupted:
-        left = len(run.pending) - len(run.finished)
+        left = run.total - len(run.finished)
         say(f"interrupted; {left} pairs are left. The same command with --resume goes on.")
 
 
