@@ -4,7 +4,7 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 export IMFUSE_DATA ?= ../shared/data
 
-.PHONY: setup demo test test-all lint clean
+.PHONY: setup demo test test-all lint bench clean
 
 # Two stamps, one environment: the core is enough for the demo, and `setup` adds the rest to it.
 $(VENV)/.core: pyproject.toml constraints.txt
@@ -33,6 +33,11 @@ test: lint
 
 test-all: lint
 	$(VENV)/bin/python -m pytest -m 'slow or not slow'
+
+# Writes benchmarks/results/*.json and the tables of README.md and docs/; 15 minutes on a quiet machine.
+bench: setup
+	cd benchmarks && for name in startup methods folders memory; do ../$(VENV)/bin/python $$name.py || exit 1; done
+	$(VENV)/bin/python benchmarks/tables.py
 
 clean:
 	rm -rf $(VENV) build dist demo-out .mypy_cache .pytest_cache .ruff_cache .hypothesis
