@@ -35,6 +35,8 @@ def test_people_are_warmer_than_what_is_around_them_at_night(scene_of):
         found += 1
         around = _around(scene.labels == c.PERSON) & ~scene.mask
         assert scene.ir[people].mean() > scene.ir[around].mean() + 0.05, seed
+        if found == 5:
+            break
     assert found >= 5
 
 
@@ -77,6 +79,8 @@ def test_leaves_hide_people_from_light_more_than_from_heat():
         hidden.append((after[people] < 0.93 * before[people]).mean())
         around = _around(people, 25)
         warm.append(np.percentile(leafy.ir[people], 85) - leafy.ir[around].mean())
+        if len(hidden) == 4:
+            break
     assert len(hidden) >= 3
     assert 0.35 < np.mean(hidden) < 0.97
     assert np.mean(np.array(warm) > 0.05) >= 0.75
@@ -95,6 +99,8 @@ def test_headlights_saturate_and_bloom():
         seen += 1
         ring = _around(lamps, 9)
         assert luma(on.vis)[ring].mean() > luma(off.vis)[ring].mean() + 0.05
+        if seen == 2:
+            break
     assert seen >= 2
 
 
@@ -148,7 +154,7 @@ def test_fog_hides_the_distance(scene_of):
 def test_statistics_lie_near_those_of_real_pairs(kind, scene_of):
     """Bands: ends of what MSRS, RoadScene and M3SVD show (docs/scenes.md), with some room."""
     rows = []
-    for seed in range(8):
+    for seed in range(6):
         scene = scene_of(kind, seed, SIZE)
         y, ir = luma(scene.vis), scene.ir
         dx = np.diff(y, axis=1)

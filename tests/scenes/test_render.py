@@ -49,8 +49,7 @@ def test_the_default_size_is_that_of_msrs():
     assert render.__kwdefaults__["size"] == (480, 640)
 
 
-@pytest.mark.parametrize("kind", ["street-day", "street-night", "foliage"])
-@pytest.mark.parametrize("seed", [3, 4])
+@pytest.mark.parametrize(("kind", "seed"), [("street-day", 3), ("street-night", 4), ("foliage", 3)])
 def test_twice_the_size_is_the_same_scene(kind, seed, scene_of):
     small, large = scene_of(kind, seed, (240, 320)), scene_of(kind, seed, (480, 640))
     for name, bound in (("vis", 0.035), ("ir", 0.05)):

@@ -20,10 +20,17 @@ CAR, PERSON, BIKE, CURVE, CAR_STOP, GUARDRAIL, CONE, BUMP = range(1, 9)
 
 
 class Grain(NamedTuple):
-    """Irregularities of a surface, laid over a box of the picture: zero mean, about unit spread."""
+    """Irregularities of a surface, laid over a box of the picture: zero mean, about unit spread.
+
+    Attributes:
+        box: Part of the picture that is covered.
+        values: How light, and how steep, the surface is.
+        heat: How warm it is, where that differs from how light it is.
+    """
 
     box: Box
     values: Float
+    heat: Float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +43,7 @@ class Material:
         emissivity: Share of black-body radiation at 8 to 14 um; the rest mirrors the surroundings.
         gloss: Share of light mirrored at straight view.
         heating: Share of its absorbed sunlight that warms the surface rather than what is below.
+            (The canvas holds the share of all sunlight: heating times what is absorbed.)
         glow: Light given off, in units of a white surface under the day's full light.
     """
 
@@ -58,10 +66,18 @@ class Material:
             depth,
             self.gloss,
             openness,
-            self.heating,
+            self.heating * absorbed(sum(self.albedo) / 3),
             1.0,
         )
         return row
+
+
+def absorbed(albedo: float) -> float:
+    """Return the share of the sun's heat that a surface of a mean visible albedo takes in.
+
+    Half of that heat is beyond red, where the albedo of paints differs little from one another.
+    """
+    return 0.78 - 0.35 * albedo
 
 
 class Canvas:
@@ -146,6 +162,9 @@ class Canvas:
         values[..., 8] = -np.sqrt(np.maximum(1 - bulge**2 - tilt**2, 0.01))
         if grain is not None:
             _roughen(values, grain, box)
+            if grain.heat is not None:
+                # Clothes stand off at the sides, and rims radiate less towards the camera.
+                values[..., TEMPERATURE] *= 1.03 - 0.2 * bulge**2
         self.blend(box, alpha, values, label)
 
 
@@ -161,7 +180,7 @@ def _bar(ends: Points, radii: tuple[float, float], box: Box) -> tuple[Float, Flo
     share = np.clip(along / np.float32(max(length, 1e-6)), 0, 1)
     radius = np.maximum(np.float32(radii[0]) + np.float32(radii[1] - radii[0]) * share, 1e-3)
     beyond = along - share * np.float32(length)
-    distance = np.hypot(across, beyond)
+    distance = np.sqrt(across * across + beyond * beyond)
     alpha = np.clip(np.minimum(radius, distance + 0.5) - np.maximum(-radius, distance - 0.5), 0, 1)
     return alpha, across / radius, beyond / radius
 
@@ -171,7 +190,11 @@ def _roughen(values: Float, grain: Grain, box: Box) -> None:
     left, top = grain.box[0], grain.box[1]
     rough = grain.values[box[1] - top : box[3] - top, box[0] - left : box[2] - left]
     values[..., ALBEDO] *= np.clip(1 + 0.22 * rough, 0.3, 1.8)[..., None]
-    values[..., TEMPERATURE] *= np.clip(1 + 0.08 * rough, 0.6, 1.4)
+    if grain.heat is None:
+        values[..., TEMPERATURE] *= np.clip(1 + 0.08 * rough, 0.6, 1.4)
+    else:
+        heat = grain.heat[box[1] - top : box[3] - top, box[0] - left : box[2] - left]
+        values[..., TEMPERATURE] *= np.clip(1 + 0.16 * heat, 0.5, 1.5)
     values[..., 7] += 0.25 * rough
 
 

@@ -1,4 +1,4 @@
-"""The sky, the land on the horizon, and the street's surface with its marks."""
+"""The sky, and the street's surface with its marks."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imfuse.scenes import canvas as c
-from imfuse.scenes.canvas import Canvas, Material
-from imfuse.scenes.textures import fractal_tile, sample, wave
+from imfuse.scenes.canvas import Canvas
+from imfuse.scenes.groundheat import ground_heat
+from imfuse.scenes.textures import fractal_tile, sample
 from imfuse.scenes.weather import Weather
 from imfuse.types import Float
 
@@ -134,13 +135,23 @@ def _surfaces(target: Float, street: Street, weather: Weather, maps: _Maps) -> N
         yellow = mark * _inside(across, -0.4, 0.4, blur)
         target[..., 2] -= yellow * 0.42
         target[..., 1] -= yellow * 0.17
-    lift = 1.5 if weather.night else 0.6
-    warm = road * (lift + 0.5 * tracks + 0.35 * coarse) + paved * (lift * 0.7 + 0.3 * coarse)
-    target[..., c.TEMPERATURE] = warm + rest * (verge_warmth + 0.5 * coarse) + 0.1 * fine
-    target[..., c.TEMPERATURE] -= 0.5 * mark
-    target[..., c.EMISSIVITY] = 0.95 - 0.03 * mark
-    target[..., c.HEATING] = 0.7 * (road + paved) + rest * (0.4 if street.verge == "grass" else 0.8)
+    _warm(target, street, weather, (road, paved, rest, tracks), maps)
+    target[..., c.TEMPERATURE] += rest * verge_warmth - 0.2 * mark
+    target[..., c.EMISSIVITY] = 0.95 - 0.01 * mark
     target[..., c.GLOSS] = 0.03 * road
+
+
+def _warm(target: Float, street: Street, weather: Weather, shares: _Maps, maps: _Maps) -> None:
+    """Give the ground its warmth, which has little to do with how light it is."""
+    across, z, _, coarse, blur, blur_along = maps
+    road, paved, rest, tracks = shares
+    lift = 1.5 if weather.night else 0.6
+    warm = road * (lift + 0.6 * tracks) + paved * (0.7 * lift) + np.float32(0.1) * coarse
+    warm += ground_heat(street, road, (across, z, blur, blur_along))
+    target[..., c.TEMPERATURE] = warm
+    slabs = np.float32(0.34 + 0.07 * (street.seed % 5))
+    verge = 0.3 if street.verge == "grass" else 0.55
+    target[..., c.HEATING] = np.float32(0.55) * road + slabs * paved + verge * rest
 
 
 def _repairs(street: Street, across: Float, z: Float, blur: Float, blur_along: Float) -> Float:
@@ -155,7 +166,7 @@ def _repairs(street: Street, across: Float, z: Float, blur: Float, blur_along: F
     size = np.float32(0.35) + left * np.float32(0.6)
     patch = _inside(u, 0.1, 2.0 * size + 0.1, blur) * _inside(v, 0.3, 0.8 + 3.5 * depth, blur_along)
     patch = patch * (chosen < 0.16) * (np.float32(1.6) * shade - np.float32(0.5))
-    ring = np.hypot(u - np.float32(1.0), (v - np.float32(2.5)))
+    ring = np.sqrt((u - np.float32(1.0)) ** 2 + (v - np.float32(2.5)) ** 2)
     cover = np.clip((np.float32(0.32) - ring) / np.maximum(blur, blur_along) + 0.5, 0, 1)
     crack = np.abs(sample(fractal_tile((street.seed + 4) % 7, 1.1), across * 9, z * 5))
     thin = np.clip(1 - crack / (np.float32(0.02) + blur), 0, 1) * np.clip(
@@ -253,45 +264,5 @@ def sky_light(weather: Weather, rise: Float, cover: Float | float = 0.0) -> Floa
 def sky_chill(weather: Weather, rise: Float) -> Float:
     """Return how many kelvin the clear sky looks colder than the air; it is warmest at its rim."""
     depth = 34.0 - 20.0 * weather.cloud
-    result: Float = -np.float32(depth) * (1 - np.exp(-rise * 7.0)) - 2
+    result: Float = -np.float32(depth) * (1 - np.exp(-rise * 4.0)) - 1.5
     return result
-
-
-def paint_horizon(canvas: Canvas, weather: Weather, seed: int) -> None:
-    """Paint what closes the view: hills or roofs far away, and a row of trees before them."""
-    camera = canvas.camera
-    dx, _, dz = camera.rays((0, 0, camera.width, 1))
-    angle = np.arctan2(dx, dz)[0]
-    leaf = {"summer": (0.05, 0.08, 0.03), "autumn": (0.12, 0.085, 0.035)}.get(
-        weather.season, (0.09, 0.08, 0.065)
-    )
-    rng = np.random.default_rng([seed, 5])
-    roofs = np.asarray(np.rint(wave(seed + 1, angle * 40, 2) * 3) / 3, np.float32)
-    layers: list[tuple[float, Float, tuple[float, float, float], float]] = [
-        (700.0, 26 + 26 * wave(seed, angle * 6, 4), (0.1, 0.11, 0.09), -0.5),
-        (350.0, 15 + 12 * roofs * float(rng.random()), (0.26, 0.24, 0.22), 0.5),
-        (160.0, 6.5 + 2.4 * wave(seed + 2, angle * 50, 6), leaf, -0.3),
-    ]
-    for depth, height, albedo, warmth in layers:
-        top = camera.horizon - camera.focal * np.maximum(height, 1.0) / depth
-        rows = np.arange(camera.height, dtype=np.float32)[:, None] + 0.5
-        last = min(max(int(np.ceil(camera.horizon + 1)), 0), camera.height)
-        first = min(max(int(np.floor(top.min())) - 1, 0), last)
-        alpha = np.clip(rows[first:last] - top[None].astype(np.float32), 0, 1)
-        material = Material(albedo=albedo, warmth=warmth, heating=0.15)
-        fields = np.broadcast_to(material.fields(depth), (*alpha.shape, c.CHANNELS)).copy()
-        rise = (rows[first:last] - np.float32(camera.horizon)) / np.float32(camera.focal)
-        _speckle(fields, seed + int(depth), angle, rise)
-        canvas.blend((0, first, camera.width, last), alpha.astype(np.float32), fields)
-
-
-def _speckle(fields: NDArray[np.float32], seed: int, angle: Float, rise: Float) -> None:
-    """Give a far layer the mottled look of leaves and windows."""
-    shape = fields.shape[:2]
-    noise = sample(
-        fractal_tile(seed % 7, 0.8),
-        np.broadcast_to(angle * np.float32(900), shape),
-        np.broadcast_to(rise * np.float32(900), shape),
-    )
-    fields[..., c.ALBEDO] *= np.clip(1 + 0.4 * noise, 0.2, 2)[..., None]
-    fields[..., c.TEMPERATURE] += 0.5 * noise

@@ -1,14 +1,14 @@
 """Light and heat on the surfaces: sun, sky, lamps and shadows, and the air in between."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from imfuse.scenes import canvas as c
-from imfuse.scenes.camera import enclosing
+from imfuse.scenes.camera import Camera, enclosing
 from imfuse.scenes.canvas import Canvas, coverage
 from imfuse.scenes.ground import sky_light
 from imfuse.scenes.raster import blur, stretch
@@ -17,6 +17,13 @@ from imfuse.types import Float
 
 SKY_BELOW_AIR = 14.0
 """Kelvin that the sky's half-space lies below the air for a body that mirrors it, when clear."""
+
+
+SUN_HEAT = 15.0
+"""Kelvin that full sunlight adds to a surface that takes all of it in and passes none on."""
+
+LAG = 0.3
+"""Radians that the sun has moved since the ground took most of its present warmth in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +54,48 @@ def cast_shadows(canvas: Canvas, shapes: Sequence[NDArray[np.float64]], weather:
     if not shapes or weather.sunlight <= 0 or weather.night:
         return
     camera = canvas.camera
+    shade = _shade(camera, shapes)
+    # The sun is half a degree wide, so edges are soft; some light leaks around all of them.
+    shade = blur(shade, max(camera.focal * 0.0022, 0.3))
+    canvas.fields[..., c.SUNLIT] = 1 - 0.97 * shade
+
+
+def earlier(weather: Weather) -> Weather:
+    """Return the weather with the sun where it was when the ground took its warmth in."""
+    x, y, z = weather.sun
+    turn = LAG if x > 0 else -LAG
+    cos, sin = float(np.cos(turn)), float(np.sin(turn))
+    return replace(weather, sun=(x * cos - z * sin, y, x * sin + z * cos))
+
+
+def lag_heat(canvas: Canvas, shapes: Sequence[NDArray[np.float64]], weather: Weather) -> None:
+    """Warm the ground by the shadows of a while ago as well as by those that light shows now.
+
+    Args:
+        canvas: Holds nothing but ground and sky so far; knows the shadows of now.
+        shapes: Outlines on the ground plane of the earlier shadows.
+        weather: The weather of now.
+    """
+    if not shapes or weather.sunlight <= 0 or weather.night:
+        return
+    camera = canvas.camera
+    half = replace(
+        camera,
+        height=(camera.height + 1) // 2,
+        width=(camera.width + 1) // 2,
+        focal=camera.focal / 2,
+        horizon=camera.horizon / 2,
+    )
+    before = blur(_shade(half, shapes), max(camera.focal * 0.004, 0.4))
+    before = stretch(before, camera.height, camera.width)
+    f = canvas.fields
+    change = np.float32(0.65) * (1 - 0.97 * before - f[..., c.SUNLIT])
+    strength = np.float32(SUN_HEAT * weather.sunlight * weather.sun[1])
+    f[..., c.TEMPERATURE] += strength * f[..., c.HEATING] * change * (f[..., 7] > 0.5)
+
+
+def _shade(camera: Camera, shapes: Sequence[NDArray[np.float64]]) -> Float:
+    """Return the coverage of the picture by outlines on the ground."""
     shade: Float = np.zeros((camera.height, camera.width), np.float32)
     for shape in shapes:
         outline = camera.outline(shape)
@@ -55,9 +104,7 @@ def cast_shadows(canvas: Canvas, shapes: Sequence[NDArray[np.float64]], weather:
             continue
         part = shade[box[1] : box[3], box[0] : box[2]]
         np.maximum(part, coverage(outline, box), out=part)
-    # The sun is half a degree wide, so edges are soft; some light leaks around all of them.
-    shade = blur(shade, max(camera.focal * 0.0022, 0.3))
-    canvas.fields[..., c.SUNLIT] = 1 - 0.97 * shade
+    return shade
 
 
 def in_shade(x: float, z: float, shapes: Sequence[NDArray[np.float64]]) -> bool:
@@ -178,9 +225,8 @@ def apparent_temperature(canvas: Canvas, weather: Weather) -> Float:
     up = np.clip(f[..., 7], -1, 1)
     if not weather.night:
         facing = np.maximum(f[..., c.NORMAL] @ weather.sun_vector, 0) * f[..., c.SUNLIT]
-        dark = 1 - 0.8 * f[..., c.ALBEDO].mean(-1)
-        sun = facing * np.float32(14 * weather.sunlight) + np.float32(2.5)
-        warmth += f[..., c.HEATING] * dark * sun
+        sun = facing * np.float32(SUN_HEAT * weather.sunlight) + np.float32(2.5)
+        warmth += f[..., c.HEATING] * sun
     chill = np.float32(-SKY_BELOW_AIR * (1 - 0.7 * weather.cloud))
     mirrored = chill * np.clip(0.5 + 0.9 * up, 0, 1) * np.clip(f[..., c.OPENNESS], 0, 1)
     emissivity = f[..., c.EMISSIVITY]

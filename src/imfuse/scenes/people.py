@@ -9,24 +9,12 @@ from numpy.typing import NDArray
 from imfuse.scenes import canvas as c
 from imfuse.scenes.camera import Points, enclosing
 from imfuse.scenes.canvas import Canvas, Grain, Material
+from imfuse.scenes.clothing import BARE, Colour, Wear, body_heat, random_clothes, wear
 from imfuse.scenes.light import contact_shadow
 from imfuse.scenes.textures import patch
 from imfuse.scenes.weather import Weather
 
-Colour = tuple[float, float, float]
-
-SKINS: tuple[Colour, ...] = ((0.45, 0.28, 0.2), (0.38, 0.22, 0.15), (0.2, 0.11, 0.07))
-HAIRS: tuple[Colour, ...] = ((0.012, 0.01, 0.009), (0.03, 0.018, 0.01), (0.12, 0.075, 0.035))
-TOPS: tuple[Colour, ...] = (
-    (0.02, 0.022, 0.026), (0.035, 0.04, 0.06), (0.42, 0.41, 0.4), (0.32, 0.03, 0.035),
-    (0.04, 0.09, 0.26), (0.2, 0.19, 0.17), (0.1, 0.12, 0.08), (0.5, 0.36, 0.12), (0.36, 0.2, 0.24),
-)  # fmt: skip
-LEGS: tuple[Colour, ...] = (
-    (0.018, 0.019, 0.022),
-    (0.045, 0.06, 0.1),
-    (0.2, 0.17, 0.13),
-    (0.07, 0.07, 0.07),
-)
+Vector = NDArray[np.float64]
 
 
 class Limb(NamedTuple):
@@ -70,13 +58,19 @@ class Person:
     seed: int
     riding: bool = False
 
+    @property
+    def wear(self) -> Wear:
+        """The cut and the warmth of the clothes."""
+        return wear(self.seed, self.insulation, self.clothes["skin"])
+
     def limbs(self) -> list[Limb]:
         """Return the figure around its own origin, x to the right, z forward."""
         size = self.height / 1.72
         limbs: list[Limb] = []
+        cut = self.wear
         lean = 0.35 if self.riding else 0.03 + 0.05 * self.stride
         for side, shift in ((-1.0, 0.0), (1.0, np.pi)):
-            limbs += self._leg(side, shift) + self._arm(side, shift, lean)
+            limbs += self._leg(side, shift, cut) + self._arm(side, shift, lean, cut)
         top, hip = np.array([0, 1.43, 0.53 * lean]), np.array([0, 0.93, 0.0])
         across = np.array([0.12, 0, 0])
         for side in (-1, 1):
@@ -96,19 +90,27 @@ class Person:
                 head + np.array([0, 0.03, 0.012]), head - (0, 0.035, -0.015), (0.083, 0.07), "face"
             )
         )
-        limbs.append(
-            Limb(
-                head + np.array([0, 0.045, -0.035]), head - (0, 0.02, 0.045), (0.098, 0.08), "hair"
-            )
-        )
-        limbs += self._burden(top)
+        crown, nape = head + np.array([0, 0.045, -0.035]), head - (0, 0.02, 0.045)
+        limbs.append(Limb(crown, nape, (0.098, 0.08), "hat" if cut.hat else "hair"))
+        limbs += self._burden(top) + self._front(cut, top, hip, head)
         lift = np.array([0, 0.1 if self.riding else 0.0, -0.15 if self.riding else 0.0])
         return [
             Limb((a + lift) * size, (b + lift) * size, (r[0] * size, r[1] * size), n)
             for a, b, r, n in limbs
         ]
 
-    def _leg(self, side: float, shift: float) -> list[Limb]:
+    def _front(self, cut: Wear, top: Vector, hip: Vector, head: Vector) -> list[Limb]:
+        """Return what only shows from ahead: glasses, and what an open coat lets see."""
+        limbs = []
+        if cut.open_front and np.cos(self.heading) < -0.4:
+            hem = hip + np.array([0, -0.8 * self.coat, 0.14])
+            limbs.append(Limb(top + np.array([0, -0.05, 0.13]), hem, (0.05, 0.04), "shirt"))
+        if cut.glasses:
+            left, right = (head + np.array([x, 0.02, 0.09]) for x in (-0.05, 0.05))
+            limbs.append(Limb(left, right, (0.019, 0.019), "glasses"))
+        return limbs
+
+    def _leg(self, side: float, shift: float, cut: Wear) -> list[Limb]:
         swing = self.stride * np.sin(self.phase + shift)
         bend = self.stride * (0.35 + 1.1 * max(np.cos(self.phase + shift), 0.0))
         if self.riding:
@@ -121,11 +123,11 @@ class Person:
         toe = ankle + 0.19 * np.array([0.15 * side, -0.18 + np.sin(tip) * 0.5, np.cos(tip)])
         return [
             Limb(hip, knee, (0.088, 0.064), "legs"),
-            Limb(knee, ankle, (0.062, 0.046), "legs"),
+            Limb(knee, ankle, (0.062, 0.046), "legs" if cut.trousers else "limb"),
             Limb(ankle - (0, 0.02, 0.02), toe, (0.05, 0.036), "shoes"),
         ]
 
-    def _arm(self, side: float, shift: float, lean: float) -> list[Limb]:
+    def _arm(self, side: float, shift: float, lean: float, cut: Wear) -> list[Limb]:
         swing = -0.75 * self.stride * np.sin(self.phase + shift) + 0.05
         bend = 0.25 + 0.5 * self.stride
         if self.riding:
@@ -136,7 +138,7 @@ class Person:
         hand = wrist + 0.08 * np.array([0, -np.cos(swing + bend), np.sin(swing + bend)])
         return [
             Limb(shoulder, elbow, (0.062, 0.05), "top"),
-            Limb(elbow, wrist, (0.048, 0.036), "top"),
+            Limb(elbow, wrist, (0.048, 0.036), "top" if cut.sleeves else "limb"),
             Limb(wrist, hand, (0.034, 0.028), "hands"),
         ]
 
@@ -157,16 +159,14 @@ class Person:
 
     def materials(self, weather: Weather) -> dict[str, Material]:
         """Return what the parts of the figure are made of."""
-        skin = weather.skin()
-        warm = {"shoes": 0.3, "skin": 0.95, "face": 1.0, "hair": 0.62, "hands": 0.85, "bag": 0.12}
-        warm["top"] = 0.78 - 0.55 * self.insulation
-        warm["legs"] = 0.66 - 0.25 * self.insulation
+        cut = self.wear
+        albedo = self.clothes | cut.colours
         return {
             name: Material(
-                albedo=self.clothes[name], warmth=skin * share, emissivity=0.98, heating=0.35,
-                gloss=0.02,
+                albedo=albedo[name], warmth=weather.skin() * share, emissivity=0.98, gloss=0.02,
+                heating=0.1 if name in BARE else 0.2,
             )
-            for name, share in warm.items()
+            for name, share in cut.shares.items()
         }  # fmt: skip
 
     def draw(self, canvas: Canvas, weather: Weather) -> None:
@@ -187,21 +187,30 @@ class Person:
         )  # one depth for all limbs: a person is far thinner than far
         scale = camera.scale(depth)
         ends = [camera.project(np.stack([limb.start, limb.end]) * flat + at) for limb in limbs]
-        grain = self._folds(canvas, np.concatenate(ends), scale)
+        grain = self._folds(canvas, limbs, ends, scale)
         if grain is None:
             return
+        # Blood evens out the warmth of bare skin.
+        even = grain._replace(heat=None if grain.heat is None else np.float32(0.3) * grain.heat)
         materials = self.materials(weather)
         for limb, where in zip(limbs, ends, strict=True):
             fields = materials[limb.cloth].fields(depth, openness=0.92)
             radii = (limb.radii[0] * scale, limb.radii[1] * scale)
-            canvas.capsule(where, radii, fields, c.PERSON, grain)
+            rough = even if limb.cloth in BARE else grain
+            canvas.capsule(where, radii, fields, c.PERSON, rough)
 
-    def _folds(self, canvas: Canvas, points: Points, scale: float) -> Grain | None:
-        box = enclosing(points, canvas.camera.frame, 0.35 * scale + 3)
+    def _folds(
+        self, canvas: Canvas, limbs: list[Limb], ends: list[Points], scale: float
+    ) -> Grain | None:
+        """Return folds as light shows them, and the warmth that seeps through the clothes."""
+        box = enclosing(np.concatenate(ends), canvas.camera.frame, 0.35 * scale + 3)
         if box is None:
             return None
         foot = canvas.camera.project([(self.x, 0.0, self.z)])[0]
-        return Grain(box, patch(self.seed, box, foot, max(0.013 * scale, 0.05), slope=1.1))
+        # Limbs begin where cloth lies close to the body: armpits, hips, neck, knees.
+        close = [e[0] for limb, e in zip(limbs, ends, strict=True) if limb.cloth in ("top", "legs")]
+        light = patch(self.seed, box, foot, max(0.013 * scale, 0.05), slope=1.1)
+        return Grain(box, light, body_heat(self.seed, box, foot, scale, np.array(close)))
 
     def shadows(self, weather: Weather) -> list[NDArray[np.float64]]:
         """Return the outlines of the shadow on the ground."""
@@ -220,28 +229,6 @@ class Person:
             ]
             shapes.append(np.array([[p[0], 0.0, p[1]] for p in flat]))
         return shapes
-
-
-def random_clothes(rng: np.random.Generator) -> dict[str, Colour]:
-    """Draw an outfit."""
-    skin = SKINS[rng.integers(len(SKINS))]
-    fade = rng.uniform(0.75, 1.25, 4)
-    top, legs, bag = (
-        TOPS[rng.integers(len(TOPS))],
-        LEGS[rng.integers(len(LEGS))],
-        TOPS[rng.integers(len(TOPS))],
-    )
-    shoe = (0.4, 0.4, 0.4) if rng.random() < 0.3 else (0.02, 0.02, 0.02)
-    picked = {"top": top, "legs": legs, "bag": bag, "shoes": shoe}
-    clothes = {
-        n: (a * f, b * f, d * f) for (n, (a, b, d)), f in zip(picked.items(), fade, strict=True)
-    }
-    return clothes | {
-        "skin": skin,
-        "face": skin,
-        "hands": skin,
-        "hair": HAIRS[rng.integers(len(HAIRS))],
-    }
 
 
 def random_person(

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from imfuse.scenes.chance import pick, streams
+from imfuse.scenes.clothing import random_clothes
 from imfuse.scenes.layout import random_street, roadside, street_world
-from imfuse.scenes.people import random_clothes, random_person
+from imfuse.scenes.people import random_person
 from imfuse.scenes.thicket import Thicket
 from imfuse.scenes.traffic import small_things
 from imfuse.scenes.trees import LEAVES

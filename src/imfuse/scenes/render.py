@@ -10,7 +10,8 @@ from imfuse.errors import UnknownName, UsageError
 from imfuse.scenes import light as lit
 from imfuse.scenes.buildings import Building
 from imfuse.scenes.canvas import BIKE, CAR, Canvas
-from imfuse.scenes.ground import paint_ground, paint_horizon, paint_sky
+from imfuse.scenes.ground import paint_ground, paint_sky
+from imfuse.scenes.horizon import paint_horizon
 from imfuse.scenes.layout import street_world
 from imfuse.scenes.misalign import push, random_flow
 from imfuse.scenes.places import foliage_world, smoke_world
@@ -166,6 +167,10 @@ def paint(world: World, height: int, width: int) -> Canvas:
     paint_ground(canvas, world.street, weather)
     shapes = [shape for thing in world.things for shape in thing.shadows(weather)]
     lit.cast_shadows(canvas, shapes, weather)
+    if shapes and weather.sunlight > 0 and not weather.night:
+        before = lit.earlier(weather)
+        past = [shape for thing in world.things for shape in thing.shadows(before)]
+        lit.lag_heat(canvas, past, weather)
     paint_horizon(canvas, weather, world.seed)
 
     def depth(thing: Thing) -> float:

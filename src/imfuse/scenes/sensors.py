@@ -193,7 +193,8 @@ def _plateau(seen: Float) -> Float:
     if high - low < 1e-6:
         return np.full_like(seen, 0.5)
     counts, edges = np.histogram(seen, bins=512, range=(low, high))
-    capped = np.minimum(counts, 4.0 * seen.size / 512) + 0.2 * seen.size / 512
+    # What every bin gets leaves room between the few hottest things, which would all be white.
+    capped = np.minimum(counts, 4.0 * seen.size / 512) + 0.7 * seen.size / 512
     total = np.concatenate([[0], np.cumsum(capped)])
     mapped = np.interp(seen.ravel(), edges, total / total[-1])
     result: Float = mapped.reshape(seen.shape).astype(np.float32)
@@ -216,8 +217,9 @@ def random_visible(rng: np.random.Generator, weather: Weather) -> VisibleCamera:
         shot=0.005 + 0.006 * noise,
         glare=0.06 + 0.1 * glare,
         vignette=0.2 + 0.3 * soft,
-        black=0.012 * glare if night else 0.03 + 0.12 * glare * soft,
-        saturation=0.9 + 0.35 * vivid,
+        # Cheap tone curves crush the darkest parts at night, and noise adds colour to the rest.
+        black=-0.03 + 0.012 * glare if night else 0.03 + 0.12 * glare * soft,
+        saturation=1.15 + 0.45 * vivid if night else 0.9 + 0.35 * vivid,
         contrast=(0.25 if night else 0.05) + 0.3 * (1 - glare),
     )
 
@@ -231,9 +233,14 @@ def random_infrared(rng: np.random.Generator, weather: Weather) -> InfraredCamer
     style, span, noise, soft, detail = rng.uniform(0, 1, 5)
     spreading = style > (0.65 if weather.night else 0.4)
     hot = max(weather.skin(), 7.0)
+    floor = -1.5 - 2.0 * float(span) - (2.0 if spreading else 0.0)
+    if not (weather.night or spreading):
+        # By day cameras put black near the cooler surfaces, or all but people would be gray.
+        floor = -2.0 + 0.18 * hot * float(detail)
     return InfraredCamera(
-        span=float(hot * (1.0 + 0.5 * span)) + (1 if weather.night else 6),
-        floor=-1.5 - 2.0 * span - (2.0 if spreading else 0.0),
+        # Faces, and by day faces in the sun, come out a little below white.
+        span=(hot - floor + (0.0 if weather.night else 1.5)) * float(1.0 + 0.28 * span),
+        floor=floor,
         equalise=float(0.65 + 0.33 * span) if spreading else 0.0,
         detail=0.3 + 0.6 * detail if spreading else 0.15 * detail,
         blur=0.7 + 0.5 * soft,

@@ -8,9 +8,10 @@ from imfuse.scenes.bodies import BODIES, PAINTS
 from imfuse.scenes.canvas import BUMP, CAR_STOP
 from imfuse.scenes.cars import Car
 from imfuse.scenes.chance import pick
+from imfuse.scenes.clothing import random_clothes
 from imfuse.scenes.furniture import Bollard, Cone
 from imfuse.scenes.ground import Street
-from imfuse.scenes.people import Person, random_clothes, random_person
+from imfuse.scenes.people import Person, random_person
 from imfuse.scenes.weather import Weather
 from imfuse.scenes.world import Thing, View
 

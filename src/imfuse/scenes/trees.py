@@ -9,7 +9,8 @@ from imfuse.scenes import canvas as c
 from imfuse.scenes.camera import Points, enclosing
 from imfuse.scenes.canvas import Canvas, Grain, Material
 from imfuse.scenes.light import contact_shadow
-from imfuse.scenes.textures import fit_cluster, patch
+from imfuse.scenes.raster import stretch
+from imfuse.scenes.textures import fit_cluster, fractal_tile, patch, sample
 from imfuse.scenes.weather import Weather
 from imfuse.types import Float
 
@@ -203,5 +204,12 @@ def leaf_fields(part: Float, leaf: Colour, depth: float, hue: float = 1.0) -> Fl
     for i in range(3):
         fields[..., i] *= light * np.maximum(tint[i], 0.2)
     fields[..., c.OPENNESS] = np.clip(0.25 + 0.6 * light, 0, 1)
-    fields[..., c.TEMPERATURE] = 0.2 + 0.3 * (part[..., 0] - 0.8) + 0.12 * part[..., 1]
+    # Leaves take the air's warmth; how much water they breathe out differs from bough to bough.
+    rows, columns = part.shape[:2]
+    step = 4 if min(rows, columns) > 24 else 1
+    x = np.arange(0, columns, step, dtype=np.float32) * np.float32(70 / max(rows, columns))
+    y = np.arange(0, rows, step, dtype=np.float32) * np.float32(70 / max(rows, columns))
+    boughs = sample(fractal_tile(3, 0.7), *np.meshgrid(x + 40 * hue, y + 90 * hue))
+    boughs = stretch(boughs, rows, columns)
+    fields[..., c.TEMPERATURE] = 0.2 + 0.1 * (part[..., 0] - 0.8) + np.float32(0.6) * boughs
     return fields

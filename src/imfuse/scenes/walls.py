@@ -9,17 +9,19 @@ from numpy.typing import ArrayLike
 from imfuse.scenes import canvas as c
 from imfuse.scenes.camera import enclosing
 from imfuse.scenes.canvas import Canvas, coverage
+from imfuse.scenes.paintwork import (
+    SIGNS,
+    Cells,
+    Colour,
+    Maps,
+    band,
+    paint_posters,
+    storey_paint,
+    wall_heat,
+)
 from imfuse.scenes.textures import fractal_tile, sample
 from imfuse.scenes.weather import Weather
 from imfuse.types import Float
-
-Colour = tuple[float, float, float]
-Maps = tuple[Float, Float, Float, Float]
-"""Per pixel: metres along and up the surface, and the size of a pixel in both directions."""
-
-SIGNS: tuple[Colour, ...] = (
-    (0.5, 0.04, 0.04), (0.04, 0.12, 0.4), (0.05, 0.3, 0.14), (0.6, 0.42, 0.05), (0.6, 0.6, 0.58),
-)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,12 +97,6 @@ def paint_plane(
     canvas.blend(box, coverage(outline, box), fields)
 
 
-def _box(phase: Float, half: Float | np.float32 | float, blur: Float) -> Float:
-    """Return the coverage of a strip of a half width around 0."""
-    result: Float = np.clip((np.asarray(half, np.float32) - np.abs(phase)) / blur + 0.5, 0, 1)
-    return result
-
-
 def roof_surface(facade: Facade) -> Callable[[Float, Maps], None]:
     """Return the painter of a tiled roof."""
 
@@ -109,13 +105,16 @@ def roof_surface(facade: Facade) -> Callable[[Float, Maps], None]:
         stain = sample(fractal_tile(facade.seed % 7, 1.0), s * 7, y * 4)
         near = np.clip(1.5 - blur_y * 5, 0, 1)
         course = np.mod(y, np.float32(0.32)) / np.float32(0.32)
-        tile = _box(np.mod(s, 0.25) - np.float32(0.125), 0.105, blur_s)
+        tile = band(np.mod(s, 0.25) - np.float32(0.125), 0.105, blur_s)
         tone = (1 + 0.16 * stain) * (1 - near * (0.35 * (1 - course) + 0.15 * (1 - tile)))
         for i in range(3):
             fields[..., i] = tone * np.float32(facade.roof[i])
-        fields[..., c.TEMPERATURE] = -1.5 + 0.3 * stain
+        # What is below the tiles, not their colour, says how warm they get.
+        attic = sample(fractal_tile((facade.seed + 2) % 7, 1.25), s * 4 + 19, y * 4)
+        rafters = band(np.mod(s, np.float32(0.9)) - np.float32(0.45), 0.06, blur_s)
+        fields[..., c.TEMPERATURE] = -1.5 + 0.9 * attic + 0.7 * rafters
         fields[..., c.EMISSIVITY] = 0.9
-        fields[..., c.HEATING] = 1.1
+        fields[..., c.HEATING] = 0.5 + 0.1 * (facade.seed % 5)
 
     return paint
 
@@ -125,66 +124,68 @@ def wall_surface(facade: Facade, weather: Weather, height: float) -> Callable[[F
 
     def paint(fields: Float, maps: Maps) -> None:
         y = maps[1]
-        tone, stain, ledge = _plaster(facade, maps, height)
-        pane, frame, lit, curtain = _windows(facade, maps, height)
+        cells = Cells(facade.seed, np.floor(maps[0] / facade.bay), np.floor(y / facade.storey))
+        tone, stain, ledge = _plaster(facade, maps, height, cells)
+        pane, frame, lit, curtain, draught = _windows(facade, maps, height, cells)
         for i in range(3):
             wall = tone * np.float32(facade.wall[i])
             wall = wall + frame * (np.float32(0.42) - wall) * np.float32(0.7)
-            cloth = np.float32((0.3, 0.28, 0.24)[i]) * curtain
+            cloth = np.float32((0.5, 0.48, 0.43)[i]) * curtain
             fields[..., i] = wall + pane * (np.float32((0.03, 0.035, 0.04)[i]) + cloth - wall)
         if facade.shop:
             _shop_signs(fields, facade, weather, maps)
+        else:
+            paint_posters(fields, facade.seed, maps, 1 - np.minimum(pane + frame, 1))
         if weather.night:
             glow = pane * lit * (np.float32(0.3) + np.float32(0.2) * curtain)
             for i in range(3):
                 tint = np.where(curtain > 0.2, (1.0, 0.72, 0.4)[i], (0.85, 0.95, 0.88)[i])
                 fields[..., 3 + i] += glow * tint.astype(np.float32)
-        fields[..., c.TEMPERATURE] = np.float32(facade.warmth) + 0.35 * stain - 0.5 * ledge
-        fields[..., c.TEMPERATURE] += pane * (0.8 * lit - 0.6) + 0.8 * frame
+        place = (facade.bay, facade.storey)
+        heat, bare = wall_heat(facade.seed, place, facade.warmth, maps)
+        heat += np.float32(facade.warmth) + 0.15 * stain - 0.3 * ledge
+        # Panes mirror what is opposite and differ with what is behind them; frames leak.
+        glass = np.float32(facade.warmth - 0.4) + 0.8 * lit + draught
+        heat += pane * (glass - heat) + (0.5 + 0.5 * facade.warmth) * frame
+        fields[..., c.TEMPERATURE] = heat
         fields[..., c.EMISSIVITY] = 0.93 - 0.1 * pane
         fields[..., c.GLOSS] = 0.55 * pane
-        fields[..., c.HEATING] = 0.8 - 0.6 * pane
+        fields[..., c.HEATING] = bare + pane * (np.float32(0.24) - bare)
         fields[..., c.OPENNESS] = 0.55 + 0.45 * np.clip(y / 3, 0, 1)
 
     return paint
 
 
-def _plaster(facade: Facade, maps: Maps, height: float) -> tuple[Float, Float, Float]:
+def _plaster(facade: Facade, maps: Maps, height: float, cells: Cells) -> tuple[Float, Float, Float]:
     """Return the wall's tone, its stains, and the ledges between storeys."""
     s, y, blur_s, blur_y = maps
     stain = sample(
         fractal_tile(facade.seed % 7, 1.0), s * 6 + facade.seed % 91, y * np.float32(2.2)
     )
     fine = sample(fractal_tile((facade.seed + 3) % 7, 0.4), s * 22, y * 22)
-    tone = 1 + 0.08 * stain + 0.1 * fine * np.clip(1.5 - blur_s * 6, 0, 1)
+    tone = storey_paint(facade.seed, facade.storey, cells, maps) + 0.1 * stain
+    tone += 0.1 * fine * np.clip(1.5 - blur_s * 6, 0, 1)
     # Rain leaves dark streaks below ledges; they hardly change the temperature.
     streak = sample(fractal_tile((facade.seed + 1) % 7, 0.7), s * 9, y * np.float32(0.6))
     tone *= 1 - 0.07 * np.clip(streak, 0, 2)
     if facade.brick:
         row = np.floor(y / np.float32(0.09))
-        joint = _box(np.mod(y, np.float32(0.09)) - np.float32(0.045), 0.036, blur_y)
-        joint *= _box(
+        joint = band(np.mod(y, np.float32(0.09)) - np.float32(0.045), 0.036, blur_y)
+        joint *= band(
             np.mod(s + np.float32(0.12) * np.mod(row, 2), np.float32(0.25)) - np.float32(0.125),
             0.112,
             blur_s,
         )
         tone *= 1 - facade.brick * np.clip(1.5 - blur_y * 16, 0, 1) * 0.35 * (1 - joint)
-    ledge = _box(np.mod(y, np.float32(facade.storey)) - np.float32(0.12), 0.12, blur_y)
+    ledge = band(np.mod(y, np.float32(facade.storey)) - np.float32(0.12), 0.12, blur_y)
     ledge *= np.clip(1.8 - 0.5 * blur_y, 0, 1)
     tone *= 1 + 0.16 * ledge - 0.25 * np.clip(1 - y / np.float32(0.5), 0, 1)
     tone *= 1 - 0.3 * np.clip((y - np.float32(height - 0.5)) * 4, 0, 1) * (y < height)
     return tone.astype(np.float32), stain, ledge
 
 
-def _dice(facade: Facade, column: Float, row: Float) -> tuple[Float, Float]:
-    """Return two numbers in [0, 1) that are fixed per cell of the facade."""
-    table = np.random.default_rng([facade.seed, 8]).random((2, 64, 64), np.float32)
-    i, j = np.mod(column, 64).astype(np.int32), np.mod(row, 64).astype(np.int32)
-    return table[0, i, j], table[1, i, j]
-
-
-def _windows(facade: Facade, maps: Maps, height: float) -> tuple[Float, Float, Float, Float]:
-    """Return coverage by panes and frames, and per window its light and its curtain."""
+def _windows(facade: Facade, maps: Maps, height: float, cells: Cells) -> tuple[Float, ...]:
+    """Return coverage by panes and frames, and per window its light, curtain and heat."""
     s, y, blur_s, blur_y = maps
     bay, storey = np.float32(facade.bay), np.float32(facade.storey)
     column, row = np.floor(s / bay), np.floor(y / storey)
@@ -197,11 +198,11 @@ def _windows(facade: Facade, maps: Maps, height: float) -> tuple[Float, Float, F
     )
     up = np.where(ground, up + storey * np.float32(0.08), up)
     under_roof = ((row + 1) * storey < np.float32(height + 0.3)).astype(np.float32)
-    pane = _box(across, width, blur_s) * _box(up, tall, blur_y) * under_roof
-    outer = _box(across, width + 0.09, blur_s) * _box(up, tall + 0.09, blur_y) * under_roof
-    bars = np.maximum(_box(across, 0.03, blur_s), _box(up - tall * np.float32(0.3), 0.025, blur_y))
+    pane = band(across, width, blur_s) * band(up, tall, blur_y) * under_roof
+    outer = band(across, width + 0.09, blur_s) * band(up, tall + 0.09, blur_y) * under_roof
+    bars = np.maximum(band(across, 0.03, blur_s), band(up - tall * np.float32(0.3), 0.025, blur_y))
     bars *= np.clip(1.4 - 10 * blur_s, 0, 1)
-    first, second = _dice(facade, column, row)
+    first, second = cells.draw(0), cells.draw(1)
     lit = np.where(first < facade.lit, 0.35 + 1.6 * second, 0.0)
     if facade.shop:
         open_late = float(facade.seed % 5 < 3)
@@ -209,7 +210,8 @@ def _windows(facade: Facade, maps: Maps, height: float) -> tuple[Float, Float, F
     curtain = np.where((second > 0.45) & ~ground, second, 0.0).astype(np.float32)
     open_part = pane * (1 - bars)
     frame = np.clip(outer - open_part, 0, 1)
-    return open_part, frame, lit.astype(np.float32), curtain
+    draught = np.float32(4.0) * (cells.draw(7) - np.float32(0.4))
+    return open_part, frame, lit.astype(np.float32), curtain, draught
 
 
 def _shop_signs(fields: Float, facade: Facade, weather: Weather, maps: Maps) -> None:
@@ -217,12 +219,13 @@ def _shop_signs(fields: Float, facade: Facade, weather: Weather, maps: Maps) -> 
     s, y, blur_s, blur_y = maps
     wide = np.float32(facade.bay * 2)
     column = np.floor(s / wide)
-    first, second = _dice(facade, column, np.full_like(column, 40))
-    board = _box((s / wide - column - np.float32(0.5)) * wide, wide * np.float32(0.44), blur_s)
+    cells = Cells(facade.seed, column, 40)
+    first, second = cells.draw(0), cells.draw(1)
+    board = band((s / wide - column - np.float32(0.5)) * wide, wide * np.float32(0.44), blur_s)
     middle = np.float32(facade.storey * 0.86)
-    board *= _box(y - middle, 0.28, blur_y) * (first < 0.75)
+    board *= band(y - middle, 0.28, blur_y) * (first < 0.75)
     writing = sample(fractal_tile(facade.seed % 7, 0.3), s * 9, np.floor(y * 3) * 17)
-    letters = board * _box(y - middle, 0.13, blur_y) * (writing > 0.3)
+    letters = board * band(y - middle, 0.13, blur_y) * (writing > 0.3)
     colours = np.array(SIGNS, np.float32)[(second * len(SIGNS)).astype(np.int32)]
     for i in range(3):
         paint = colours[..., i] + letters * (np.float32(0.7) - colours[..., i])

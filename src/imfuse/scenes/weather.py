@@ -56,7 +56,7 @@ _SEASONS: tuple[Season, ...] = ("summer", "summer", "autumn", "winter")
 def random_weather(rng: np.random.Generator, *, night: bool, foggy: bool = False) -> Weather:
     """Draw a weather; day and night of one generator state share season, wetness and fog."""
     season = _SEASONS[rng.integers(len(_SEASONS))]
-    warm = {"summer": (19, 30), "autumn": (8, 18), "winter": (-3, 9)}[season]
+    warm = {"summer": (15, 26), "autumn": (8, 18), "winter": (-3, 9)}[season]
     air = float(rng.uniform(*warm))
     azimuth, elevation = rng.uniform(-2.8, 2.8), np.radians(rng.uniform(14, 62))
     cloud = float(rng.choice([rng.uniform(0, 0.35), rng.uniform(0.35, 0.75), 1.0]))
