@@ -42,8 +42,8 @@ def ground_blotches(seed: int, across: Float, z: Float, blur: Float) -> Float:
     # A trench that was closed with other soil than it was dug from.
     middle = np.float32(seed % 37 / 9.0 - 2)
     trench = np.clip((np.float32(0.5) - np.abs(across - middle)) / np.float32(0.12), 0, 1)
-    result: Float = np.float32(0.45) * broad + np.float32(0.42) * small
-    result += trench * np.float32((seed % 5 - 2) * 0.45)
+    result: Float = np.float32(0.3) * broad + np.float32(0.12) * small
+    result += trench * np.float32((seed % 5 - 2) * 0.3)
     return result
 
 
@@ -72,7 +72,7 @@ def lids(seed: int, across: Float, z: Float, blur: Float) -> Float:
     u, v = across - (column + np.float32(0.5)) * wide, z - (row + np.float32(0.5)) * long
     ring = np.sqrt(u * u + v * v)
     lid = np.clip((np.float32(0.34) - ring) / np.maximum(blur, 1e-3) + 0.5, 0, 1) * (chosen < 0.1)
-    result: Float = (lid * (np.float32(5) * sign - np.float32(2))).astype(np.float32)
+    result: Float = (lid * (np.float32(2.5) * sign - np.float32(1))).astype(np.float32)
     return result
 
 

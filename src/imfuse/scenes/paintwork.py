@@ -85,7 +85,7 @@ def wall_heat(seed: int, cell: tuple[float, float], loss: float, maps: Maps) -> 
     across, up = s - column * bay, y - row * storey
     heat: Float = np.float32((0.6, 1.4, 2.4)[seed // 3 % 3]) * (rooms.draw(4) - np.float32(0.5))
     damp = sample(fractal_tile((seed + 5) % 7, 0.8), s * 4 + 31, y * 4 + seed % 53)
-    heat += np.float32(0.75) * damp
+    heat += np.float32(0.45) * damp
     # Ceilings and walls between rooms reach the outside through the insulation.
     bridges = band(up, 0.16, 2 * blur_y) + np.float32(0.6) * band(across, 0.12, 2 * blur_s)
     heat += np.float32(0.4 + 0.5 * loss) * bridges
