@@ -70,7 +70,7 @@ def main() -> None:
                 row["above_inputs_mb"] = round(peak - bare - inputs_mb)
                 row["seconds"] = round(seconds, 1)
             else:
-                row["message"] = message
+                row["message"] = message.replace(f"{folder}/", "")
             print(row)
             rows.append(row)
     write_results("memory", {"side": SIDE, "bare_start_mb": round(bare), "rows": rows})

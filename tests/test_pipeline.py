@@ -262,7 +262,7 @@ def test_tiles_bound_the_memory():
 
 def test_too_little_memory_is_refused_with_an_amount_that_is_enough():
     vis = np.zeros((300, 300), np.uint8)
-    for rule, words in ((None, "as a whole.*another method"), (TileRule(halo=40), "max-memory")):
+    for rule, words in ((None, "as a whole.*works in tiles"), (TileRule(halo=40), "max-memory")):
         hungry = engine(vis_only, tile=rule, bytes_per_pixel=1000)
         with pytest.raises(MemoryLimit, match=words) as caught:
             Fuser(hungry, max_memory=1_000_000).fuse(pair(vis, vis))

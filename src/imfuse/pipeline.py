@@ -173,13 +173,15 @@ class Fuser:
         else:
             cut = geometry.tiles(height, width, spec.tile, min(room, _WINDOW_PIXELS))
         if cut is None:
-            raise MemoryLimit(
-                f"{spec.name} can't fuse {width}x{height} in {self.max_memory / 1e6:.0f} MB",
-                file=vis.name,
-                expected="" if spec.tile else f"{spec.name} needs the picture as a whole",
-                remedy=f"Allow more: --max-memory {_enough(self.engine, height, width, needed)}MB"
-                + ("." if spec.tile else ", or choose another method."),
-            )
+            limit = f"the limit of {self.max_memory / 1e6:.0f} MB"
+            enough = f"--max-memory {_enough(self.engine, height, width, needed)}MB"
+            if spec.tile is None:
+                found = f"{spec.name} needs {width}x{height} as a whole, which exceeds {limit}"
+                remedy = f"Allow more ({enough}), or choose a method that works in tiles."
+            else:
+                found = f"a tile of {width}x{height} for {spec.name} exceeds {limit}"
+                remedy = f"Allow more: {enough}."
+            raise MemoryLimit(found, file=vis.name, remedy=remedy)
         result = np.empty((height, width, 3) if colour else (height, width), vis.pixels.dtype)
         for tile in cut:
             window = self._fuse_window(read_ir(tile.window), vis.pixels[tile.window], vis.name)

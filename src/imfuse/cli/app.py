@@ -1,5 +1,6 @@
 """The sub-commands put together, and errors turned into messages and exit codes."""
 
+import os
 import sys
 from typing import Annotated
 
@@ -45,6 +46,9 @@ def main(arguments: list[str] | None = None) -> None:
     Args:
         arguments: What would stand behind `imfuse`; None: the process's own arguments.
     """
+    # Before NumPy is loaded: pairs are fused in parallel, and each one's small matrix products on
+    # all cores as well would only get into one another's way.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         app(arguments, prog_name="imfuse")
