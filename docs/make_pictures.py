@@ -9,7 +9,7 @@ from imfuse.pipeline import Fuser
 from imfuse.scenes import render
 from imfuse.types import ImagePair, Picture
 
-SCENES = (("street-night", 7), ("smoke", 3), ("foliage", 2))
+SCENES = (("street-night", 20), ("smoke", 3), ("foliage", 2))
 GAP = 6
 
 

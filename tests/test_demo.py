@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from imfuse.demo import render_pairs, run_demo
+from imfuse.demo import DEMO_SEED, render_pairs, run_demo
 from imfuse.errors import OutputError, UnknownName
 from imfuse.io.images import read_image
 from imfuse.pipeline import Fuser
@@ -15,7 +15,7 @@ def test_the_demo_fuses_one_street_in_every_kind_and_shows_it(tmp_path):
     result = run_demo(tmp_path / "d", "average")
     assert result["count"] == len(SCENES)
     names = sorted(p.name for p in (tmp_path / "d" / "fused").glob("*.png"))
-    assert names == sorted(f"00000-{kind}.png" for kind in SCENES)
+    assert names == sorted(f"{DEMO_SEED:05d}-{kind}.png" for kind in SCENES)
     page = (tmp_path / "d" / "index.html").read_text()
     assert page.count("<img ") == 3 * len(SCENES)
     for name in names:

@@ -13,6 +13,9 @@ from imfuse.report import Row, side_by_side
 from imfuse.scenes import SCENES, Scene, render
 from imfuse.types import Float, Picture
 
+DEMO_SEED = 20
+"""A street with people in front of headlights."""
+
 
 def render_pairs(
     out: Path,
@@ -83,7 +86,7 @@ def run_demo(out: Path, model: str | None = None) -> dict[str, object]:
     Returns:
         The folders `ir`, `vis`, `fused`, the `page`, the `count` of pairs, and the `model`.
     """
-    pairs = render_pairs(out, SCENES, count=len(SCENES), size=(480, 640), seed=0)
+    pairs = render_pairs(out, SCENES, count=len(SCENES), size=(480, 640), seed=DEMO_SEED)
     run = prepare(
         FolderJob(ir=out / "ir", vis=out / "vis", out=out / "fused", model=model, workers=2)
     )
