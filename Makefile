@@ -34,7 +34,7 @@ test: lint
 test-all: lint
 	$(VENV)/bin/python -m pytest -m 'slow or not slow'
 
-# Writes benchmarks/results/*.json and the tables of README.md and docs/; 15 minutes on a quiet machine.
+# Writes benchmarks/results/*.json and the tables of README.md and docs/; 7 minutes on two idle cores.
 bench: setup
 	cd benchmarks && for name in startup methods folders memory; do ../$(VENV)/bin/python $$name.py || exit 1; done
 	$(VENV)/bin/python benchmarks/tables.py

@@ -1,7 +1,7 @@
 """Learn the dictionary of the method `mst-sr` from textures that this script draws itself.
 
 Run `python benchmarks/learn_dictionary.py`; it writes `src/imfuse/weights/mst_sr_dictionary.npy`
-(256 atoms of 8x8 pixels, float32) in about a minute. The same seed gives the same dictionary up to
+(256 atoms of 8x8 pixels, float32) in half a minute. The same seed gives the same dictionary up to
 rounding of the linear algebra library.
 
 The textures are dead leaves (shaded shapes that occlude one another) and fractal noise, both with

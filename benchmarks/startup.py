@@ -17,9 +17,7 @@ def main() -> None:
     """Time whole processes, 15 runs each."""
     parser(__doc__).parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        (pair,) = render_pairs(
-            Path(folder), ["street-day"], count=1, size=(480, 640), seed=0, misalign=0.0
-        )
+        (pair,) = render_pairs(Path(folder), ["street-day"], count=1, size=(480, 640), seed=0)
         ir, vis = (f"{folder}/{side}/{pair['name']}.png" for side in ("ir", "vis"))
         python = [sys.executable]
         commands = {
@@ -30,7 +28,14 @@ def main() -> None:
             "imfuse --version": [*python, "-m", "imfuse", "--version"],
             "imfuse --help": [*python, "-m", "imfuse", "--help"],
             "imfuse fuse (640x480)": [
-                *[*python, "-m", "imfuse", "fuse", ir, vis, "-o", f"{folder}/f.png"]
+                *python,
+                "-m",
+                "imfuse",
+                "fuse",
+                ir,
+                vis,
+                "-o",
+                f"{folder}/f.png",
             ],
         }
         seconds = {

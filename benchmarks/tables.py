@@ -41,6 +41,8 @@ def goals() -> str:
     codec = _results("folders")["codec_ms"]
     per_pair = codec["decode_pair_png"] + codec["encode_png"]
     lines = [
+        "| | goal | measured |",
+        "|---|---|---|",
         f"| `imfuse --help` | 0.3 s | {start['imfuse --help']:.2f} s |",
         f"| `imfuse fuse`, two files of 640x480, whole process | - "
         f"| {start['imfuse fuse (640x480)']:.2f} s |",

@@ -12,7 +12,7 @@ from PIL import Image
 
 import imfuse
 from imfuse.errors import (
-    MissingExtra,
+    OutputError,
     PairMismatch,
     UnknownName,
     UnreadableImage,
@@ -166,7 +166,7 @@ def test_unknown_methods_name_the_closest():
 
 
 @pytest.mark.parametrize(
-    "error", [MissingExtra("x", file="f", expected="e", remedy="r"), UnknownName("m", "a", ["b"])]
+    "error", [OutputError("x", file="f", expected="e", remedy="r"), UnknownName("m", "a", ["b"])]
 )
 def test_errors_survive_pickling(error):
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes

@@ -7,7 +7,7 @@ import pytest
 
 from imfuse import registry
 from imfuse.engines.base import FunctionEngine
-from imfuse.errors import UnknownName
+from imfuse.errors import ImfuseError, UnknownName
 from imfuse.types import FusionSpec
 
 MINE = FunctionEngine(FusionSpec(name="mine", title="mine", kind="classical"), lambda ir, vis: vis)
@@ -42,7 +42,7 @@ def test_a_plug_in_is_imported_only_when_it_is_asked_for(plug_ins, tmp_path, mon
     plug_ins(mine="imfuse_test_plug_in:ENGINE", broken="imfuse_no_such_module:ENGINE")
     assert "broken" in registry.method_names()
     assert registry.find_method("mine").spec.name == "average"
-    with pytest.raises(ModuleNotFoundError):
+    with pytest.raises(ImfuseError, match="'broken'.*imfuse_no_such_module.*uninstall"):
         registry.find_method("broken")
 
 

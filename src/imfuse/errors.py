@@ -90,10 +90,6 @@ class WeightsError(ImfuseError):
     """A model file is missing, corrupted, of another kind, or fails its checksum."""
 
 
-class MissingExtra(ImfuseError):
-    """A feature needs a package that an optional extra of imfuse installs."""
-
-
 class UnknownName(UsageError):
     """A name is in none of our tables; the message holds the closest ones.
 

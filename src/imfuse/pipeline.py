@@ -47,7 +47,7 @@ class Fuser:
         prefer_ir: Share of the infrared picture, 0 to 1. At 1/2 the method decides; from there to 1
             (to 0) its result is blended more and more with the infrared (visible) picture, which
             at the end is all that is left.
-        max_memory: Bytes that one pair may take above its inputs. Larger pictures are worked on
+        max_memory: Bytes that one pair may take above its inputs. Large pictures are worked on
             in overlapping tiles, with the same result.
         threads: Threads inside the method, for methods that can tell; None: all cores.
 

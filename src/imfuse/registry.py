@@ -8,7 +8,7 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 
-from imfuse.errors import UnknownName
+from imfuse.errors import ImfuseError, UnknownName
 from imfuse.types import Engine
 
 METHODS = {
@@ -42,11 +42,19 @@ def find_method(name: str) -> Engine:
 
     Raises:
         UnknownName: No method has this name; the message holds the closest ones.
+        ImfuseError: The package behind a plug-in can't be imported.
     """
     try:
         target = _methods()[name]
     except KeyError:
         raise UnknownName("method", name, _methods()) from None
     module, attribute = target.split(":")
-    engine: Engine = getattr(import_module(module), attribute)
+    try:
+        engine: Engine = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        if name in METHODS:
+            raise
+        found = f"the plug-in method {name!r} ({target}) can't be loaded: {error}"
+        remedy = "Update or uninstall the package that brings it."
+        raise ImfuseError(found, remedy=remedy) from error
     return engine

@@ -13,17 +13,7 @@ from PIL import Image, ImageFile
 from imfuse.errors import BadValues, ImageTooLarge, UnreadableImage, UnsupportedImage
 from imfuse.io.images import encode_image, picture_from_pil, read_image
 from imfuse.types import Picture
-
-
-def png_chunk(kind, content):
-    head = struct.pack(">I", len(content)) + kind + content
-    return head + struct.pack(">I", zlib.crc32(kind + content))
-
-
-def png_head(width, height, depth=8, colour=2):
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header)
-
+from reference.raw_png import png_chunk, png_head
 
 # --- files that are none
 

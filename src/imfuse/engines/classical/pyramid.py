@@ -61,6 +61,7 @@ LAPLACIAN_MAX = FunctionEngine(
     LAPLACIAN.spec.model_copy(
         update={
             "name": "laplacian-max",
+            "paper": f"after {LAPLACIAN.spec.paper}",
             "title": "Laplacian pyramid, larger detail and larger brightness win",
         }
     ),
