@@ -10,10 +10,13 @@ from pathlib import Path
 
 from harness import RESULTS, parser
 
+from imfuse.metrics.catalogue import METRICS
+from imfuse.metrics.metric import MetricInfo
+from imfuse.metrics.protocols import PROTOCOLS
 from imfuse.registry import DEFAULT_METHOD, find_method
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/methods.md")
+PAGES = ("README.md", "docs/methods.md", "docs/metrics.md")
 
 
 def _results(name: str) -> dict[str, object]:
@@ -67,7 +70,60 @@ def _ratios(folders: dict[str, dict[str, float]], method: str) -> str:
     return f"{png:.0f} % / {tif:.0f} % ({method})"
 
 
-TABLES = {"methods": methods, "goals": goals}
+def metrics() -> str:
+    """Return one row a metric: what it says of itself, and its time."""
+    each = _results("metrics")["each_ms"]
+    lines = ["| | metric | unit | better | range | source | ms |", "|---|---|---|---|---|---|---:|"]
+    for symbol, metric in METRICS.items():
+        info = metric.info
+        lines.append(
+            f"| **{symbol}** | {info.title} | {info.unit} | {info.better} | {_range(info)} "
+            f"| {info.reference} | {each[symbol]:.3g} |"
+        )
+    return "\n".join(lines)
+
+
+def _range(info: MetricInfo) -> str:
+    if info.low is None and info.high is None:
+        return ""
+    ends = ["" if end is None else f"{end:g}" for end in (info.low, info.high)]
+    return f"{ends[0]} to {ends[1]}" if ends[0] and ends[1] else f"from {ends[0]}" * bool(ends[0])
+
+
+def metric_speed() -> str:
+    """Return the time of the nine metrics beside that of the straightforward version."""
+    found = _results("metrics")
+    return "\n".join(
+        [
+            "| nine metrics, 640x480, one core | ms |",
+            "|---|---:|",
+            f"| imfuse (goal: 40) | {found['nine_ms']:.3g} |",
+            f"| straightforward NumPy and SciPy | {found['straightforward_ms']:.4g} |",
+            f"| ratio | {found['ratio']:.3g} |",
+        ]
+    )
+
+
+def protocols() -> str:
+    """Return one row a metric: what each kit does otherwise."""
+    kits = [name for name in PROTOCOLS if name != "reference"]
+    lines = [f"| | {' | '.join(f'`{kit}`' for kit in kits)} |", "|---" * (len(kits) + 1) + "|"]
+    for symbol, metric in METRICS.items():
+        cells = []
+        for kit in kits:
+            words = [f"{name}: {value}" for name, value in metric.kits.get(kit, {}).items()]
+            cells.append("; ".join(words) or ("=" if kit in metric.kits else ""))
+        lines.append(f"| **{symbol}** | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+TABLES = {
+    "methods": methods,
+    "goals": goals,
+    "metrics": metrics,
+    "metric-speed": metric_speed,
+    "protocols": protocols,
+}
 
 
 def render(text: str) -> str:

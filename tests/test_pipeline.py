@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from imfuse.engines.base import FunctionEngine
 from imfuse.errors import BadValues, PairMismatch, UnknownName, UsageError
 from imfuse.ops.color import luma
-from imfuse.pipeline import SCALES, Fuser
-from imfuse.types import FusionSpec, ImagePair, Metadata, Picture, SizeRule, TileRule
+from imfuse.pipeline import Fuser
+from imfuse.types import SCALES, FusionSpec, ImagePair, Metadata, Picture, SizeRule, TileRule
 
 WHITE = {np.dtype(k): v for k, v in SCALES.items()}
 DTYPES = [np.uint8, np.uint16, np.float32]

@@ -16,13 +16,16 @@ if TYPE_CHECKING:
     from imfuse.api import fuse
     from imfuse.errors import ImfuseError, ImfuseWarning
     from imfuse.io.images import read_image, write_image
+    from imfuse.metrics.evaluation import Evaluation
     from imfuse.pipeline import Fuser
+    from imfuse.scoring.evaluate import evaluate
     from imfuse.types import Engine, FusedImage, FusionSpec, ImagePair, Picture
 
 __version__ = "0.1.0.dev0"
 
 _HOMES = {
     "Engine": "imfuse.types",
+    "Evaluation": "imfuse.metrics.evaluation",
     "FusedImage": "imfuse.types",
     "Fuser": "imfuse.pipeline",
     "FusionSpec": "imfuse.types",
@@ -30,6 +33,7 @@ _HOMES = {
     "ImfuseError": "imfuse.errors",
     "ImfuseWarning": "imfuse.errors",
     "Picture": "imfuse.types",
+    "evaluate": "imfuse.scoring.evaluate",
     "fuse": "imfuse.api",
     "read_image": "imfuse.io.images",
     "write_image": "imfuse.io.images",
@@ -37,6 +41,7 @@ _HOMES = {
 
 __all__ = [
     "Engine",
+    "Evaluation",
     "FusedImage",
     "Fuser",
     "FusionSpec",
@@ -45,6 +50,7 @@ __all__ = [
     "ImfuseWarning",
     "Picture",
     "__version__",
+    "evaluate",
     "fuse",
     "read_image",
     "write_image",

@@ -5,33 +5,25 @@ import sys
 import warnings
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from imfuse.engines.load import load_engine
-from imfuse.errors import ImfuseWarning, PairMismatch, UnsupportedImage, UsageError
+from imfuse.errors import ImfuseWarning, PairMismatch, UsageError
 from imfuse.io.images import (
     MAX_PIXELS,
     encode_image,
-    picture_from_pil,
     picture_to_pil,
-    read_image,
     write_image,
 )
 from imfuse.io.pairs import check_distinct
-from imfuse.pipeline import DEFAULT_MAX_MEMORY, SCALES, Fuser
+from imfuse.kinds import as_picture, is_pil, is_tensor
+from imfuse.pipeline import DEFAULT_MAX_MEMORY, Fuser
 from imfuse.types import Engine, FusedImage, ImagePair, Picture, Pixels
 
 if TYPE_CHECKING:
-    import PIL.Image
-    import torch
-
-    ImageLike: TypeAlias = (
-        str | os.PathLike[str] | bytes | PIL.Image.Image | np.ndarray[Any, Any] | torch.Tensor
-    )
-
-_FLOATS = {np.dtype(np.float16), np.dtype(np.float64)}
+    from imfuse.kinds import ImageLike
 
 
 def fuse(
@@ -88,7 +80,7 @@ def fuse(
     fuser = Fuser(
         engine, resize=resize, ir_range=ir_range, prefer_ir=prefer_ir, max_memory=max_memory
     )
-    if _is_tensor(vis) and vis.ndim == 4:  # type: ignore[union-attr]
+    if is_tensor(vis) and vis.ndim == 4:  # type: ignore[union-attr]
         if out is not None:
             raise UsageError("out= with a batch", expected="one picture per file")
         return _fuse_batch(fuser, ir, vis)
@@ -102,7 +94,7 @@ def fuse(
 
 def _fuse_one(fuser: Fuser, ir: Any, vis: Any, max_pixels: int) -> FusedImage:  # noqa: ANN401
     pair = ImagePair(
-        ir=_as_picture(ir, "infrared", max_pixels), vis=_as_picture(vis, "visible", max_pixels)
+        ir=as_picture(ir, "infrared", max_pixels), vis=as_picture(vis, "visible", max_pixels)
     )
     fused = fuser.fuse(pair)
     for note in fused.notes:
@@ -116,66 +108,13 @@ def _engine(model: str | Path | None) -> Engine:
     return load_engine(model)
 
 
-def _is_tensor(value: object) -> bool:
-    """Whether a value is a torch tensor, without importing torch where nobody else has."""
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(value, torch.Tensor)
-
-
-def _is_pil(value: object) -> bool:
-    pil = sys.modules.get("PIL.Image")
-    return pil is not None and isinstance(value, pil.Image)
-
-
-def _as_picture(value: Any, role: str, max_pixels: int) -> Picture:  # noqa: ANN401
-    if isinstance(value, Picture):
-        return value
-    if isinstance(value, bytes | bytearray | memoryview):
-        return read_image(bytes(value), max_pixels=max_pixels, name=f"<{role} bytes>")
-    if isinstance(value, str | os.PathLike):
-        return read_image(value, max_pixels=max_pixels)
-    if _is_pil(value):
-        return picture_from_pil(value, name=f"<{role} PIL image>")
-    if _is_tensor(value):
-        array = value.detach().cpu().numpy()
-        array = array.transpose(1, 2, 0) if array.ndim == 3 else array
-        return _picture_from_array(array, f"<{role} tensor>")
-    if isinstance(value, np.ndarray):
-        return _picture_from_array(value, f"<{role} array>")
-    raise UsageError(
-        f"{role} is a {type(value).__name__}",
-        expected="a path, bytes, a PIL image, a NumPy array, or a torch tensor",
-    )
-
-
-def _picture_from_array(array: Pixels, name: str) -> Picture:
-    if array.dtype in _FLOATS:
-        array = array.astype(np.float32)
-    channels = 1 if array.ndim == 2 else array.shape[-1]
-    if array.ndim not in {2, 3} or channels not in {1, 3, 4} or not array.size:
-        raise UnsupportedImage(
-            f"shape {array.shape}",
-            file=name,
-            expected="(H, W), (H, W, 1), (H, W, 3) or (H, W, 4); tensors with channels first",
-        )
-    if array.dtype not in SCALES:
-        raise UnsupportedImage(
-            f"dtype {array.dtype}", file=name, expected="uint8, uint16, or floats in [0, 1]"
-        )
-    alpha = np.ascontiguousarray(array[..., 3]) if channels == 4 else None
-    pixels = array[..., 0] if array.ndim == 3 and channels == 1 else array[..., :3]
-    if array.ndim == 2:
-        pixels = array
-    return Picture(pixels=np.ascontiguousarray(pixels), alpha=alpha, name=name)
-
-
 def _like(vis: Any, fused: FusedImage, quality: int) -> Any:  # noqa: ANN401
     """Turn a fused picture into the kind of thing that the visible one was."""
     if isinstance(vis, bytes | bytearray | memoryview):
         return encode_image(fused, fused.format or "PNG", quality=quality)
-    if _is_pil(vis):
+    if is_pil(vis):
         return picture_to_pil(fused)
-    if _is_tensor(vis):
+    if is_tensor(vis):
         return _to_tensor(_array_like(vis.shape[0] if vis.ndim == 3 else 0, fused), vis)
     if isinstance(vis, np.ndarray):
         channels = vis.shape[2] if vis.ndim == 3 else 0
@@ -198,7 +137,7 @@ def _to_tensor(array: Pixels, like: Any) -> Any:  # noqa: ANN401 - torch is not 
 
 
 def _fuse_batch(fuser: Fuser, ir: Any, vis: Any) -> Any:  # noqa: ANN401 - torch tensors
-    if not (_is_tensor(ir) and ir.ndim == 4 and len(ir) == len(vis)):
+    if not (is_tensor(ir) and ir.ndim == 4 and len(ir) == len(vis)):
         raise PairMismatch(
             f"a visible batch {tuple(vis.shape)} with infrared {tuple(getattr(ir, 'shape', ()))}",
             expected="two batches (B, C, H, W) of the same length",

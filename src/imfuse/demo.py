@@ -9,7 +9,7 @@ from imfuse.errors import OutputError
 from imfuse.folders import FolderJob, prepare
 from imfuse.io.atomic import write_atomically
 from imfuse.io.images import encode_image, read_image, write_image
-from imfuse.report import Row, side_by_side
+from imfuse.report.page import Row, side_by_side
 from imfuse.scenes import SCENES, Scene, render
 from imfuse.types import Float, Picture
 

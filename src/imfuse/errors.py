@@ -74,6 +74,10 @@ class BadValues(ImfuseError):
     """Pixel values are NaN, infinite, or outside the range of their type."""
 
 
+class DatasetNotFound(ImfuseError):
+    """A folder does not hold pictures in a layout that we know."""
+
+
 class PairMismatch(ImfuseError):
     """Two pictures, or two folders, do not make a pair: sizes, names, or one file given twice."""
 

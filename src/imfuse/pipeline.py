@@ -11,13 +11,10 @@ import numpy as np
 from imfuse.engines.load import load_engine
 from imfuse.errors import BadValues, MemoryLimit, PairMismatch, UsageError
 from imfuse.ops import color, geometry
-from imfuse.types import Engine, Float, FusedImage, ImagePair, Metadata, Picture, Pixels
+from imfuse.types import SCALES, Engine, Float, FusedImage, ImagePair, Metadata, Picture, Pixels
 
 DEFAULT_MAX_MEMORY = 1_000_000_000
 """Bytes that fusing one pair may take above its inputs, the result included."""
-
-SCALES = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0, np.dtype(np.float32): 1.0}
-"""Value of white per pixel type. A range is a matter of the type and is never guessed."""
 
 _PIPELINE_BYTES_PER_PIXEL = 56
 """Float copies of a window: infrared 4, RGB 12, luma 4, fused 4, difference 4, result 28."""

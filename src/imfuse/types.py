@@ -13,6 +13,9 @@ Float: TypeAlias = NDArray[np.float32]
 Pixels: TypeAlias = NDArray[Any]
 """Pixels in the depth of their file: uint8, uint16, or float32 in [0, 1]."""
 
+SCALES = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0, np.dtype(np.float32): 1.0}
+"""Value of white per pixel type. A range is a matter of the type and is never guessed."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Metadata:

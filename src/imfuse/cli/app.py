@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from imfuse import __version__
-from imfuse.cli import doctor, fuse, models, scenes
+from imfuse.cli import bench, doctor, evaluate, explain, fuse, models, scenes
 from imfuse.cli.console import print_json, say
 from imfuse.errors import ImfuseError
 
@@ -18,6 +18,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(fuse.fuse)
+app.command()(evaluate.evaluate)
+app.command()(explain.explain)
+app.command()(bench.bench)
 app.add_typer(models.app, name="models")
 app.command()(doctor.doctor)
 app.command()(scenes.scenes)

@@ -18,6 +18,7 @@ from imfuse.cli.console import (
     say,
     say_list,
 )
+from imfuse.cli.progress import track
 from imfuse.errors import ImfuseError, OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -219,7 +220,8 @@ def _fuse_folders(job: "FolderJob", *, as_json: bool) -> None:
     run = prepare(job)
     interrupted = False
     try:
-        _watch(run)
+        for _ in track(iter(run), run.total, "fusing"):
+            pass
     except KeyboardInterrupt:
         interrupted = True
     _summarise(run, time.perf_counter() - started, interrupted=interrupted)
@@ -229,37 +231,6 @@ def _fuse_folders(job: "FolderJob", *, as_json: bool) -> None:
         sys.exit(_INTERRUPTED)
     if any(result.error for result in run.finished):
         sys.exit(ImfuseError.exit_code)
-
-
-def _watch(run: "FolderRun") -> None:
-    """Run to the end and show how far the run is, on a terminal with a bar."""
-    from contextlib import closing
-
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    console = Console(stderr=True)
-    columns = [
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]} pairs/s"),
-        TimeRemainingColumn(),
-    ]
-    quiet = not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=quiet) as progress:
-        task = progress.add_task("fusing", total=run.total, rate="-")
-        started = time.perf_counter()
-        with closing(iter(run)) as results:
-            for done, _ in enumerate(results, start=1):
-                rate = done / (time.perf_counter() - started)
-                progress.update(task, advance=1, rate=f"{rate:.1f}")
 
 
 def _summarise(run: "FolderRun", seconds: float, *, interrupted: bool) -> None:

@@ -36,6 +36,35 @@ class Matching:
     ambiguous: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True)
+class TripleFiles:
+    """The files of one pair and of its fused picture, and the key under which they matched."""
+
+    key: str
+    fused: Path
+    ir: Path
+    vis: Path
+
+
+@dataclass(frozen=True)
+class TripleMatching:
+    """What matching a folder of fused pictures with the folders of their sources gave.
+
+    Attributes:
+        triples: Matched files, in the order of their keys.
+        fused_only: Fused pictures without a pair of sources.
+        not_fused: Keys of pairs that have no fused picture.
+        unpaired: Sources without a partner.
+        ambiguous: Keys that several files of one folder share, with an explanation each.
+    """
+
+    triples: tuple[TripleFiles, ...]
+    fused_only: tuple[Path, ...]
+    not_fused: tuple[str, ...]
+    unpaired: tuple[Path, ...]
+    ambiguous: tuple[tuple[str, str], ...]
+
+
 def check_distinct(ir: Path, vis: Path) -> None:
     """Refuse a pair whose two files are one and the same (also through a link).
 
@@ -117,6 +146,46 @@ def match_folders(ir: Path, vis: Path, pattern: str | None = None) -> Matching:
     return matching
 
 
+def match_triples(fused: Path, ir: Path, vis: Path, pattern: str | None = None) -> TripleMatching:
+    """Match fused pictures with their sources, by the rules of `match_folders`.
+
+    A pattern may name a group `fused`, beside `ir` and `vis`, to tell the three apart.
+
+    Raises:
+        UnreadableImage: A folder is missing or holds no pictures.
+        UsageError: See `match_folders`.
+        PairMismatch: No pair of sources matches, or none of the fused pictures belongs to one.
+    """
+    sources = match_folders(ir, vis, pattern)
+    files = list_images(fused)
+    keys, left = _by_key(files, _compile(pattern), "fused")
+    triples, ambiguous = [], list(sources.ambiguous)
+    for pair in sources.pairs:
+        of_pair = keys.pop(pair.key, [])
+        if len(of_pair) == 1:
+            triples.append(TripleFiles(pair.key, of_pair[0], pair.ir, pair.vis))
+        elif of_pair:
+            names = ", ".join(path.name for path in of_pair)
+            ambiguous.append((pair.key, f"several files share the key {pair.key!r}: {names}"))
+    if not triples and not ambiguous:
+        raise PairMismatch(
+            f"no fused picture in {fused} ({files[0].name}, ...) is named after a pair "
+            f"({sources.pairs[0].key}, ...)",
+            expected="names that agree but for the ending",
+            remedy=r"Tell what the names share, e.g. --pair-regex '(\d+)'.",
+        )
+    used = {path for pair in sources.pairs for path in (pair.ir, pair.vis)}
+    surplus = [*left, *(path for paths in keys.values() for path in paths)]
+    scored = {triple.key for triple in triples} | {key for key, _ in ambiguous}
+    return TripleMatching(
+        triples=tuple(triples),
+        fused_only=tuple(sorted(path for path in surplus if path not in used)),
+        not_fused=tuple(pair.key for pair in sources.pairs if pair.key not in scored),
+        unpaired=(*sources.ir_only, *sources.vis_only),
+        ambiguous=tuple(ambiguous),
+    )
+
+
 def _compile(pattern: str | None) -> re.Pattern[str] | None:
     try:
         return None if pattern is None else re.compile(pattern)
@@ -137,7 +206,7 @@ def _key(path: Path, regex: re.Pattern[str] | None, sensor: str) -> str | None:
         return None
     if "key" in groups:
         return groups["key"]
-    sensors = {regex.groupindex.get(name) for name in ("ir", "vis")}
+    sensors = {regex.groupindex.get(name) for name in ("ir", "vis", "fused")}
     parts = [g for i, g in enumerate(found.groups(), start=1) if i not in sensors and g is not None]
     return "-".join(parts) or found.group()
 

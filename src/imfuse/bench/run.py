@@ -1,0 +1,211 @@
+"""Fuse every pair with every method and score the results by several protocols at once."""
+
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from imfuse.bench.audit import TRICKS
+from imfuse.bench.pairs import NamedPair
+from imfuse.errors import ImfuseError, PairMismatch, UsageError
+from imfuse.io.images import read_image
+from imfuse.io.pairs import list_images
+from imfuse.metrics.evaluation import Evaluation
+from imfuse.overlap import Overlap
+from imfuse.pipeline import Fuser
+from imfuse.scoring.channels import Looks
+from imfuse.scoring.scorer import Scored, Scorer, check_sizes, picture_notes
+from imfuse.types import ImagePair, Picture
+
+BASELINES = ("average", "max", "laplacian")
+"""Always in the table: what is not better than these is not worth its cost."""
+
+
+@dataclass(frozen=True)
+class Competitor:
+    """Something with fused pictures: a method that runs here, or a folder of its results.
+
+    Attributes:
+        label: Its name in tables.
+        model: Name of the method or model file, None for a folder.
+        fuser: What fuses, None for a folder.
+        files: Pair's name to the fused picture, where there is no fuser.
+    """
+
+    label: str
+    model: str | None = None
+    fuser: Fuser | None = None
+    files: Mapping[str, Path] = field(default_factory=dict)
+
+    @classmethod
+    def of_method(cls, name: str) -> "Competitor":
+        """Return the competitor for a method's name or a model file.
+
+        Raises:
+            ImfuseError: There is no such method, or the file can't be used.
+        """
+        fuser = Fuser(name, threads=1)
+        return cls(fuser.engine.spec.name, name, fuser)
+
+    @classmethod
+    def of_folder(cls, label: str, folder: Path) -> "Competitor":
+        """Return the competitor for a folder of fused pictures named after their pairs.
+
+        Raises:
+            UnreadableImage: There is no such folder, or no picture in it.
+        """
+        return cls(label, files={path.stem: path for path in list_images(folder)})
+
+    def fused(self, name: str, pair: ImagePair) -> Picture:
+        """Return the fused picture of a pair.
+
+        Raises:
+            PairMismatch: The folder has none for it.
+            ImfuseError: The method or the file fails.
+        """
+        if self.fuser is not None:
+            return self.fuser.fuse(pair)
+        if name not in self.files:
+            raise PairMismatch(f"{self.label} has no picture named {name}")
+        return read_image(self.files[name])
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What came of one pair: scores by competitor, then by protocol or trick; or an error."""
+
+    name: str
+    scores: Mapping[tuple[str, str], Scored]
+    error: ImfuseError | None = None
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A benchmark; iterate over it once, then ask for `evaluations` and `audits`.
+
+    A pair on which any competitor fails is left out for all, so that all rows are over the same
+    pairs; `failed` lists such pairs.
+
+    Attributes:
+        competitors: What is compared.
+        pairs: What it is compared on.
+        scorers: The protocols; the first one is the main one.
+        audit: Whether to score the outputs with tricks applied too, by the main protocol.
+        workers: Pairs at one time.
+    """
+
+    competitors: Sequence[Competitor]
+    pairs: Sequence[NamedPair]
+    scorers: Sequence[Scorer]
+    audit: bool = True
+    workers: int = 1
+    _outcomes: list[_Outcome] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Refuse names that can't be told apart."""
+        labels = [competitor.label for competitor in self.competitors]
+        twice = {label for label in labels if labels.count(label) > 1}
+        if twice:
+            raise UsageError(
+                f"two competitors are named {', '.join(sorted(twice))}", expected="unlike names"
+            )
+
+    def __iter__(self) -> Generator[str, None, None]:
+        """Run, and yield the name of each pair as it is done, in no fixed order."""
+        overlap = Overlap((_load, self._score), self._finish, self.workers)
+        yield from overlap.run(self.pairs)
+
+    def _score(self, loaded: tuple[str, ImagePair]) -> _Outcome:
+        name, pair = loaded
+        ir, vis = Looks(pair.ir), Looks(pair.vis)
+        scores: dict[tuple[str, str], Scored] = {}
+        for competitor in self.competitors:
+            fused = competitor.fused(name, pair)
+            check_sizes(fused, pair.ir, pair.vis)
+            notes = picture_notes(fused, pair.ir, pair.vis)
+            look = Looks(fused)
+            for scorer in self.scorers:
+                values = scorer.score(look, ir, vis)
+                undefined = tuple(scorer.why_undefined(name, values, fused.size))
+                key = (competitor.label, scorer.protocol.name)
+                scores[key] = Scored(name=name, values=values, undefined=undefined, notes=notes)
+            for trick, alter in TRICKS.items() if self.audit else ():
+                values = self.scorers[0].score(Looks(alter(fused, name)), ir, vis)
+                scores[competitor.label, trick] = Scored(name=name, values=values)
+        return _Outcome(name, scores)
+
+    def _finish(self, pair: NamedPair, outcome: _Outcome | BaseException) -> str:
+        if isinstance(outcome, BaseException):
+            remedy = "This is a fault of imfuse; please report it."
+            found = f"unexpected {type(outcome).__name__}: {outcome}"
+            error = (
+                outcome
+                if isinstance(outcome, ImfuseError)
+                else ImfuseError(found, file=pair.name, remedy=remedy)
+            )
+            outcome = _Outcome(pair.name, {}, error)
+        self._outcomes.append(outcome)
+        return pair.name
+
+    @property
+    def failed(self) -> list[tuple[str, ImfuseError]]:
+        """Pairs that were left out, with the reason."""
+        return sorted(
+            ((one.name, one.error) for one in self._outcomes if one.error), key=lambda one: one[0]
+        )
+
+    def evaluations(self, protocol: str | None = None) -> list[Evaluation]:
+        """Return one evaluation per competitor by a protocol; None: by the main one.
+
+        Raises:
+            ImfuseError: No pair went well; the first error says why.
+        """
+        named = {scorer.protocol.name: scorer for scorer in self.scorers}
+        scorer = self.scorers[0] if protocol is None else named[protocol]
+        return [self._collect(c.label, scorer, scorer.protocol.name) for c in self.competitors]
+
+    def audits(self) -> dict[str, list[Evaluation]]:
+        """Return, per trick, one evaluation per competitor with the trick applied."""
+        if not self.audit:
+            return {}
+        return {
+            trick: [self._collect(c.label, self.scorers[0], trick) for c in self.competitors]
+            for trick in TRICKS
+        }
+
+    def _collect(self, label: str, scorer: Scorer, what: str) -> Evaluation:
+        good = [one.scores[label, what] for one in self._outcomes if not one.error]
+        if not good and self.failed:
+            raise self.failed[0][1]
+        failed = [(name, str(error)) for name, error in self.failed]
+        return scorer.collect(label, good, failed=failed)
+
+
+def _load(pair: NamedPair) -> tuple[str, ImagePair]:
+    return pair.name, pair.load()
+
+
+def competitors_of(
+    models: Sequence[str], folders: Sequence[tuple[str, Path]] = ()
+) -> list[Competitor]:
+    """Return the competitors for names, files and folders, the baselines first.
+
+    Args:
+        models: Names of methods or model files; those that are baselines are not repeated.
+        folders: Label and path of folders with fused pictures.
+
+    Raises:
+        ImfuseError: A method, a file or a folder can't be used.
+    """
+    names = [*BASELINES, *(name for name in dict.fromkeys(models) if name not in BASELINES)]
+    found = [Competitor.of_method(name) for name in names]
+    return [*found, *(Competitor.of_folder(label, folder) for label, folder in folders)]
+
+
+def parse_folder(text: str) -> tuple[str, Path]:
+    """Read `LABEL=DIR`, or `DIR`, whose name then is the label."""
+    label, separator, folder = text.partition("=")
+    with suppress(OSError):
+        if not separator or Path(text).is_dir():
+            return Path(text).resolve().name, Path(text)
+    return label, Path(folder)

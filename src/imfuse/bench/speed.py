@@ -1,0 +1,85 @@
+"""How long a method takes for a pair, and how much memory, measured apart from everything else."""
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from imfuse.bench.pairs import NamedPair
+from imfuse.pipeline import Fuser
+
+_SECONDS = 1.0
+"""Repeat for about so long, at least three times."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Cost of one pair, from arrays in memory to an array in memory.
+
+    Attributes:
+        latency_ms: Median wall time in milliseconds, with all cores.
+        peak_mb: Largest resident memory of a fresh process that fuses one pair, less what it took
+            before it loaded the method, in 2^20 bytes; None where the system does not tell.
+        size: Width x height of the pair.
+    """
+
+    latency_ms: float
+    peak_mb: float | None
+    size: str
+
+
+def measure_speed(model: str, pairs: Sequence[NamedPair]) -> Speed:
+    """Fuse the first pair again and again.
+
+    Args:
+        model: Name of a method, or a model file.
+        pairs: The first one is fused.
+    """
+    pair = pairs[0].load()
+    fuser = Fuser(model)
+    fuser.fuse(pair)
+    seconds: list[float] = []
+    while len(seconds) < 3 or sum(seconds) < _SECONDS:
+        started = time.perf_counter()
+        fuser.fuse(pair)
+        seconds.append(time.perf_counter() - started)
+    height, width = pair.vis.size
+    peak = _peak_in_fresh_process(model, height, width)
+    return Speed(1e3 * statistics.median(seconds), peak, f"{width}x{height}")
+
+
+def _peak_in_fresh_process(model: str, height: int, width: int) -> float | None:
+    command = [sys.executable, "-m", "imfuse.bench.speed", model, str(height), str(width)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - ourselves
+    return float(done.stdout) if done.returncode == 0 else None
+
+
+def _peak(model: str, height: int, width: int) -> float:
+    """Return the growth of this process's peak in MiB while it loads a method and fuses."""
+    import numpy as np  # noqa: PLC0415 - counted as present before the method is loaded
+
+    from imfuse.types import ImagePair, Picture  # noqa: PLC0415 - likewise
+
+    rng = np.random.default_rng(0)
+    ir, vis = (rng.integers(0, 256, (height, width, *c), dtype=np.uint8) for c in ((), (3,)))
+    pair = ImagePair(ir=Picture(pixels=ir), vis=Picture(pixels=vis))
+    before = _kibibytes("VmRSS")
+    name = Path(model) if model.endswith(".onnx") else model
+    Fuser(name).fuse(pair)
+    return (_kibibytes("VmHWM") - before) / 1024
+
+
+def _kibibytes(entry: str) -> int:
+    """Return an entry of Linux's memory status of this process; elsewhere the file is missing.
+
+    `getrusage` won't do: after a fork it begins with what the parent took.
+    """
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{entry}:"))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{_peak(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])):.1f}\n")

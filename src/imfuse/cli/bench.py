@@ -1,0 +1,225 @@
+"""`imfuse bench`: methods side by side."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from imfuse.cli.console import JsonOption, print_json, say, say_list, show
+from imfuse.cli.evaluate import (
+    ChannelOption,
+    MetricsOption,
+    WorkersOption,
+    check_outputs,
+    parse_metrics,
+    show_table,
+    write_tables,
+)
+from imfuse.cli.progress import track
+from imfuse.errors import ImfuseError, UsageError
+
+if TYPE_CHECKING:
+    from imfuse.bench.pairs import NamedPair
+    from imfuse.bench.run import Bench
+    from imfuse.bench.speed import Speed
+    from imfuse.bench.summary import Summary
+    from imfuse.report.scores import Case
+    from imfuse.scoring.scorer import Scorer
+
+_ALL_PROTOCOLS = "reference,tang,cddfuse,smfnet,ivif-zoo,vifb"
+
+
+def bench(
+    models: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,...",
+            help="Methods or .onnx files. Default: the default method. The baselines average, max "
+            "and laplacian are always there too.",
+        ),
+    ] = None,
+    data: Annotated[
+        str,
+        typer.Option(
+            metavar="DIR|scenes[:N]",
+            help="Folder that holds ir/ and vis/, or N rendered scenes.",
+        ),
+    ] = "scenes:20",
+    names: Annotated[
+        Path | None, typer.Option(help="File with the names of the pairs to take, one a line.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Take the first so many pairs.")] = None,
+    fused: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LABEL=DIR", help="A folder of fused pictures as one more row; repeatable."
+        ),
+    ] = None,
+    protocols: Annotated[
+        str,
+        typer.Option(metavar="A,B,...", help="Protocols to rank by; the first is the main one."),
+    ] = _ALL_PROTOCOLS,
+    channel: ChannelOption = None,
+    metrics: MetricsOption = "papers",
+    compare: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="Two methods for the paired test. Default: the best two."),
+    ] = None,
+    quoted: Annotated[
+        str | None,
+        typer.Option(metavar="DATASET", help="Show the papers' rows for MSRS, TNO, ... as quoted."),
+    ] = None,
+    audit: Annotated[
+        bool,
+        typer.Option(help="Score the outputs stretched, sharpened and with noise, too."),
+    ] = True,
+    speed: Annotated[bool, typer.Option(help="Measure time and memory, too.")] = True,
+    workers: WorkersOption = None,
+    csv: Annotated[Path | None, typer.Option(help="Write one row a picture.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write the table of means.")] = None,
+    latex: Annotated[Path | None, typer.Option(help="Write the table of means.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a page with tables, curves, and pictures.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fuse, score, and time methods side by side.
+
+    Ranks are given by every protocol, with how stable they are; an audit shows which scores could
+    be had by tricks; the best two methods are compared by a paired test.
+
+    For example `imfuse bench --models gff,mst-sr --data msrs/test --quoted MSRS --report b.html`.
+    """
+    from imfuse.bench.pairs import find_pairs
+    from imfuse.bench.run import Bench, competitors_of, parse_folder
+    from imfuse.bench.summary import Summary
+    from imfuse.folders import available_cores
+    from imfuse.metrics.published import published_datasets, published_rows
+    from imfuse.registry import DEFAULT_METHOD
+
+    check_outputs([path for path in (csv, markdown, latex, report) if path is not None])
+    rows = published_rows(quoted) if quoted is not None else []
+    if quoted is not None and not rows:
+        raise UsageError(
+            f"no paper has rows for {quoted!r}", expected=", ".join(published_datasets())
+        )
+    compared = _two(compare) if compare is not None else None
+    scorers = _scorers(protocols, None if channel is None else channel.value, metrics)
+    folders = [parse_folder(text) for text in fused or []]
+    chosen = [part.strip() for part in (models or DEFAULT_METHOD).split(",") if part.strip()]
+    run = Bench(
+        competitors_of(chosen, folders),
+        find_pairs(data, names=names, limit=limit),
+        scorers,
+        audit=audit,
+        workers=workers or available_cores(),
+    )
+    for _ in track(iter(run), len(run.pairs), "comparing"):
+        pass
+    summary = Summary.of(run, speeds=_speeds(run) if speed else {}, quoted=rows, compared=compared)
+    write_tables(summary.main, csv=csv, markdown=markdown, latex=latex, quoted=rows)
+    if report is not None:
+        _write_report(report, summary, run, data)
+    say_list("left out", [f"{name}: {error}" for name, error in run.failed])
+    say_list("remarks", dict.fromkeys(r for e in summary.main for r in [*e.notes]))
+    if as_json:
+        print_json({"data": data} | summary.as_dict())
+    else:
+        _show(summary)
+    if run.failed:
+        sys.exit(ImfuseError.exit_code)
+
+
+def _two(text: str) -> tuple[str, str]:
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != 2 or parts[0] == parts[1] or not all(parts):
+        raise UsageError(f"--compare {text}", expected="two different methods, as in gff,max")
+    return parts[0], parts[1]
+
+
+def _scorers(protocols: str, channel: str | None, metrics: str | None) -> "list[Scorer]":
+    """Return one scorer a protocol; the ones after the first have what they know of the metrics."""
+    from imfuse.metrics.catalogue import find_metric
+    from imfuse.metrics.protocols import find_protocol
+    from imfuse.scoring.scorer import Scorer
+
+    names = list(dict.fromkeys(part.strip() for part in protocols.split(",") if part.strip()))
+    if not names:
+        raise UsageError("no protocol", expected="at least one, such as reference")
+    symbols = parse_metrics(metrics)
+    scorers = [Scorer.of(names[0], channel, symbols)]
+    for name in names[1:]:
+        known = find_protocol(name).conventions
+        wanted = scorers[0].conventions if symbols is not None else known
+        common = [s for s in wanted if find_metric(s).info.symbol in known]
+        if common:
+            scorers.append(Scorer.of(name, channel, common))
+        else:
+            say(f"protocol {name} has none of these metrics and is left out")
+    return scorers
+
+
+def _speeds(run: "Bench") -> "dict[str, Speed]":
+    from imfuse.bench.speed import measure_speed
+
+    return {
+        competitor.label: measure_speed(competitor.model, run.pairs)
+        for competitor in run.competitors
+        if competitor.model is not None
+    }
+
+
+def _write_report(out: Path, summary: "Summary", run: "Bench", data: str) -> None:
+    from imfuse.io.atomic import write_atomically
+    from imfuse.metrics.catalogue import infos_of
+    from imfuse.report.scores import evaluation_page
+    from imfuse.scoring.page import settings, striking_pairs
+
+    best = next(e for e in summary.main if e.label == summary.pair[0])
+    pairs = {pair.name: pair for pair in run.pairs}
+    page = evaluation_page(
+        f"Fusion methods on {data}",
+        summary.main,
+        infos_of(summary.main[0]),
+        settings={"data": data} | settings(summary.main[0]),
+        sections=summary.sections(),
+        cases=[_case(pairs[name], caption, run) for name, caption in striking_pairs(best)],
+        quoted=summary.quoted,
+    )
+    write_atomically(out, [page.encode()])
+    say(f"report: {out}")
+
+
+def _case(pair: "NamedPair", caption: str, run: "Bench") -> "Case":
+    from imfuse.scoring.page import case
+
+    loaded = pair.load()
+    fused = {c.label: c.fused(pair.name, loaded) for c in run.competitors}
+    return case(pair.name, caption, loaded.ir, loaded.vis, fused)
+
+
+def _show(summary: "Summary") -> None:
+    from textwrap import fill
+
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    show_table(summary.main)
+    for section in summary.sections():
+        show(f"\n{section.title}\n{fill(section.lead, console.width)}")
+        table = Table(*section.header, box=None, pad_edge=False)
+        for column in table.columns[1:]:
+            column.justify = "right"
+        for row in section.rows:
+            table.add_row(*row)
+        console.print(table)
+    if summary.quoted:
+        show("\nQuoted, as printed")
+        symbols = dict.fromkeys(symbol for row in summary.quoted for symbol in row.values)
+        table = Table("method", *symbols, "paper and convention", box=None, pad_edge=False)
+        for quoted in summary.quoted:
+            values = [f"{quoted.values[s]:g}" if s in quoted.values else "" for s in symbols]
+            table.add_row(quoted.method, *values, f"{quoted.source}; {quoted.convention}")
+        console.print(table)

@@ -1,0 +1,292 @@
+"""`imfuse evaluate`: fused pictures scored against their sources."""
+
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from imfuse.cli.console import JsonOption, print_json, say, say_list
+from imfuse.cli.progress import track
+from imfuse.errors import ImfuseError, UsageError
+
+if TYPE_CHECKING:
+    from imfuse.metrics.evaluation import Evaluation
+    from imfuse.metrics.published import QuotedRow
+    from imfuse.scoring.scorer import PictureScorer
+
+FusedArgument = Annotated[Path, typer.Argument(help="Fused picture, or a folder of them.")]
+IrArgument = Annotated[Path, typer.Argument(help="Infrared source, or the folder of them.")]
+VisArgument = Annotated[Path, typer.Argument(help="Visible source, or the folder of them.")]
+PairRegexOption = Annotated[
+    str | None,
+    typer.Option(metavar="REGEX", help=r"Folders: what must agree in the names, e.g. '(\d+)'."),
+]
+WorkersOption = Annotated[
+    int | None, typer.Option(min=1, help="Folders: pictures at one time. Default: one a core.")
+]
+
+
+class ChannelName(StrEnum):
+    """What of colour pictures is compared."""
+
+    y = "y"
+    gray = "gray"
+    rgb_mean = "rgb-mean"
+
+
+ChannelOption = Annotated[
+    ChannelName | None,
+    typer.Option(
+        help="Of colour pictures: luma, luma in 256 levels, or the mean over R, G, B. "
+        "Default: the protocol's own."
+    ),
+]
+
+
+def complete_protocol(incomplete: str) -> list[str]:
+    """Complete the name of a protocol in the shell."""
+    from imfuse.metrics.protocols import PROTOCOLS
+
+    return [name for name in PROTOCOLS if name.startswith(incomplete)]
+
+
+ProtocolOption = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="Whose conventions: reference (ours), tang, cddfuse, smfnet, ivif-zoo, vifb.",
+        autocompletion=complete_protocol,
+    ),
+]
+MetricsOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B,...",
+        help="Only these metrics; `papers` stands for the nine of the papers' tables.",
+    ),
+]
+
+
+def evaluate(
+    fused: FusedArgument,
+    ir: IrArgument,
+    vis: VisArgument,
+    protocol: ProtocolOption = "reference",
+    channel: ChannelOption = None,
+    metrics: MetricsOption = None,
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(help="More fused pictures (or folders) to compare with; may be repeated."),
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(help="What to call FUSED in tables. Default: its name.")
+    ] = None,
+    pair_regex: PairRegexOption = None,
+    workers: WorkersOption = None,
+    csv: Annotated[Path | None, typer.Option(help="Write one row a picture.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write the table of means.")] = None,
+    latex: Annotated[Path | None, typer.Option(help="Write the table of means.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a page with tables, curves, and pictures.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Score a fused picture, or a folder of them, against its sources.
+
+    Pictures in folders are matched by name. Every metric says by which convention it was computed:
+    the same picture gets other numbers from other evaluation kits, and `--protocol` gives theirs.
+
+    For example `imfuse evaluate fused/ ir/ vis/ --report scores.html`, or
+    `imfuse evaluate fused.png ir.png vis.png --protocol tang --metrics EN,SD,VIF`.
+    """
+    from imfuse.scoring.scorer import Scorer
+
+    check_outputs([path for path in (csv, markdown, latex, report) if path is not None])
+    scorer = Scorer.of(protocol, None if channel is None else channel.value, parse_metrics(metrics))
+    paths = [fused, *(against or [])]
+    evaluations = [
+        score_paths(scorer, path, ir, vis, pair_regex=pair_regex, workers=workers, label=name)
+        for path, name in zip(paths, _labels(paths, label), strict=True)
+    ]
+    write_tables(evaluations, csv=csv, markdown=markdown, latex=latex)
+    if report is not None:
+        _write_report(report, evaluations, paths, (ir, vis), pair_regex)
+    for evaluation in evaluations:
+        say_list(f"remarks on {evaluation.label}", evaluation.remarks())
+    if as_json:
+        first, *others = (evaluation.as_dict() for evaluation in evaluations)
+        print_json(first | {"against": others} if others else first)
+    else:
+        show_table(evaluations)
+    if any(evaluation.failed for evaluation in evaluations):
+        sys.exit(ImfuseError.exit_code)
+
+
+def _labels(paths: list[Path], first: str | None) -> list[str]:
+    """Name each path after itself, with its folder's name before it where two would be alike."""
+    names = [path.resolve().name if path.is_dir() else path.stem for path in paths]
+    if len(set(names)) < len(names):
+        names = [f"{path.resolve().parent.name}/{n}" for path, n in zip(paths, names, strict=True)]
+    if len(set(names)) < len(names):
+        names = [str(path) for path in paths]
+    if first is not None and first in names[1:]:
+        raise UsageError(f"--label {first} is also the name of a folder", expected="another label")
+    return names if first is None else [first, *names[1:]]
+
+
+def parse_metrics(text: str | None) -> list[str] | None:
+    """Read a list of symbols; `papers` stands for the nine of the papers."""
+    if text is None:
+        return None
+    from imfuse.metrics.catalogue import PAPER_METRICS
+
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    return [symbol for part in parts for symbol in (PAPER_METRICS if part == "papers" else [part])]
+
+
+def check_outputs(paths: list[Path]) -> None:
+    """Refuse what could only fail after the work is done."""
+    from imfuse.errors import OutputError
+
+    for path in paths:
+        if path.is_dir() or not path.parent.is_dir():
+            found = "it is a folder" if path.is_dir() else "its folder does not exist"
+            raise OutputError(found, file=path, remedy="Give the name of a file in a folder.")
+
+
+def check_kinds(fused: Path, ir: Path, vis: Path) -> bool:
+    """Return whether three folders were given.
+
+    Raises:
+        UsageError: Some are folders and some are not.
+    """
+    folders = [path for path in (fused, ir, vis) if path.is_dir()]
+    if len(folders) in {1, 2}:
+        other = next(path for path in (fused, ir, vis) if not path.is_dir())
+        found = f"{folders[0]} is a folder, {other} " + ("is not" if other.exists() else "missing")
+        raise UsageError(found, expected="three files or three folders")
+    return bool(folders)
+
+
+def score_paths(
+    scorer: "PictureScorer",
+    fused: Path,
+    ir: Path,
+    vis: Path,
+    *,
+    pair_regex: str | None,
+    workers: int | None,
+    label: str | None = None,
+) -> "Evaluation":
+    """Score three files or three folders, with a progress bar for folders.
+
+    Raises:
+        UsageError: Files and folders are mixed, or an option is only for folders.
+    """
+    if check_kinds(fused, ir, vis):
+        from imfuse.folders import available_cores
+        from imfuse.scoring.folders import FolderScoring
+
+        scoring = FolderScoring.of(
+            scorer,
+            fused,
+            ir,
+            vis,
+            pair_regex=pair_regex,
+            label=label,
+            workers=workers or available_cores(),
+        )
+        for _ in track(iter(scoring), scoring.total, f"scoring {scoring.label}"):
+            pass
+        return scoring.result()
+    for name, value in (("--pair-regex", pair_regex), ("--workers", workers)):
+        if value is not None:
+            raise UsageError(f"{name} with files", expected="three folders with this option")
+    from imfuse.io.images import read_image
+
+    pictures = [read_image(path) for path in (fused, ir, vis)]
+    return scorer.collect(label or fused.stem, [scorer.score_pictures(vis.stem, *pictures)])
+
+
+def write_tables(
+    evaluations: "Sequence[Evaluation]",
+    *,
+    csv: Path | None,
+    markdown: Path | None,
+    latex: Path | None,
+    quoted: "Sequence[QuotedRow]" = (),
+) -> None:
+    """Write the tables that were asked for."""
+    if csv is markdown is latex is None:
+        return
+    from imfuse.io.atomic import write_atomically
+    from imfuse.metrics.catalogue import infos_of
+    from imfuse.report.tables import as_csv, as_latex, as_markdown
+
+    infos = infos_of(evaluations[0])
+    if csv is not None:
+        write_atomically(csv, [as_csv(evaluations).encode()])
+    if markdown is not None:
+        write_atomically(markdown, [as_markdown(evaluations, infos, quoted).encode()])
+    if latex is not None:
+        write_atomically(latex, [as_latex(evaluations, infos, quoted).encode()])
+
+
+def _write_report(
+    out: Path,
+    evaluations: list["Evaluation"],
+    fused: list[Path],
+    sources: tuple[Path, Path],
+    pair_regex: str | None,
+) -> None:
+    from imfuse.io.atomic import write_atomically
+    from imfuse.scoring.page import evaluation_page_of
+
+    page = evaluation_page_of(evaluations, fused, sources, pair_regex)
+    write_atomically(out, [page.encode()])
+    say(f"report: {out}")
+
+
+def show_table(evaluations: "Sequence[Evaluation]") -> None:
+    """Print one table: a row a metric, with one evaluation its spread too."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from imfuse.metrics.catalogue import METRICS
+
+    first = evaluations[0]
+    single = len(evaluations) == 1
+    many = single and first.count > 1
+    heads = [e.label for e in evaluations] if not single else ["mean" if many else "value"]
+    table = Table("metric", *heads, box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    if many:
+        table.add_column("std", justify="right")
+        table.add_column("95 % interval", justify="right")
+    table.add_column("better")
+    table.add_column("what it is", overflow="fold")
+    for symbol in first:
+        info = METRICS[symbol].info
+        cells = [_number(evaluation[symbol]) for evaluation in evaluations]
+        if many:
+            ends = first.interval(symbol)
+            cells += [_number(first.std(symbol)), f"{_number(ends[0])} .. {_number(ends[1])}"]
+        unit = f", {info.unit}" if info.unit else ""
+        table.add_row(symbol, *cells, f"{info.better}", f"{info.title}{unit}")
+    Console().print(table)
+    hashes = {evaluation.pairs_sha256[:12] for evaluation in evaluations}
+    counts = "/".join(str(evaluation.count) for evaluation in evaluations)
+    sys.stdout.write(
+        f"protocol {first.protocol}, channel {first.channel}, {counts} "
+        f"picture{'' if counts == '1' else 's'}, pairs {' '.join(sorted(hashes))}\n"
+    )
+    if len(hashes) > 1:
+        say("warning: the columns are over different pairs and do not compare")
+
+
+def _number(value: float) -> str:
+    return "-" if value != value else f"{value:.4f}"  # noqa: PLR0124 - NaN

@@ -1,0 +1,86 @@
+"""Pictures from whatever a Python program has: paths, bytes, PIL images, arrays, tensors."""
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from imfuse.errors import UnsupportedImage, UsageError
+from imfuse.io.images import picture_from_pil, read_image
+from imfuse.types import SCALES, Picture, Pixels
+
+if TYPE_CHECKING:
+    import PIL.Image
+    import torch
+
+    ImageLike: TypeAlias = (
+        str | os.PathLike[str] | bytes | PIL.Image.Image | np.ndarray[Any, Any] | torch.Tensor
+    )
+
+_FLOATS = {np.dtype(np.float16), np.dtype(np.float64)}
+
+
+def is_tensor(value: object) -> bool:
+    """Whether a value is a torch tensor, without importing torch where nobody else has."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def is_pil(value: object) -> bool:
+    """Whether a value is a PIL image, without importing Pillow where nobody else has."""
+    pil = sys.modules.get("PIL.Image")
+    return pil is not None and isinstance(value, pil.Image)
+
+
+def as_picture(value: Any, role: str, max_pixels: int) -> Picture:  # noqa: ANN401 - any kind
+    """Return the picture that a value is.
+
+    Args:
+        value: A path, the bytes of a file, a PIL image, a NumPy array `(H, W)` or
+            `(H, W, 1 | 3 | 4)`, a torch tensor `(H, W)` or `(C, H, W)`, or a `Picture`.
+        role: What messages call it, such as `infrared`.
+        max_pixels: Pictures with more pixels by their header are refused.
+
+    Raises:
+        ImfuseError: It is no picture, or none of a supported kind.
+    """
+    if isinstance(value, Picture):
+        return value
+    if isinstance(value, bytes | bytearray | memoryview):
+        return read_image(bytes(value), max_pixels=max_pixels, name=f"<{role} bytes>")
+    if isinstance(value, str | os.PathLike):
+        return read_image(value, max_pixels=max_pixels)
+    if is_pil(value):
+        return picture_from_pil(value, name=f"<{role} PIL image>")
+    if is_tensor(value):
+        array = value.detach().cpu().numpy()
+        array = array.transpose(1, 2, 0) if array.ndim == 3 else array
+        return _picture_from_array(array, f"<{role} tensor>")
+    if isinstance(value, np.ndarray):
+        return _picture_from_array(value, f"<{role} array>")
+    raise UsageError(
+        f"{role} is a {type(value).__name__}",
+        expected="a path, bytes, a PIL image, a NumPy array, or a torch tensor",
+    )
+
+
+def _picture_from_array(array: Pixels, name: str) -> Picture:
+    if array.dtype in _FLOATS:
+        array = array.astype(np.float32)
+    channels = 1 if array.ndim == 2 else array.shape[-1]
+    if array.ndim not in {2, 3} or channels not in {1, 3, 4} or not array.size:
+        raise UnsupportedImage(
+            f"shape {array.shape}",
+            file=name,
+            expected="(H, W), (H, W, 1), (H, W, 3) or (H, W, 4); tensors with channels first",
+        )
+    if array.dtype not in SCALES:
+        raise UnsupportedImage(
+            f"dtype {array.dtype}", file=name, expected="uint8, uint16, or floats in [0, 1]"
+        )
+    alpha = np.ascontiguousarray(array[..., 3]) if channels == 4 else None
+    pixels = array[..., 0] if array.ndim == 3 and channels == 1 else array[..., :3]
+    if array.ndim == 2:
+        pixels = array
+    return Picture(pixels=np.ascontiguousarray(pixels), alpha=alpha, name=name)

@@ -1,0 +1,84 @@
+"""Values printed in the tables of papers, to be shown beside our own and marked as quoted."""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuotedRow:
+    """One row of a printed table.
+
+    Attributes:
+        paper: Key of the paper, such as `RefineFuse`.
+        table: Number of the table in it.
+        dataset: Data set as the paper names it.
+        method: The method of the row.
+        convention: By which evaluation the numbers were made, as far as it can be told.
+        values: Metric symbol to the printed value.
+        notes: Slips and doubts about the row.
+    """
+
+    paper: str
+    table: str
+    dataset: str
+    method: str
+    convention: str
+    values: Mapping[str, float]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> str:
+        """The paper and the table, such as `RefineFuse, table 1`."""
+        return f"{self.paper}, table {self.table}"
+
+
+_CONVENTIONS = {
+    "SCGRFuse": "tang; MI partly bits, partly nats (rows copied from CDDFuse)",
+    "PSFusion": "tang",
+    "SMFNet": "smfnet",
+    "RefineFuse": "tang; SSIM as cddfuse",
+}
+"""By which protocol a paper's table was made (found by scoring the same pictures)."""
+
+
+def published_rows(dataset: str) -> list[QuotedRow]:
+    """Return the rows that the papers print for a data set in their comparisons of fused pictures.
+
+    Args:
+        dataset: As the papers name it (`MSRS`, `RoadScene`, `TNO`, `M3FD`, `Harvard MRI-CT`,
+            `Harvard MRI-PET`, `Harvard MRI-SPECT`), in any case.
+
+    Returns:
+        The rows in the order of the papers and tables; empty for a data set that none has.
+    """
+    return [row for row in _all_rows() if row.dataset.casefold() == dataset.casefold()]
+
+
+def published_datasets() -> list[str]:
+    """Return the data sets that have rows."""
+    return sorted({row.dataset for row in _all_rows()})
+
+
+@cache
+def _all_rows() -> tuple[QuotedRow, ...]:
+    text = files("imfuse.metrics").joinpath("papers.csv").read_text(encoding="utf-8")
+    grouped: dict[tuple[str, ...], list[dict[str, str]]] = {}
+    for cell in csv.DictReader(text.splitlines()):
+        if cell["task"] == "fusion":
+            key = tuple(cell[name] for name in ("paper", "table", "dataset", "method"))
+            grouped.setdefault(key, []).append(cell)
+    return tuple(
+        QuotedRow(
+            paper=paper,
+            table=table,
+            dataset=dataset,
+            method=method,
+            convention=_CONVENTIONS[paper],
+            values={cell["metric"]: float(cell["value"]) for cell in cells},
+            notes=tuple(dict.fromkeys(cell["note"] for cell in cells if cell["note"])),
+        )
+        for (paper, table, dataset, method), cells in grouped.items()
+    )

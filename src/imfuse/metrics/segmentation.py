@@ -1,0 +1,105 @@
+"""Scores of predicted classes against labels, for judging fused pictures by what a segmenter sees.
+
+Counts are collected over all pictures and divided at the end, as the papers do; a mean of
+per-picture values would weigh a class by the pictures it happens to be in.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imfuse.errors import BadValues, PairMismatch
+
+IGNORE = 255
+"""Label of pixels that are not counted."""
+
+
+@dataclass(frozen=True)
+class SegmentationScores:
+    """What a confusion matrix says.
+
+    Attributes:
+        iou: Intersection over union per class, 0 to 1; NaN for a class that is in neither the
+            labels nor the predictions.
+        recall: Share of a class's labelled pixels that were found, which the field calls its
+            accuracy; NaN for a class without labelled pixels.
+        accuracy: Share of all counted pixels that were right.
+    """
+
+    iou: NDArray[np.float64]
+    recall: NDArray[np.float64]
+    accuracy: float
+
+    @property
+    def mean_iou(self) -> float:
+        """MIoU: mean over the classes that occur."""
+        return _mean(self.iou)
+
+    @property
+    def mean_accuracy(self) -> float:
+        """MAcc: mean recall over the classes that have labels."""
+        return _mean(self.recall)
+
+
+def confusion_matrix(
+    labels: NDArray[np.integer], predicted: NDArray[np.integer], classes: int
+) -> NDArray[np.int64]:
+    """Count the pixels by labelled (row) and predicted (column) class.
+
+    Args:
+        labels: `(H, W)` true classes, 0 to `classes - 1`, or `IGNORE` for pixels not to count.
+        predicted: `(H, W)` predicted classes, 0 to `classes - 1`.
+        classes: Number of classes.
+
+    Returns:
+        `(classes, classes)` counts; matrices of several pictures may be added.
+
+    Raises:
+        PairMismatch: The shapes differ.
+        BadValues: A label or prediction is no class.
+    """
+    if labels.shape != predicted.shape:
+        raise PairMismatch(f"labels {labels.shape}, predictions {predicted.shape}")
+    counted = labels != IGNORE
+    true, found = labels[counted].astype(np.int64), predicted[counted].astype(np.int64)
+    for what, values in (("label", true), ("prediction", found)):
+        if values.size and not (values.min() >= 0 and values.max() < classes):
+            worst = values.max() if values.max() >= classes else values.min()
+            raise BadValues(
+                f"{what} {worst}",
+                expected=f"classes 0..{classes - 1}, or {IGNORE} for labels not to count",
+            )
+    counts = np.bincount(true * classes + found, minlength=classes * classes)
+    return counts.reshape(classes, classes)
+
+
+def segmentation_scores(
+    confusion: NDArray[np.int64], *, exclude: Sequence[int] = ()
+) -> SegmentationScores:
+    """Return IoU, recall and accuracy from a confusion matrix.
+
+    IoU = right / (labelled + predicted - right), recall = right / labelled.
+
+    Args:
+        confusion: Counts by `confusion_matrix`.
+        exclude: Classes whose values become NaN and so leave the means (SMFNet's and BFFR's
+            tables hide classes, yet their means are over all nine).
+
+    References:
+        M. Everingham et al., "The PASCAL Visual Object Classes challenge", IJCV 88, 2010,
+        doi:10.1007/s11263-009-0275-4.
+    """
+    right = np.diag(confusion).astype(np.float64)
+    labelled, predicted = confusion.sum(axis=1), confusion.sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        iou, recall = right / (labelled + predicted - right), right / labelled
+        accuracy = float(right.sum() / np.float64(confusion.sum()))
+    iou[list(exclude)] = recall[list(exclude)] = np.nan
+    return SegmentationScores(iou, recall, accuracy)
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if known.size else float("nan")

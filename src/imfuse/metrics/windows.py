@@ -1,0 +1,154 @@
+"""Weighted means, variances and covariances in a window that slides over a picture."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from imfuse.metrics.planes import Plane
+
+Map: TypeAlias = NDArray[Any]
+"""One value per position of a window, float32 or float64."""
+
+Border: TypeAlias = Literal["valid", "zero", "replicate"]
+"""Only windows inside the picture; or one per pixel, with zeros or the edge's pixels around it."""
+
+OddSizes: TypeAlias = Literal["mirror", "zero"]
+"""How blocks of 2x2 tile an odd size: the last line twice, or zeros before the first."""
+
+_OPENCV_BORDERS = {"zero": cv2.BORDER_CONSTANT, "replicate": cv2.BORDER_REPLICATE}
+
+
+@dataclass(frozen=True)
+class Window:
+    """A square window with weights, and how positions and numbers are treated.
+
+    Attributes:
+        taps: Weights along a side; a pixel's weight is the product of its row's and its column's.
+            An odd number of them, whose sum is 1.
+        border: What windows there are at the picture's edge.
+        precise: Filter in float64 rather than in float32, at four times the cost. Wanted where a
+            variance is divided by something that may be near zero.
+    """
+
+    taps: tuple[float, ...]
+    border: Border = "valid"
+    precise: bool = False
+
+    @property
+    def radius(self) -> int:
+        """Pixels on each side of the middle one."""
+        return len(self.taps) // 2
+
+    def inside(self, values: Map) -> Map:
+        """Return the part of a map that `border` asks for; maps are computed in full.
+
+        Full maps lie in memory without gaps, and arithmetic on them takes half the time.
+        """
+        return values[self.radius : -self.radius, self.radius : -self.radius]
+
+
+class Moments(NamedTuple):
+    """Mean less `shift`, and variance, per pixel as the window's middle; not to be written to."""
+
+    mean: Map
+    variance: Map
+    shift: float
+
+
+def gaussian_taps(size: int, sigma: float) -> tuple[float, ...]:
+    """Return a sampled bell curve of `size` weights, an odd number, with the sum 1."""
+    return _normalised(np.arange(size) - size // 2, sigma)
+
+
+def lopsided_taps(size: int, sigma: float) -> tuple[float, ...]:
+    """Return a bell curve sampled at `size` even steps from -(size + 1) / 2 to (size - 1) / 2.
+
+    No definition of ours wants it; a public kit filters with it, half a pixel off the middle.
+    """
+    return _normalised(np.linspace(-(size + 1) / 2, (size - 1) / 2, size), sigma)
+
+
+def uniform_taps(size: int) -> tuple[float, ...]:
+    """Return `size` equal weights with the sum 1."""
+    return (1 / size,) * size
+
+
+def _normalised(position: NDArray[Any], sigma: float) -> tuple[float, ...]:
+    weight = np.exp(-(position**2) / (2 * sigma**2))
+    return tuple(float(w) for w in weight / weight.sum())
+
+
+def moments(plane: Plane, window: Window) -> Moments:
+    """Return mean and variance of a picture around every pixel; computed once per picture."""
+    return plane.once(_moments, window)
+
+
+def covariance(one: Plane, other: Plane, window: Window) -> Map:
+    """Return the covariance of two pictures around every pixel, as a new array."""
+    result = _filtered(_near_zero(one, window) * _near_zero(other, window), window)
+    result -= moments(one, window).mean * moments(other, window).mean
+    return result
+
+
+def smoothed(plane: Plane, window: Window) -> Map:
+    """Return the mean of a picture in every window that `border` asks for, as a new array."""
+    return window.inside(_filtered(_near_zero(plane, window), window)) + _shift(plane)
+
+
+def block_means(plane: Plane, odd_sizes: OddSizes) -> Plane:
+    """Return the means of blocks of 2x2 pixels."""
+    values: Map = plane.values
+    below, right = values.shape[0] % 2, values.shape[1] % 2
+    if odd_sizes == "mirror":
+        values = np.pad(values, ((0, below), (0, right)), "edge")
+    else:
+        values = np.pad(values, ((below, 0), (right, 0)))
+    size = values.shape[1] // 2, values.shape[0] // 2
+    return Plane(np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA)))
+
+
+def _moments(plane: Plane, window: Window) -> Moments:
+    values = _near_zero(plane, window)
+    mean = _filtered(values, window)
+    variance = _filtered(values * values, window)
+    variance -= mean * mean
+    return Moments(mean, np.maximum(variance, 0, out=variance), _shift(plane))
+
+
+def _filtered(values: Map, window: Window) -> Map:
+    size = len(window.taps)
+    if len(set(window.taps)) == 1:
+        result = cv2.boxFilter(values, -1, (size, size), borderType=cv2.BORDER_CONSTANT)
+    else:
+        taps = np.array(window.taps, values.dtype)
+        result = cv2.sepFilter2D(values, -1, taps, taps, borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(result)
+
+
+def _near_zero(plane: Plane, window: Window) -> Map:
+    """Return the picture less a constant, with its border, ready to be filtered.
+
+    Variances are differences of mean squares, and in float32 their error grows with the square of
+    the values; most values are far nearer to the picture's mean than to zero.
+    """
+    dtype = np.dtype(np.float64 if window.precise else np.float32)
+    if window.border == "valid":
+        return plane.once(_shifted, dtype)
+    return plane.once(_extended, dtype, window.border, window.radius)
+
+
+def _shift(plane: Plane) -> float:
+    return float(round(plane.mean))  # whole, so that squares of whole gray levels stay exact
+
+
+def _shifted(plane: Plane, dtype: np.dtype[Any]) -> Map:
+    return np.asarray(np.subtract(plane.values, _shift(plane), dtype=dtype))
+
+
+def _extended(plane: Plane, dtype: np.dtype[Any], border: Border, margin: int) -> Map:
+    sides, outside = (margin,) * 4, -_shift(plane)
+    values = plane.once(_shifted, dtype)
+    return np.asarray(cv2.copyMakeBorder(values, *sides, _OPENCV_BORDERS[border], value=outside))

@@ -1,0 +1,1 @@
+"""Scoring of fused pictures against their sources: files, folders, and what explains a number."""

@@ -1,0 +1,95 @@
+"""`imfuse.evaluate` for Python: it takes whatever kind of picture comes, or folders."""
+
+import os
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from imfuse.errors import ImfuseWarning, PairMismatch
+from imfuse.io.images import MAX_PIXELS
+from imfuse.kinds import as_picture, is_tensor
+from imfuse.metrics.evaluation import Evaluation
+from imfuse.scoring.folders import FolderScoring
+from imfuse.scoring.scorer import Scored, Scorer
+from imfuse.types import Picture
+
+if TYPE_CHECKING:
+    from imfuse.kinds import ImageLike
+
+
+def evaluate(
+    fused: "ImageLike | Picture",
+    ir: "ImageLike | Picture",
+    vis: "ImageLike | Picture",
+    protocol: str = "reference",
+    *,
+    channel: Literal["y", "gray", "rgb-mean"] | None = None,
+    metrics: Iterable[str] | None = None,
+    pair_regex: str | None = None,
+    workers: int = 1,
+) -> Evaluation:
+    """Score a fused picture, or a folder of them, against the sources.
+
+    Args:
+        fused: Fused picture: a path, the bytes of a file, a PIL image, an array or a tensor, as
+            `imfuse.fuse` takes them; a tensor `(B, C, H, W)`; or the path of a folder.
+        ir: Infrared source, of the same kind; a folder for a folder.
+        vis: Visible source, likewise.
+        protocol: `reference` (our definitions), or a published kit's conventions: `tang`,
+            `cddfuse`, `smfnet`, `ivif-zoo`, `vifb`.
+        channel: What of colour pictures is compared: `y`, `gray`, `rgb-mean`; None: the
+            protocol's own.
+        metrics: Symbols such as `EN` or `VIF`; None: all that the protocol has.
+        pair_regex: Folders: what must agree in the names; see `imfuse evaluate --help`.
+        workers: Folders: pictures that are scored at one time.
+
+    Returns:
+        A mapping from a metric's symbol to its value; for several pictures to the mean, with
+        `rows()`, `std()`, `interval()` and `as_dict()` for the rest. NaN where undefined.
+
+    Raises:
+        ImfuseError: With a class that names the reason, and a message that says what to do.
+
+    Warns:
+        ImfuseWarning: About undefined values, pictures that could not be scored, and anything
+            else that a reader of the numbers should know.
+
+    Example:
+        >>> import imfuse, numpy as np
+        >>> ir, vis = np.eye(64, dtype=np.uint8) * 255, np.tri(64, dtype=np.uint8) * 200
+        >>> scores = imfuse.evaluate(np.maximum(ir, vis), ir, vis, metrics=["SD", "SSIM"])
+        >>> round(scores["SD"], 1), 1 < scores["SSIM"] < 2
+        (101.0, True)
+    """
+    scorer = Scorer.of(protocol, channel, metrics)
+    kinds: tuple[Any, ...] = (fused, ir, vis)
+    if all(isinstance(one, str | os.PathLike) and Path(one).is_dir() for one in kinds):
+        folders = [Path(one) for one in kinds]
+        scoring = FolderScoring.of(scorer, *folders, pair_regex=pair_regex, workers=workers)
+        for _ in scoring:
+            pass
+        evaluation = scoring.result()
+    else:
+        triples = zip(*kinds, strict=True) if _are_batches(kinds) else [kinds]
+        scored = [_score_one(scorer, str(i), *triple) for i, triple in enumerate(triples)]
+        evaluation = scorer.collect(scored[0].name if len(scored) == 1 else "batch", scored)
+    for note in evaluation.remarks():
+        warnings.warn(note, ImfuseWarning, stacklevel=2)
+    return evaluation
+
+
+def _are_batches(kinds: tuple[Any, ...]) -> bool:
+    """Whether three tensors `(B, C, H, W)` of one length were given."""
+    batches = [is_tensor(one) and one.ndim == 4 for one in kinds]
+    if any(batches) and not (all(batches) and len({len(one) for one in kinds}) == 1):
+        shapes = ", ".join(str(tuple(getattr(one, "shape", ()))) for one in kinds)
+        raise PairMismatch(shapes, expected="three batches (B, C, H, W) of one length")
+    return all(batches)
+
+
+def _score_one(scorer: Scorer, number: str, fused: Any, ir: Any, vis: Any) -> Scored:  # noqa: ANN401
+    roles = (("fused", fused), ("infrared", ir), ("visible", vis))
+    pictures = [as_picture(value, role, MAX_PIXELS) for role, value in roles]
+    name = Path(vis).stem if isinstance(vis, str | os.PathLike) else number
+    return scorer.score_pictures(name, *pictures)

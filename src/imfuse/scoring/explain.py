@@ -1,0 +1,204 @@
+"""Which conventions give which value of a metric for the same pictures."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from imfuse.errors import UsageError
+from imfuse.metrics.catalogue import find_metric
+from imfuse.metrics.evaluation import Evaluation, Undefined
+from imfuse.metrics.metric import PLAIN, Convention, Metric
+from imfuse.metrics.planes import WHITE, Plane, Trio
+from imfuse.metrics.protocols import CHANNELS, PROTOCOLS, Channel, Rounding
+from imfuse.scoring.channels import Looks, trios
+from imfuse.scoring.scorer import Scored, check_sizes, collect, picture_notes
+from imfuse.types import Picture
+
+_SAME = 1e-7
+"""Relative difference below which two values count as one: the rounding of float32 pictures."""
+
+AS_THEY_ARE = "as they are"
+_ALTERED: dict[str, Callable[[Trio], Trio]] = {
+    AS_THEY_ARE: lambda trio: trio,
+    "scaled to 0..1": lambda trio: Trio(*(p.on_unit_scale() for p in (trio.fused, *trio.sources))),
+    "fused one stretched to 0..255": lambda trio: Trio(_stretched(trio.fused), *trio.sources),
+}
+"""What people do to the pictures before they score them, in words, and as a function."""
+
+
+def _stretched(plane: Plane) -> Plane:
+    """Spread a picture over the whole range and truncate it, as many authors save theirs."""
+    low, high = plane.values.min(), plane.values.max()
+    if high == low:
+        return plane
+    return Plane(np.floor((plane.values - low) * (np.float32(WHITE) / (high - low))))
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to compute a metric.
+
+    Attributes:
+        names: The protocols, or words, that this convention stands for.
+        convention: What departs from our definition.
+        channel: What of colour pictures is compared.
+        rounding: How `gray` is rounded.
+        pictures: What was done to the pictures before.
+    """
+
+    names: tuple[str, ...]
+    convention: Convention
+    channel: Channel
+    rounding: Rounding
+    pictures: str
+
+    @property
+    def protocols(self) -> tuple[str, ...]:
+        """The protocols that compute the metric in exactly this way."""
+        return tuple(
+            name
+            for name in self.names
+            if name in PROTOCOLS
+            and self.pictures == AS_THEY_ARE
+            and PROTOCOLS[name].channel == self.channel
+            and (self.channel != "gray" or PROTOCOLS[name].rounding == self.rounding)
+        )
+
+    @property
+    def departures(self) -> tuple[str, ...]:
+        """What is unlike our own way, in words."""
+        words = [f"{name}={value}" for name, value in self.convention.items()]
+        if self.channel != "y":
+            words.append(f"channel {self.channel}")
+        if self.pictures != AS_THEY_ARE:
+            words.append(f"pictures {self.pictures}")
+        return tuple(words)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A value, and every way that leads to it, the plainest first."""
+
+    value: float
+    ways: tuple[Way, ...]
+
+    @property
+    def by(self) -> str:
+        """The protocols that give this value, or how else it comes about."""
+        exact = sorted(
+            {name for way in self.ways for name in way.protocols}, key=list(PROTOCOLS).index
+        )
+        plain = self.ways[0]
+        return ", ".join(exact) or f"{' / '.join(plain.names)} ({'; '.join(plain.departures)})"
+
+
+class Explainer:
+    """Computes one metric in all ways; has the interface of a `Scorer`."""
+
+    def __init__(self, symbol: str) -> None:
+        self.metric = find_metric(symbol)
+        self.ways = _all_ways(self.metric)
+
+    def score_pictures(self, name: str, fused: Picture, ir: Picture, vis: Picture) -> Scored:
+        """Compute the metric of one fused picture in all ways; values are keyed by number."""
+        check_sizes(fused, ir, vis)
+        looks = Looks(fused), Looks(ir), Looks(vis)
+        altered: dict[tuple[object, ...], list[Trio]] = {}
+        values: dict[str, float] = {}
+        for number, way in enumerate(self.ways):
+            seen = trios(*looks, way.channel, way.rounding)
+            # Gray pictures look alike through all channels; their planes are then the same objects.
+            key = (*(id(trio.fused) for trio in seen), *(id(trio.vis) for trio in seen))
+            alter = altered.setdefault((*key, way.pictures), [])
+            if not alter:
+                alter.extend(_ALTERED[way.pictures](trio) for trio in seen)
+            found = [self.metric.of(trio, way.convention) for trio in alter]
+            values[str(number)] = float(np.mean(found))
+        symbol = self.metric.info.symbol
+        reason = Undefined(name=name, metric=symbol, reason=self.metric.why_undefined(fused.size))
+        return Scored(
+            name=name,
+            values=values,
+            undefined=(reason,) if all(np.isnan(value) for value in values.values()) else (),
+            notes=picture_notes(fused, ir, vis),
+        )
+
+    def collect(
+        self,
+        label: str,
+        scored: Sequence[Scored],
+        *,
+        failed: Sequence[tuple[str, str]] = (),
+        notes: Iterable[str] = (),
+    ) -> Evaluation:
+        """Return the values of all pictures, keyed by the number of the way."""
+        return collect(label, scored, protocol="all", channel="all", failed=failed, notes=notes)
+
+    def findings(self, evaluation: Evaluation) -> list[Finding]:
+        """Return the different means, ascending, each with the ways that lead to it."""
+        found: list[tuple[float, list[Way]]] = []
+        order = sorted(range(len(self.ways)), key=lambda n: evaluation[str(n)])
+        for number in order:
+            value = evaluation[str(number)]
+            if np.isnan(value):
+                continue
+            if found and abs(value - found[-1][0]) <= _SAME * abs(value):
+                found[-1][1].append(self.ways[number])
+            else:
+                found.append((value, [self.ways[number]]))
+        return [
+            Finding(value, tuple(sorted(ways, key=lambda way: len(way.departures))))
+            for value, ways in found
+        ]
+
+
+def _all_ways(metric: Metric) -> list[Way]:
+    named: list[tuple[list[str], Convention]] = []
+    for name, convention in (
+        ("reference", PLAIN),
+        *metric.kits.items(),
+        *metric.variants.items(),
+    ):
+        for names, known in named:
+            if dict(known) == dict(convention):
+                names.append(name)
+                break
+        else:
+            named.append(([name], convention))
+    ways = []
+    for names, convention in named:
+        roundings = dict.fromkeys(
+            [PROTOCOLS[n].rounding for n in names if n in PROTOCOLS] or [PROTOCOLS["tang"].rounding]
+        )
+        for pictures in _ALTERED:
+            for channel in CHANNELS:
+                for rounding in roundings if channel == "gray" else list(roundings)[:1]:
+                    ways.append(Way(tuple(names), convention, channel, rounding, pictures))  # noqa: PERF401 - four loops
+    return ways
+
+
+def matching(findings: Sequence[Finding], printed: str) -> tuple[list[Finding], Finding]:
+    """Return the findings that a printed number may stand for, and the nearest one.
+
+    Args:
+        findings: What was found.
+        printed: A number as it was printed: it stands for all that rounds to it.
+
+    Raises:
+        UsageError: It is no number.
+    """
+    if not re.fullmatch(r"[+-]?\d*\.?\d+(e[+-]?\d+)?", printed.strip(), re.IGNORECASE):
+        raise UsageError(f"{printed!r} is no number", expected="a number such as 0.7507")
+    value = float(printed)
+    mantissa, _, exponent = printed.strip().lower().partition("e")
+    decimals = len(mantissa.partition(".")[2]) - int(exponent or 0)
+    room = max(0.5 * 10.0**-decimals * (1 + 1e-6), 2 * _SAME * abs(value))
+    near = sorted(findings, key=lambda finding: abs(finding.value - value))
+    # The most plausible first: what a kit does exactly, then the fewest departures.
+    fitting = sorted(
+        (finding for finding in near if abs(finding.value - value) <= room),
+        key=lambda f: (not any(w.protocols for w in f.ways), len(f.ways[0].departures)),
+    )
+    return fitting, near[0]

@@ -1,0 +1,120 @@
+"""Scoring of folders: pictures are decoded and scored in threads, one pair in memory per worker."""
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from imfuse.errors import ImfuseError, PairMismatch
+from imfuse.io.images import read_image
+from imfuse.io.pairs import TripleFiles, TripleMatching, match_triples
+from imfuse.metrics.evaluation import Evaluation
+from imfuse.overlap import Overlap
+from imfuse.scoring.scorer import PictureScorer, Scored
+from imfuse.types import Picture
+
+_Decoded = tuple[str, Picture, Picture, Picture]
+
+
+@dataclass(frozen=True)
+class FolderScoring:
+    """Scoring of a folder of fused pictures; iterate over it once, then take the `result`.
+
+    Attributes:
+        scorer: What is computed of each picture.
+        matching: What matching the three folders gave.
+        label: What the evaluation is called.
+        workers: Pictures that are scored at one time.
+    """
+
+    scorer: PictureScorer
+    matching: TripleMatching
+    label: str
+    workers: int = 1
+    _scored: list[Scored] = field(default_factory=list)
+    _failed: list[tuple[str, ImfuseError]] = field(default_factory=list)
+
+    @classmethod
+    def of(
+        cls,
+        scorer: PictureScorer,
+        fused: Path,
+        ir: Path,
+        vis: Path,
+        *,
+        pair_regex: str | None = None,
+        label: str | None = None,
+        workers: int = 1,
+    ) -> "FolderScoring":
+        """Match three folders.
+
+        Raises:
+            ImfuseError: See `imfuse.io.pairs.match_triples`.
+        """
+        matching = match_triples(fused, ir, vis, pair_regex)
+        return cls(scorer, matching, label or fused.resolve().name, workers)
+
+    @property
+    def total(self) -> int:
+        """How many pictures a whole run looks at."""
+        return len(self.matching.triples)
+
+    def __iter__(self) -> Generator[str, None, None]:
+        """Score the pictures and yield the name of each as it is done, in no fixed order."""
+        overlap = Overlap((_decode, self._score), self._finish, self.workers)
+        yield from overlap.run(self.matching.triples)
+
+    def _score(self, decoded: _Decoded) -> Scored:
+        return self.scorer.score_pictures(*decoded)
+
+    def _finish(self, triple: TripleFiles, outcome: Scored | BaseException) -> str:
+        if isinstance(outcome, Scored):
+            self._scored.append(outcome)
+        elif isinstance(outcome, ImfuseError):
+            self._failed.append((triple.key, outcome))
+        else:
+            remedy = "This is a fault of imfuse; please report it."
+            found = f"unexpected {type(outcome).__name__}: {outcome}"
+            self._failed.append((triple.key, ImfuseError(found, file=triple.fused, remedy=remedy)))
+        return triple.key
+
+    def result(self) -> Evaluation:
+        """Return the evaluation of the pictures scored so far.
+
+        Raises:
+            ImfuseError: None could be scored; the first error says why.
+        """
+        if not self._scored:
+            raise self._failed[0][1] if self._failed else _nothing(self.matching)
+        failed = [(key, str(error)) for key, error in self._failed]
+        return self.scorer.collect(
+            self.label,
+            self._scored,
+            failed=[*failed, *self.matching.ambiguous],
+            notes=_coverage(self.matching),
+        )
+
+
+def _nothing(matching: TripleMatching) -> PairMismatch:
+    return PairMismatch(
+        matching.ambiguous[0][1] if matching.ambiguous else "no picture was scored",
+        expected="one fused, one infrared and one visible picture per key",
+        remedy="Take the surplus files out, or tell them apart with --pair-regex.",
+    )
+
+
+def _decode(triple: TripleFiles) -> _Decoded:
+    fused, ir, vis = (read_image(path) for path in (triple.fused, triple.ir, triple.vis))
+    return triple.key, fused, ir, vis
+
+
+def _coverage(matching: TripleMatching) -> list[str]:
+    """Say which files took no part: means over different pairs don't compare."""
+    return [
+        f"{len(names)} {what}: {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}"
+        for what, names in (
+            ("pairs have no fused picture", list(matching.not_fused)),
+            ("fused pictures belong to no pair", [p.name for p in matching.fused_only]),
+            ("sources have no partner", [p.name for p in matching.unpaired]),
+        )
+        if names
+    ]

@@ -1,0 +1,24 @@
+"""Cost is measured, not made up: more work takes longer, more memory shows."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from imfuse.bench.pairs import NamedPair
+from imfuse.bench.speed import measure_speed
+from imfuse.types import ImagePair, Picture
+
+
+def pairs(height, width):
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width), dtype=np.uint8)
+    pair = ImagePair(ir=Picture(pixels=pixels), vis=Picture(pixels=pixels[::-1].copy()))
+    return [NamedPair("a", lambda: pair)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of a process")
+def test_larger_pictures_cost_more():
+    small, large = (measure_speed("laplacian", pairs(*size)) for size in ((64, 80), (1200, 1600)))
+    assert large.latency_ms > 3 * small.latency_ms > 0
+    assert large.peak_mb > small.peak_mb + 8
+    assert large.size == "1600x1200"

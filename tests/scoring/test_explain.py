@@ -1,0 +1,90 @@
+"""Which way leads to a number: ways that are known beforehand are found."""
+
+import numpy as np
+import pytest
+
+from imfuse.errors import UsageError
+from imfuse.metrics.catalogue import METRICS
+from imfuse.metrics.protocols import PROTOCOLS
+from imfuse.scoring.explain import AS_THEY_ARE, Explainer, matching
+from imfuse.scoring.scorer import Scorer
+from imfuse.types import Picture
+from reference.pictures import pair
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    """Gray infrared and, for rgb-mean to matter, a colour visible and fused picture."""
+    ir, vis = (np.rint(255 * x).astype(np.uint8) for x in pair(70, 80, seed=5))
+    rgb = np.dstack([vis, np.sqrt(vis * 255.0).astype(np.uint8), vis // 2])
+    fused = np.clip(rgb.astype(float) * 0.6 + 0.3 * ir[..., None] + 9, 0, 255).astype(np.uint8)
+    return [Picture(pixels=x) for x in (fused, ir, rgb)]
+
+
+def explained(symbol, pictures):
+    explainer = Explainer(symbol)
+    evaluation = explainer.collect("x", [explainer.score_pictures("a", *pictures)])
+    return explainer.findings(evaluation)
+
+
+@pytest.mark.parametrize("symbol", ["MI", "SSIM", "VIF", "AG", "PSNR"])
+@pytest.mark.parametrize("protocol", list(PROTOCOLS))
+def test_every_protocols_own_number_is_explained_by_it(symbol, protocol, pictures):
+    if protocol != "reference" and protocol not in METRICS[symbol].kits:
+        pytest.skip(f"{protocol} has no {symbol}")
+    scorer = Scorer.of(protocol, metrics=[symbol])
+    value = scorer.score_pictures("a", *pictures).values[symbol]
+    fitting, nearest = matching(explained(symbol, pictures), f"{value:.9g}")
+    assert any(protocol in way.protocols for finding in fitting for way in finding.ways)
+    assert nearest.value == pytest.approx(value, rel=1e-6)
+
+
+def gray(pictures):
+    return [Picture(pixels=p.pixels if p.pixels.ndim == 2 else p.pixels[..., 0]) for p in pictures]
+
+
+def test_stretching_is_recognised(pictures):
+    fused, ir, vis = gray(pictures)
+    low, high = fused.pixels.min(), fused.pixels.max()
+    stretched = np.floor((fused.pixels.astype(float) - low) * 255 / (high - low))
+    value = np.std(stretched)
+    fitting, _ = matching(explained("SD", [fused, ir, vis]), f"{value:.4f}")
+    assert [way.pictures for way in fitting[0].ways] == ["fused one stretched to 0..255"] * len(
+        fitting[0].ways
+    )
+
+
+def test_the_unit_scale_is_recognised(pictures):
+    findings = explained("SF", gray(pictures))
+    ours = next(f for f in findings if any("reference" in way.protocols for way in f.ways))
+    fitting, _ = matching(findings, f"{ours.value / 255:.6g}")
+    assert any(way.pictures == "scaled to 0..1" for finding in fitting for way in finding.ways)
+
+
+def test_findings_ascend_and_lead_with_the_plainest_way(pictures):
+    findings = explained("MI", pictures)
+    values = [finding.value for finding in findings]
+    assert values == sorted(values)
+    for finding in findings:
+        counts = [len(way.departures) for way in finding.ways]
+        assert counts == sorted(counts)
+    ours = next(f for f in findings if any("reference" in way.protocols for way in f.ways))
+    assert ours.ways[0].departures == ()
+    assert ours.ways[0].pictures == AS_THEY_ARE
+
+
+def test_a_printed_number_stands_for_what_rounds_to_it(pictures):
+    findings = explained("MI", pictures)
+    value = findings[0].value
+    assert matching(findings, f"{value:.3f}")[0]
+    off = f"{value * 1.5 + 10:.6f}"
+    fitting, nearest = matching(findings, off)
+    assert fitting == []
+    assert nearest is findings[-1]
+    assert len(matching(findings, f"{value:.1f}")[0]) >= len(matching(findings, f"{value:.6f}")[0])
+
+
+@pytest.mark.parametrize("text", ["", "x", "1,5", "nan", "1e", "0x1"])
+def test_no_number(text, pictures):
+    with pytest.raises(UsageError, match="is no number"):
+        matching(explained("EN", pictures), text)
