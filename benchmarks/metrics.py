@@ -67,9 +67,9 @@ def vif(source: np.ndarray, fused: np.ndarray) -> float:
 
 
 def edges(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return strength and orientation of Sobel edges, the border mirrored."""
+    """Return strength and orientation of Sobel edges, with zeros outside."""
     kernel = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
-    padded = np.pad(picture, 1, mode="reflect")
+    padded = np.pad(picture, 1)
     gx, gy = (convolve2d(padded, k, "valid") for k in (kernel, kernel.T))
     angle = np.where(gx == 0, -np.pi / 2, np.arctan(gy / np.where(gx == 0, 1, gx)))
     return np.hypot(gx, gy), angle
