@@ -44,7 +44,8 @@ def bits(histogram: Counts) -> float:
     """Return the entropy in bits of a histogram of one or two dimensions."""
     present = histogram[histogram > 0].astype(np.float64)
     total = present.sum()
-    return max(float(np.log2(total) - present @ np.log2(present) / total), 0.0)
+    # No dot product: BLAS would take all cores for it, and pictures are scored in parallel.
+    return max(float(np.log2(total) - (present * np.log2(present)).sum() / total), 0.0)
 
 
 def _quantised(plane: Plane, levels: Levels) -> NDArray[np.uint8]:
