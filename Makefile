@@ -36,7 +36,7 @@ test-all: lint
 
 # Writes benchmarks/results/*.json and the tables of README.md and docs/; 7 minutes on two idle cores.
 bench: setup
-	cd benchmarks && for name in startup methods metrics scenes folders memory; do ../$(VENV)/bin/python $$name.py || exit 1; done
+	cd benchmarks && for name in startup methods metrics evaluation scenes folders memory; do ../$(VENV)/bin/python $$name.py || exit 1; done
 	$(VENV)/bin/python benchmarks/tables.py
 
 clean:

@@ -8,6 +8,7 @@ import os
 import platform
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -55,6 +56,25 @@ def write_results(name: str, results: object) -> None:
     text = json.dumps(record, indent=2)
     (RESULTS / f"{name}.json").write_text(text + "\n")
     print(text)
+
+
+def peak_mb(arguments: list[str]) -> tuple[float, float, int, str]:
+    """Run a command; return its peak resident megabytes, seconds, exit code and messages."""
+    # VmHWM, not ru_maxrss: the latter remembers the size of the process that started this one.
+    code = (
+        "import sys\nfrom imfuse.cli import main\ntry:\n    main(sys.argv[1:])\n"
+        "finally:\n    lines = open('/proc/self/status').read().splitlines()\n"
+        "    peak = next(x.split()[1] for x in lines if x.startswith('VmHWM'))\n"
+        "    sys.stderr.write(f'\\npeak {peak}')"
+    )
+    started = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+    )
+    *messages, peak = [line for line in done.stderr.splitlines() if line]
+    kilobytes = int(peak.removeprefix("peak "))
+    message = "".join(messages[-1:])
+    return kilobytes * 1.024e-3, time.perf_counter() - started, done.returncode, message
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:

@@ -5,14 +5,11 @@ Goal: at most 1 GB above the inputs. Each method runs the real command in a proc
 pictures (67 MB gray, 201 MB RGB).
 """
 
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
-from harness import parser, write_results
+from harness import parser, peak_mb, write_results
 
 from imfuse.io.images import write_image
 from imfuse.registry import method_names
@@ -31,25 +28,6 @@ def _make_pair(folder: Path) -> None:
         write_image(folder / f"{name}.png", Picture(pixels=np.pad(small, repeats, "symmetric")))
 
 
-def _peak_mb(arguments: list[str]) -> tuple[float, float, int, str]:
-    """Run a command; return its peak resident megabytes, seconds, exit code and messages."""
-    # VmHWM, not ru_maxrss: the latter remembers the size of the process that started this one.
-    code = (
-        "import sys\nfrom imfuse.cli import main\ntry:\n    main(sys.argv[1:])\n"
-        "finally:\n    lines = open('/proc/self/status').read().splitlines()\n"
-        "    peak = next(x.split()[1] for x in lines if x.startswith('VmHWM'))\n"
-        "    sys.stderr.write(f'\\npeak {peak}')"
-    )
-    started = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
-    )
-    *messages, peak = [line for line in done.stderr.splitlines() if line]
-    kilobytes = int(peak.removeprefix("peak "))
-    message = "".join(messages[-1:])
-    return kilobytes * 1.024e-3, time.perf_counter() - started, done.returncode, message
-
-
 def main() -> None:
     """Measure every method that works in tiles, and what the others say."""
     arguments = parser(__doc__)
@@ -60,11 +38,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _make_pair(folder)
-        bare = _peak_mb(["doctor", "--json"])[0]
+        bare = peak_mb(["doctor", "--json"])[0]
         for method in options.methods.split(","):
             files = [str(folder / f"{side}.png") for side in ("ir", "vis")]
             command = ["fuse", *files, "-o", str(folder / "out.png"), "-m", method]
-            peak, seconds, code, message = _peak_mb(command)
+            peak, seconds, code, message = peak_mb(command)
             row: dict[str, object] = {"method": method, "exit_code": code}
             if code == 0:
                 row["above_inputs_mb"] = round(peak - bare - inputs_mb)

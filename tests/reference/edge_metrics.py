@@ -91,17 +91,17 @@ def edge_transfer(fused, ir, vis, border, equal="one", lines=False, white=255.0)
     return kept / total
 
 
-def balance(fused, ir, vis, least=0.001, white=255.0):
+def balance(fused, ir, vis, least=0.001):
     """Return kept, lost, made up, and made up as printed in 2005."""
     sums = [0.0, 0.0, 0.0, 0.0]
     total = 0.0
     for y, x in everywhere(fused):
         gf, af = strength_and_angle(fused, y, x, "reflected")
-        gf *= white / 255 / 8
+        gf /= 8
         q, w, g = [], [], []
         for source in (ir, vis):
             gs, a = strength_and_angle(source, y, x, "reflected")
-            gs *= white / 255 / 8
+            gs /= 8
             ratio = min(gs, gf) / max(gs, gf) if gs and gf else 0.0
             likeness = abs(abs(a - af) - math.pi / 2) * 2 / math.pi
             strength = sigmoid(ratio, 0.9999, 19, 0.5)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imfuse.cli.console import JsonOption, print_json, say, say_list, show
+from imfuse.cli.console import JsonOption, print_json, print_table, say, say_list, show
 from imfuse.cli.evaluate import (
     ChannelOption,
     MetricsOption,
@@ -200,26 +200,29 @@ def _case(pair: "NamedPair", caption: str, run: "Bench") -> "Case":
 
 
 def _show(summary: "Summary") -> None:
+    from shutil import get_terminal_size
     from textwrap import fill
 
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
     show_table(summary.main)
     for section in summary.sections():
-        show(f"\n{section.title}\n{fill(section.lead, console.width)}")
+        show(f"\n{section.title}\n{fill(section.lead, get_terminal_size().columns)}")
         table = Table(*section.header, box=None, pad_edge=False)
+        for column in table.columns:
+            column.no_wrap = True
         for column in table.columns[1:]:
             column.justify = "right"
         for row in section.rows:
             table.add_row(*row)
-        console.print(table)
+        print_table(table)
     if summary.quoted:
         show("\nQuoted, as printed")
         symbols = dict.fromkeys(symbol for row in summary.quoted for symbol in row.values)
-        table = Table("method", *symbols, "paper and convention", box=None, pad_edge=False)
+        table = Table("method", *symbols, "paper", "convention", box=None, pad_edge=False)
+        for column in table.columns:
+            column.no_wrap = True
         for quoted in summary.quoted:
             values = [f"{quoted.values[s]:g}" if s in quoted.values else "" for s in symbols]
-            table.add_row(quoted.method, *values, f"{quoted.source}; {quoted.convention}")
-        console.print(table)
+            table.add_row(quoted.method, *values, quoted.source, quoted.convention)
+        print_table(table)

@@ -7,11 +7,14 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from imfuse.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]
 
@@ -31,6 +34,20 @@ def show(text: str) -> None:
 def print_json(value: Mapping[str, object] | list[dict[str, object]]) -> None:
     """Write the one JSON value of a command to stdout."""
     sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
+
+
+def print_table(table: "Table") -> None:
+    """Write a table to stdout; on a narrow terminal its lines run on rather than lose digits."""
+    from rich.cells import cell_len
+    from rich.console import Console
+    from rich.measure import Measurement
+
+    console = Console()
+    for column in table.columns:
+        if column.no_wrap:
+            column.min_width = max(cell_len(str(cell)) for cell in (column.header, *column.cells))
+    least = Measurement.get(console, console.options.update(max_width=1000), table).minimum
+    console.print(table, width=max(console.width, least), crop=False, soft_wrap=False)
 
 
 def say_list(title: str, lines: Iterable[str], most: int = 10) -> None:

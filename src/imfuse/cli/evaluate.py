@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imfuse.cli.console import JsonOption, print_json, say, say_list
+from imfuse.cli.console import JsonOption, print_json, print_table, say, say_list
 from imfuse.cli.progress import track
 from imfuse.errors import ImfuseError, UsageError
 
@@ -251,35 +251,33 @@ def _write_report(
 
 
 def show_table(evaluations: "Sequence[Evaluation]") -> None:
-    """Print one table: a row a metric, with one evaluation its spread too."""
-    from rich.console import Console
+    """Print one table, a row a metric: of one evaluation with spread and names, of several bare."""
     from rich.table import Table
 
     from imfuse.metrics.catalogue import METRICS
+    from imfuse.report.grid import ARROWS
 
     first = evaluations[0]
-    single = len(evaluations) == 1
-    many = single and first.count > 1
-    heads = [e.label for e in evaluations] if not single else ["mean" if many else "value"]
-    table = Table("metric", *heads, box=None, pad_edge=False)
-    for column in table.columns[1:]:
-        column.justify = "right"
-    if many:
-        table.add_column("std", justify="right")
-        table.add_column("95 % interval", justify="right")
-    table.add_column("better")
-    table.add_column("what it is", overflow="fold")
+    many = first.count > 1
+    table = Table("metric", box=None, pad_edge=False)
+    for label in [e.label for e in evaluations] if len(evaluations) > 1 else ["value"]:
+        table.add_column(label, justify="right", no_wrap=True)
+    if len(evaluations) == 1:
+        for title in ("std", "95 % interval") if many else ():
+            table.add_column(title, justify="right", no_wrap=True)
+        table.add_column("what it is", overflow="fold", min_width=20)
     for symbol in first:
         info = METRICS[symbol].info
         cells = [_number(evaluation[symbol]) for evaluation in evaluations]
-        if many:
-            ends = first.interval(symbol)
-            cells += [_number(first.std(symbol)), f"{_number(ends[0])} .. {_number(ends[1])}"]
-        unit = f", {info.unit}" if info.unit else ""
-        table.add_row(symbol, *cells, f"{info.better}", f"{info.title}{unit}")
-    Console().print(table)
+        if len(evaluations) == 1:
+            if many:
+                ends = first.interval(symbol)
+                cells += [_number(first.std(symbol)), f"{_number(ends[0])} .. {_number(ends[1])}"]
+            cells.append(info.title + (f", {info.unit}" if info.unit else ""))
+        table.add_row(f"{symbol} {ARROWS[info.better]}", *cells)
+    print_table(table)
     hashes = {evaluation.pairs_sha256[:12] for evaluation in evaluations}
-    counts = "/".join(str(evaluation.count) for evaluation in evaluations)
+    counts = "/".join(dict.fromkeys(str(evaluation.count) for evaluation in evaluations))
     sys.stdout.write(
         f"protocol {first.protocol}, channel {first.channel}, {counts} "
         f"picture{'' if counts == '1' else 's'}, pairs {' '.join(sorted(hashes))}\n"

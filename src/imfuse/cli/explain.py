@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imfuse.cli.console import JsonOption, print_json, say, say_list, show
+from imfuse.cli.console import JsonOption, print_json, print_table, say, say_list, show
 from imfuse.cli.evaluate import (
     FusedArgument,
     IrArgument,
@@ -115,7 +115,6 @@ def _show(
     count: int,
     asked: "dict[str, tuple[str, list[Finding], Finding]]",
 ) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     of = f"mean of {count} pictures" if count > 1 else "one picture"
@@ -132,7 +131,7 @@ def _show(
             "; ".join(plain.departures) or "nothing",
             style="bold" if marks or exact else "",
         )
-    Console().print(table)
+    print_table(table)
     for who, (printed, fitting, nearest) in asked.items():
         if fitting:
             others = f" (and {len(fitting) - 1} less plain ways)" if len(fitting) > 1 else ""

@@ -110,8 +110,7 @@ def edge_transfer(
             which matters little on 0..255 and up to 8 % on 0..1.
         angles: `as printed`: as above (all kits), where gradients a little to either side of
             vertical count as 180 degrees apart. `of lines`: A = | 1 - |aS - aF| / (pi / 2) |.
-        white: The value of white, for `equal_strengths="strength"`: 1 in older versions of Tang's
-            kit, 255 x 255 in VIFB.
+        white: The value of white, for `equal_strengths="strength"`; 255 x 255 in VIFB.
 
     Returns:
         0 to 0.975, for three equal pictures; higher is better. NaN where neither source has an
@@ -122,7 +121,7 @@ def edge_transfer(
         36(4), 2000, doi:10.1049/el:20000267.
     """
     if constants == "2005":
-        return _of(trio, LEAST_WEIGHT_2005, WHITE).kept
+        return _of(trio, LEAST_WEIGHT_2005).kept
     if not any(source.variance for source in trio.sources):
         return math.nan
     # float32 throughout: within 2e-6 of float64 on pictures of 8 bits
@@ -161,17 +160,17 @@ def _missing(source: _Edges, fused: _Edges) -> NDArray[np.float64]:
     return 1 - 1 / np.sqrt(inverse)
 
 
-def _weight(plane: Plane, least: float, white: float) -> Float:
-    strength = plane.once(_edges, "reflected").strength * np.float32(white / WHITE / _SOBEL)
+def _weight(plane: Plane, least: float) -> Float:
+    strength = plane.once(_edges, "reflected").strength * np.float32(1 / _SOBEL)
     weight = strength**EXPONENT_2005
     weight[strength < np.float32(THRESHOLD_2005)] = least
     return np.asarray(weight, np.float32)
 
 
-def _balance(fused: Plane, ir: Plane, vis: Plane, least: float, white: float) -> _Balance:
+def _balance(fused: Plane, ir: Plane, vis: Plane, least: float) -> _Balance:
     found = fused.once(_edges, "reflected")
     sources = [plane.once(_edges, "reflected") for plane in (ir, vis)]
-    weights = [plane.once(_weight, least, white) for plane in (ir, vis)]
+    weights = [plane.once(_weight, least) for plane in (ir, vis)]
     total = float(sum(weight.sum(dtype=np.float64) for weight in weights))
     if not total:
         return _Balance(math.nan, math.nan, math.nan, math.nan)
@@ -202,7 +201,7 @@ def edge_loss(trio: Trio, *, least_weight: float = LEAST_WEIGHT_2005) -> float:
         V. Petrovic, C. Xydeas, "Objective image fusion performance characterisation", ICCV 2005,
         doi:10.1109/ICCV.2005.175.
     """
-    return _of(trio, least_weight, WHITE).lost
+    return _of(trio, least_weight).lost
 
 
 def artefacts(
@@ -210,7 +209,6 @@ def artefacts(
     *,
     counted: Literal["by source", "twice"] = "by source",
     least_weight: float = LEAST_WEIGHT_2005,
-    white: float = WHITE,
 ) -> float:
     """Return the share of edge information that no source has, Nabf.
 
@@ -225,8 +223,6 @@ def artefacts(
         counted: `by source`: as above, by Kumar, so that kept, lost and made-up information add up
             to 1. `twice`: sum n (2 - Q_AF - Q_BF)(wA + wB) / sum (wA + wB), by Petrovic and Xydeas.
         least_weight: Weight of edges weaker than 2 gray levels a pixel; 0 in IVIF_ZOO.
-        white: The value of white; 1 in older versions of Tang's kit, to which so all edges are
-            weak.
 
     Returns:
         0 to 1; lower is better. NaN where `least_weight` is 0 and no edge is strong enough.
@@ -238,12 +234,12 @@ def artefacts(
         V. Petrovic, C. Xydeas, "Objective image fusion performance characterisation", ICCV 2005,
         doi:10.1109/ICCV.2005.175.
     """
-    balance = _of(trio, least_weight, white)
+    balance = _of(trio, least_weight)
     return balance.made_up_twice if counted == "twice" else balance.made_up
 
 
-def _of(trio: Trio, least_weight: float, white: float) -> _Balance:
-    return trio.fused.once(_balance, trio.ir, trio.vis, least_weight, white)
+def _of(trio: Trio, least_weight: float) -> _Balance:
+    return trio.fused.once(_balance, trio.ir, trio.vis, least_weight)
 
 
 _TOO_WEAK = "no source has an edge of the strength that the convention asks for"
@@ -264,7 +260,6 @@ METRICS: tuple[Metric, ...] = (
         kits=dict.fromkeys(("tang", "cddfuse", "smfnet", "ivif-zoo"), _BY_KITS)
         | {"vifb": {**_BY_KITS, "white": WHITE * WHITE}},
         variants={
-            "of pictures on 0..1 (older versions of Tang's kit)": {**_BY_KITS, "white": 1.0},
             "without the frame": {"border": "reflected"},
             "angles between lines": {"angles": "of lines"},
             "what Labf and Nabf leave of 1 (Petrovic, Xydeas 2005)": {"constants": "2005"},
@@ -295,7 +290,6 @@ METRICS: tuple[Metric, ...] = (
         compute=artefacts,
         kits={"tang": PLAIN, "ivif-zoo": {"least_weight": 0.0}},
         variants={
-            "of pictures on 0..1 (older versions of Tang's kit)": {"white": 1.0},
             "as Petrovic and Xydeas print it": {"counted": "twice"},
         },
     ),

@@ -67,8 +67,7 @@ def visual_information_fidelity(
 
     Args:
         trio: Fused picture and sources.
-        noise_variance: n in squared gray levels. 2 * 255^2 is what kits use unknowingly that give
-            pictures on 0..1 to a formula for 0..255.
+        noise_variance: n in squared gray levels.
         bell: Where the Gaussian window's middle is; `lopsided`, half a pixel off, in IVIF_ZOO.
         border: `valid`: windows inside the picture; `zero`: a picture with zeros around it, in
             IVIF_ZOO.
@@ -228,7 +227,6 @@ METRICS = (
             "ivif-zoo": _ZOO,
         },
         variants={
-            "pictures on 0..1": {"noise_variance": NOISE * WHITE**2},
             "mean over the sources": {"over_sources": "mean"},
         },
     ),
