@@ -121,7 +121,26 @@ def protocols() -> str:
     return "\n".join(lines)
 
 
+def quality() -> str:
+    """Return one row a method and data set: its scores on training pairs."""
+    found = _results("quality")
+    symbols = list(next(iter(found.values()))["rows"][0]["mean"])
+    lines = [
+        f"| | | {' | '.join(symbols)} | mean rank |",
+        "|---|---" + "|---:" * (len(symbols) + 1) + "|",
+    ]
+    for name, each in found.items():
+        for row in sorted(each["rows"], key=lambda one: one["mean_rank"]):
+            means = [f"{row['mean'][symbol]:.4g}" for symbol in symbols]
+            label = f"{name} ({each['pairs']})"
+            lines.append(
+                f"| {label} | `{row['method']}` | {' | '.join(means)} | {row['mean_rank']:.2f} |"
+            )
+    return "\n".join(lines)
+
+
 TABLES = {
+    "quality": quality,
     "methods": methods,
     "goals": goals,
     "metrics": metrics,

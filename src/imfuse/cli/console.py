@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]
 
+_NARROWEST = 16
+"""Characters of a column that may wrap."""
+
+_GAP = 2
+"""Most characters between two columns."""
+
 _UNITS = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
 
 
@@ -40,14 +46,14 @@ def print_table(table: "Table") -> None:
     """Write a table to stdout; on a narrow terminal its lines run on rather than lose digits."""
     from rich.cells import cell_len
     from rich.console import Console
-    from rich.measure import Measurement
 
-    console = Console()
+    needed = 0
     for column in table.columns:
-        if column.no_wrap:
-            column.min_width = max(cell_len(str(cell)) for cell in (column.header, *column.cells))
-    least = Measurement.get(console, console.options.update(max_width=1000), table).minimum
-    console.print(table, width=max(console.width, least), crop=False, soft_wrap=False)
+        cells = (cell_len(str(cell)) for cell in (column.header, *column.cells))
+        needed += (max(cells) if column.no_wrap else column.min_width or _NARROWEST) + _GAP
+    console = Console()
+    console.width = max(console.width, needed)
+    console.print(table)
 
 
 def say_list(title: str, lines: Iterable[str], most: int = 10) -> None:
