@@ -37,6 +37,11 @@ def test_the_wheel_works_without_torch_and_stays_small(tmp_path):
     command = str(tmp_path / "env" / "bin" / "imfuse")
     result = json.loads(run(command, "demo", "-o", str(tmp_path / "demo"), "--json"))
     assert Path(result["page"]).stat().st_size > 100_000
+    scores = [str(tmp_path / "demo" / name) for name in ("fused", "ir", "vis")]
+    report = tmp_path / "scores.html"
+    found = json.loads(run(command, "evaluate", *scores, "--report", str(report), "--json"))
+    assert found["count"] == result["count"]
+    assert report.stat().st_size > 100_000
     listed = json.loads(run(command, "models", "list", "--json"))
     assert len(listed) >= 8
     findings = json.loads(run(command, "doctor", "--json"))

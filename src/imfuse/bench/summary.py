@@ -226,7 +226,7 @@ class Summary:
         return Section(
             title="Cost",
             lead="One pair, from arrays to an array, on all cores of this machine: median time and "
-            "what a fresh process took at its peak above what it had before it loaded the method",
+            "what a fresh process took at its peak above what it had before it loaded the method.",
             header=["method", "parameters", "time", "memory", "size"],
             rows=rows,
         )

@@ -179,7 +179,7 @@ def _write_report(out: Path, summary: "Summary", run: "Bench", data: str) -> Non
     best = next(e for e in summary.main if e.label == summary.pair[0])
     pairs = {pair.name: pair for pair in run.pairs}
     page = evaluation_page(
-        f"Fusion methods on {data}",
+        f"Fusion methods on {Path(data).name}",
         summary.main,
         infos_of(summary.main[0]),
         settings={"data": data} | settings(summary.main[0]),

@@ -96,8 +96,8 @@ def evaluate(
 ) -> None:
     """Score a fused picture, or a folder of them, against its sources.
 
-    Pictures in folders are matched by name. Every metric says by which convention it was computed:
-    the same picture gets other numbers from other evaluation kits, and `--protocol` gives theirs.
+    Pictures in folders are matched by name. Other evaluation kits give other numbers for the same
+    picture; `--protocol` gives theirs.
 
     For example `imfuse evaluate fused/ ir/ vis/ --report scores.html`, or
     `imfuse evaluate fused.png ir.png vis.png --protocol tang --metrics EN,SD,VIF`.
