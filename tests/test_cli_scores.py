@@ -184,6 +184,12 @@ def test_explain_names_the_convention_behind_a_number(run, data):
     assert found["mine"]["matches"][0]["value"] == pytest.approx(bits, rel=1e-6)
 
 
+def test_explain_knows_who_means_something_else_by_a_name(run, data):
+    code, out, err = run("explain", "VIFF", *three(data))
+    assert code == 0, err
+    assert "cddfuse calls our VIF by this name: see `imfuse explain VIF`" in out
+
+
 def test_explain_says_when_nothing_matches(run, data):
     code, out, _ = run("explain", "MI", "--theirs", "123.4567", *three(data))
     assert code == 0

@@ -77,6 +77,7 @@ def explain(
                 "count": evaluation.count,
                 "pairs_sha256": evaluation.pairs_sha256,
                 "values": [_as_json(finding) for finding in findings],
+                "namesakes": explainer.namesakes,
             }
             | {
                 who: {
@@ -89,6 +90,8 @@ def explain(
         )
     else:
         _show(info, findings, evaluation.count, asked)
+        for kit, symbol in explainer.namesakes.items():
+            show(f"{kit} calls our {symbol} by this name: see `imfuse explain {symbol}`")
     if evaluation.failed:
         sys.exit(ImfuseError.exit_code)
 

@@ -54,12 +54,14 @@ class Metric:
         compute: `compute(trio, **convention) -> float`; NaN or infinite where it is undefined.
         kits: Per evaluation kit (a protocol's name) the convention by which that kit computes it;
             kits that do not have the metric are left out.
+        kit_names: Kit to what it calls the metric, where that is the symbol of another one.
         variants: Further conventions met in the field, by a description in words, for `explain`.
     """
 
     info: MetricInfo
     compute: Callable[..., float]
     kits: Mapping[str, Convention] = field(default_factory=dict)
+    kit_names: Mapping[str, str] = field(default_factory=dict)
     variants: Mapping[str, Convention] = field(default_factory=dict)
 
     def __call__(

@@ -108,7 +108,8 @@ _ALL = (
         rounding="matlab",
         source="github.com/xingchenzhang/VIFB, metrics/",
         remark="Per colour channel, then averaged; MI in nats of pictures stretched to 0..255; "
-        "RMSE and PSNR are built on the norm of the difference over the number of pixels.",
+        "RMSE and PSNR are built on the norm of the difference over the number of pixels. SF of "
+        "colour pictures runs across the channels there, which is not done here.",
     ),
 )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from imfuse.errors import UsageError
-from imfuse.metrics.catalogue import find_metric
+from imfuse.metrics.catalogue import METRICS, find_metric
 from imfuse.metrics.evaluation import Evaluation, Undefined
 from imfuse.metrics.metric import PLAIN, Convention, Metric
 from imfuse.metrics.planes import WHITE, Plane, Trio
@@ -100,6 +100,17 @@ class Explainer:
     def __init__(self, symbol: str) -> None:
         self.metric = find_metric(symbol)
         self.ways = _all_ways(self.metric)
+
+    @property
+    def namesakes(self) -> dict[str, str]:
+        """Kits that call another metric of ours by this symbol, and that metric's symbol."""
+        own = self.metric.info.symbol
+        return {
+            kit: symbol
+            for symbol, metric in METRICS.items()
+            for kit, name in metric.kit_names.items()
+            if name == own
+        }
 
     def score_pictures(self, name: str, fused: Picture, ir: Picture, vis: Picture) -> Scored:
         """Compute the metric of one fused picture in all ways; values are keyed by number."""
