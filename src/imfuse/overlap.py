@@ -1,24 +1,32 @@
 """Run many items through several stages, so that the stages of different items overlap."""
 
+import ctypes
 import queue
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from functools import cache
 from typing import Any, Generic, TypeVar
-
-import numpy as np
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+"""Numbers of glibc's mallopt(3)."""
+
+
+@cache
 def _keep_freed_memory() -> None:
     """Let glibc keep what one picture freed for the next one.
 
     By default it gives memory back to the system and is handed it again page by page, which takes
-    up to a third of the time of a picture. Freeing one large block, never touched, raises the
-    threshold for that (see mallopt(3), M_MMAP_THRESHOLD); other systems' allocators don't mind.
+    up to a third of the time of a picture. Other systems' libraries don't have `mallopt`.
     """
-    np.empty(31 << 20, np.uint8)
+    with suppress(AttributeError, OSError, TypeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_MMAP_THRESHOLD, 32 << 20)
+        mallopt(_M_TRIM_THRESHOLD, 64 << 20)
 
 
 class Overlap(Generic[Item, Result]):
