@@ -143,8 +143,8 @@ def test_rgb_models_get_and_give_rgb(tmp_path):
 def test_models_that_are_not_there(tmp_path):
     with pytest.raises(WeightsError, match="can't read"):
         load_engine(tmp_path / "missing.onnx")
-    (tmp_path / "w.pth").touch()
-    with pytest.raises(WeightsError, match=r"expected an \.onnx file"):
-        load_engine(tmp_path / "w.pth")
+    (tmp_path / "w.bin").touch()
+    with pytest.raises(WeightsError, match=r"expected a file ending in \.onnx \.safetensors"):
+        load_engine(tmp_path / "w.bin")
     with pytest.raises(UnknownName):
         load_engine("missing")

@@ -67,7 +67,7 @@ def _peak(model: str, height: int, width: int) -> float:
     ir, vis = (rng.integers(0, 256, (height, width, *c), dtype=np.uint8) for c in ((), (3,)))
     pair = ImagePair(ir=Picture(pixels=ir), vis=Picture(pixels=vis))
     before = _kibibytes("VmRSS")
-    name = Path(model) if model.endswith(".onnx") else model
+    name = Path(model) if Path(model).suffix else model
     Fuser(name).fuse(pair)
     return (_kibibytes("VmHWM") - before) / 1024
 

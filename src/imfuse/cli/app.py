@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from imfuse import __version__
-from imfuse.cli import bench, doctor, evaluate, explain, fuse, models, scenes
+from imfuse.cli import bench, doctor, evaluate, explain, fuse, models, scenes, weights
 from imfuse.cli.console import print_json, say
 from imfuse.errors import ImfuseError
 
@@ -21,6 +21,8 @@ app.command()(fuse.fuse)
 app.command()(evaluate.evaluate)
 app.command()(explain.explain)
 app.command()(bench.bench)
+app.command()(weights.convert)
+app.command()(weights.export)
 app.add_typer(models.app, name="models")
 app.command()(doctor.doctor)
 app.command()(scenes.scenes)

@@ -1,0 +1,1 @@
+"""Networks, their losses, and training (needs the extra `learn`, which brings PyTorch)."""

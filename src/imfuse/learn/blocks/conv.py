@@ -1,0 +1,47 @@
+"""Convolutions with what usually follows them."""
+
+from typing import Literal
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+Padding = Literal["zeros", "reflect", "replicate"]
+
+
+class ConvAct(nn.Module):
+    """A convolution that keeps height and width, and a leaky ReLU.
+
+    Args:
+        inputs: Channels that come in.
+        outputs: Channels that go out.
+        kernel: Side of the kernel, odd.
+        slope: Slope of the leaky ReLU below 0; 0: plain ReLU; None: no activation.
+        padding: What lies outside the picture.
+        bias: Whether the convolution has a bias.
+        idle_norm: Keep the parameters of a batch norm that is never applied, as some published
+            weights do, so that counts and state dicts agree with theirs.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int = 3,
+        *,
+        slope: float | None = 0.2,
+        padding: Padding = "zeros",
+        bias: bool = True,
+        idle_norm: bool = False,
+    ) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(
+            inputs, outputs, kernel, padding=kernel // 2, padding_mode=padding, bias=bias
+        )
+        self.slope = slope
+        if idle_norm:
+            self.bn = nn.BatchNorm2d(outputs).requires_grad_(requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve `(b, inputs, h, w)` to `(b, outputs, h, w)`."""
+        x = self.conv(x)
+        return x if self.slope is None else functional.leaky_relu(x, self.slope)

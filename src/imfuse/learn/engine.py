@@ -1,0 +1,45 @@
+"""Files of weights as engines, run by PyTorch: `imfuse fuse -m FILE.pth`."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from imfuse.learn.checkpoints import load_weights
+from imfuse.learn.models.base import FusionNetwork
+from imfuse.types import Float, FusionSpec
+
+
+class TorchEngine:
+    """A network run by PyTorch on the CPU; threads may share it.
+
+    Args:
+        network: The network, with its weights.
+        spec: What it says of itself; None: `network.spec()`.
+    """
+
+    def __init__(self, network: FusionNetwork, spec: FusionSpec | None = None) -> None:
+        self._network = network.eval()
+        self.spec = spec or network.spec()
+
+    def fuse(self, ir: Float, vis: Float) -> Float:
+        """Fuse two arrays; see `imfuse.types.Engine.fuse`."""
+        with torch.inference_mode():
+            fused = self._network(_to_batch(ir), _to_batch(vis))[0]
+        result: Float = (fused[0] if fused.shape[0] == 1 else fused.permute(1, 2, 0)).numpy()
+        return np.ascontiguousarray(result)
+
+
+def _to_batch(array: Float) -> torch.Tensor:
+    first = array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
+    return torch.from_numpy(np.array(first, np.float32))[None]
+
+
+def open_weights(path: Path) -> TorchEngine:
+    """Return the engine for a file of weights, ours or one that others published.
+
+    Raises:
+        WeightsError: It is none, or of no known network.
+    """
+    loaded = load_weights(path)
+    return TorchEngine(loaded.network, loaded.network.spec(training_terms=loaded.terms))

@@ -1,0 +1,126 @@
+"""Networks to ONNX files that the use half runs without PyTorch; the two are always compared."""
+
+import logging
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from torch import nn
+
+from imfuse.engines.onnx import SPEC_KEY, OnnxEngine
+from imfuse.errors import WeightsError
+from imfuse.io.atomic import write_atomically
+from imfuse.learn.models.base import FusionNetwork
+from imfuse.types import FusionSpec
+
+TOLERANCE = 1e-4
+"""Most that a fused value may differ between PyTorch and ONNX Runtime."""
+
+_TRACED = (5, 7)
+_CHECKED = ((3, 4), (9, 6))
+"""Sizes for tracing, and for checking, in multiples of what the network takes; all unlike."""
+
+
+def export_onnx(network: FusionNetwork, out: Path, spec: FusionSpec | None = None) -> float:
+    """Write a network as an ONNX file with dynamic height and width and its description inside.
+
+    Args:
+        network: The network, with its weights.
+        out: File to write.
+        spec: What the file says of itself; None: `network.spec()`.
+
+    Returns:
+        The largest difference between the file's output and the network's, over two sizes that
+        the exporter did not see.
+
+    Raises:
+        WeightsError: That difference exceeds `TOLERANCE`; nothing is written then.
+        OutputError: The file can't be written.
+    """
+    network = network.eval()
+    content = _convert(network, spec or network.spec())
+    with tempfile.TemporaryDirectory() as folder:
+        trial = Path(folder) / "model.onnx"
+        trial.write_bytes(content)
+        engine = OnnxEngine(trial)
+        difference = max(_difference(network, engine, size) for size in _CHECKED)
+    if not difference <= TOLERANCE:
+        raise WeightsError(
+            f"the exported {network.name} differs by {difference:.2g} from the network",
+            file=out,
+            expected=f"at most {TOLERANCE:g}",
+            remedy="This is a fault of imfuse or of the exporter; please report it.",
+        )
+    write_atomically(out, [content])
+    return difference
+
+
+def _size(network: FusionNetwork, times: tuple[int, int]) -> tuple[int, int]:
+    """Return an allowed height and width, odd where the network takes odd ones."""
+    rule = network.size
+    steps = max(1, -(-rule.minimum // rule.multiple))
+    scale = 3 if rule.multiple == 1 else 1
+    height, width = ((steps + scale * t) * rule.multiple for t in times)
+    return height, width
+
+
+def _inputs(network: FusionNetwork, times: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(sum(times))
+    size = _size(network, times)
+    channels = 3 if network.visible == "rgb" else 1
+    ir = torch.rand(1, 1, *size, generator=generator)
+    return ir, torch.rand(1, channels, *size, generator=generator)
+
+
+class _Fuse(nn.Module):
+    """The network without the checks of its inputs, which only concern Python."""
+
+    def __init__(self, network: FusionNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, ir: torch.Tensor, vis: torch.Tensor) -> torch.Tensor:
+        return self.network.fuse(ir, vis)
+
+
+def _convert(network: FusionNetwork, spec: FusionSpec) -> bytes:
+    rule = network.size
+    least = -(-rule.minimum // rule.multiple)
+    sides = [torch.export.Dim(name, min=least) for name in ("height", "width")]
+    dynamic = {2 + i: rule.multiple * side for i, side in enumerate(sides)}
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it misses packages we don't need
+    with warnings.catch_warnings():
+        # Raised inside torch and its exporter, about themselves.
+        warnings.simplefilter("ignore", category=FutureWarning)
+        warnings.simplefilter("ignore", category=UserWarning)
+        program = torch.onnx.export(
+            _Fuse(network),
+            _inputs(network, _TRACED),
+            input_names=["ir", "vis"],
+            output_names=["fused"],
+            dynamic_shapes={"ir": dynamic, "vis": dynamic},
+            dynamo=True,
+            verbose=False,
+        )
+    if program is None:
+        raise WeightsError(f"{network.name} can't be exported", remedy="Please report it.")
+    model = program.model_proto
+    onnx.helper.set_model_props(model, {SPEC_KEY: spec.model_dump_json()})
+    for node in model.graph.node:  # where the exporter ran is nobody's business
+        del node.metadata_props[:]
+        node.doc_string = ""
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def _difference(network: FusionNetwork, engine: OnnxEngine, times: tuple[int, int]) -> float:
+    ir, vis = _inputs(network, times)
+    with torch.inference_mode():
+        expected = network.fuse(ir, vis)[0].numpy()
+    shown = vis[0, 0] if vis.shape[1] == 1 else vis[0].permute(1, 2, 0)
+    found = engine.fuse(ir[0, 0].numpy(), np.ascontiguousarray(shown.numpy()))
+    found = found[None] if found.ndim == 2 else found.transpose(2, 0, 1)
+    return float(np.abs(found - expected).max())

@@ -1,0 +1,1 @@
+"""The published fusion networks: one file a paper, one class a network."""

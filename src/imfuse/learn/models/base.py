@@ -1,0 +1,110 @@
+"""What every fusion network promises."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Literal
+
+from torch import Tensor, nn
+
+from imfuse.errors import PairMismatch, UsageError
+from imfuse.types import FusionSpec, SizeRule, TileRule
+
+
+class FusionNetwork(nn.Module, ABC):
+    """A network from registered infrared and visible batches to a fused batch.
+
+    Subclasses set the class attributes below, build their layers in the constructor, and write
+    `fuse`. Settings of the constructor are keyword-only and have the paper's values as defaults;
+    where paper and published code compute different functions, `variant` chooses.
+
+    All tensors are float, `(b, c, h, w)`, with values in [0, 1]; infrared has one channel, visible
+    one (luma) or three (RGB) as `visible` says. Height and width are at least `size.minimum` and
+    multiples of `size.multiple`; the pipeline pads others.
+    """
+
+    name: ClassVar[str]
+    """Name on the command line."""
+    title: ClassVar[str]
+    """One line for humans."""
+    paper: ClassVar[str]
+    """Authors, title, venue, year, DOI."""
+    year: ClassVar[int]
+    visible: ClassVar[Literal["luma", "rgb"]] = "luma"
+    output: ClassVar[Literal["luma", "rgb"]] = "luma"
+    activation: ClassVar[Literal["none", "tanh", "sigmoid", "clamp"]]
+    """What bounds the output."""
+    size: ClassVar[SizeRule] = SizeRule()
+    bytes_per_pixel: ClassVar[int] = 4096
+    """Working memory per pixel, rounded up; measured with ONNX Runtime at 640x480."""
+    symmetric: ClassVar[bool] = False
+    """Whether exchanging infrared and visible leaves the output unchanged."""
+
+    @abstractmethod
+    def fuse(self, ir: Tensor, vis: Tensor) -> Tensor:
+        """Fuse two checked batches; what `forward` calls."""
+
+    def forward(self, ir: Tensor, vis: Tensor) -> Tensor:
+        """Fuse a batch.
+
+        Args:
+            ir: `(b, 1, h, w)` in [0, 1].
+            vis: `(b, 1, h, w)` luma, or `(b, 3, h, w)` RGB where `visible` is `rgb`; in [0, 1].
+
+        Returns:
+            `(b, 1, h, w)`, or `(b, 3, h, w)` where `output` is `rgb`; bounded as `activation` says.
+
+        Raises:
+            PairMismatch: The batches do not fit each other, or not the network's channels.
+        """
+        channels = 3 if self.visible == "rgb" else 1
+        fitting = ir.shape == (*vis.shape[:1], 1, *vis.shape[2:]) and vis.shape[1] == channels
+        if not fitting:
+            raise PairMismatch(
+                f"infrared {tuple(ir.shape)} and visible {tuple(vis.shape)}",
+                expected=f"(b, 1, h, w) and (b, {channels}, h, w)",
+            )
+        return self.fuse(ir, vis)
+
+    @property
+    def halo(self) -> int | None:
+        """Pixels around an output pixel that can influence it; None: the whole picture does."""
+        return None
+
+    @property
+    def parameters_count(self) -> int:
+        """Number of parameters, as the field counts them: those that never train included."""
+        return sum(p.numel() for p in self.parameters())
+
+    def spec(self, *, training_data: str = "", training_terms: str = "") -> FusionSpec:
+        """Return what the network says of itself, for an exported file.
+
+        Args:
+            training_data: What its weights were trained on.
+            training_terms: Terms of that data.
+        """
+        return FusionSpec(
+            name=self.name,
+            title=self.title,
+            kind="network",
+            paper=self.paper,
+            year=self.year,
+            visible=self.visible,
+            output=self.output,
+            activation=self.activation,
+            size=self.size,
+            tile=None if self.halo is None else TileRule(halo=self.halo),
+            symmetric=self.symmetric,
+            bytes_per_pixel=self.bytes_per_pixel,
+            parameters=self.parameters_count,
+            training_data=training_data,
+            training_terms=training_terms,
+        )
+
+
+def check_choice(what: str, value: str, known: tuple[str, ...]) -> None:
+    """Refuse a setting that is none of the known ones.
+
+    Raises:
+        UsageError: It is unknown.
+    """
+    if value not in known:
+        raise UsageError(f"{what}={value!r}", expected=f"one of {', '.join(known)}")

@@ -1,0 +1,130 @@
+"""Files of weights: what is recognised, what is refused, and that nothing is executed."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import imfuse  # noqa: E402 - needs torch
+from imfuse.cli import main  # noqa: E402
+from imfuse.errors import WeightsError  # noqa: E402
+from imfuse.learn.checkpoints import load_foreign, load_weights  # noqa: E402
+
+
+@pytest.fixture
+def run(capsys):
+    def _run(*arguments):
+        code = 0
+        try:
+            main([str(a) for a in arguments])
+        except SystemExit as exit_:
+            code = exit_.code or 0
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return _run
+
+
+class Hostile:
+    def __reduce__(self):
+        return os.mkdir, (os.environ["HOSTILE"],)
+
+
+def test_a_hostile_file_is_refused_and_runs_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOSTILE", str(tmp_path / "made"))
+    torch.save({"conv1.weight": Hostile()}, tmp_path / "hostile.pth")
+    with pytest.raises(WeightsError, match="which could run any program"):
+        load_foreign(tmp_path / "hostile.pth")
+    assert not (tmp_path / "made").exists()
+
+
+def refusals(folder):
+    torch.save({"a": torch.zeros(2)}, folder / "unknown.pth")
+    torch.save([torch.zeros(2)], folder / "list.pth")
+    torch.save({"epoch": 3}, folder / "numbers.pth")
+    (folder / "text.pth").write_text("PKnot really")
+    (folder / "other.pth").write_bytes(b"\x00\x01")
+    (folder / "empty.pth").write_bytes(b"")
+    (folder / "text.safetensors").write_text("{}")
+    return {
+        "unknown.pth": "weights of no known network",
+        "list.pth": "no dictionary of tensors",
+        "numbers.pth": "no dictionary of tensors",
+        "text.pth": "it is damaged, or holds more than weights",
+        "other.pth": "no file that PyTorch wrote",
+        "empty.pth": "no file that PyTorch wrote",
+        "text.safetensors": "no readable safetensors file",
+        "none.pth": "can't read the file",
+        "none.safetensors": "no readable safetensors file",
+    }
+
+
+def test_what_is_no_file_of_weights_is_refused_by_name(tmp_path):
+    for name, words in refusals(tmp_path).items():
+        with pytest.raises(WeightsError, match=words):
+            load_weights(tmp_path / name)
+        with pytest.raises(WeightsError, match=words):
+            imfuse.Fuser(tmp_path / name)
+
+
+def test_safetensors_of_others_are_refused(tmp_path):
+    import safetensors.torch
+
+    safetensors.torch.save_file({"a": torch.zeros(2)}, tmp_path / "a.safetensors")
+    with pytest.raises(WeightsError, match="without a network of imfuse"):
+        load_weights(tmp_path / "a.safetensors")
+
+
+def test_half_of_the_files_is_not_enough(data):
+    with pytest.raises(WeightsError, match="no known network"):
+        load_foreign(data / "checkpoints" / "DIDFuse-Encoder.pkl")
+
+
+def test_a_truncated_network_is_told(data, tmp_path):
+    weights = torch.load(data / "checkpoints" / "SeAFusion.pth", weights_only=True)
+    weights.pop("decode2.conv.bias")
+    torch.save(weights, tmp_path / "part.pth")
+    with pytest.raises(WeightsError, match="do not fit seafusion"):
+        load_foreign(tmp_path / "part.pth")
+
+
+def test_weights_in_wrappers_and_from_several_gpus_are_found(data, tmp_path):
+    weights = torch.load(data / "checkpoints" / "SeAFusion.pth", weights_only=True)
+    wrapped = {"epoch": 3, "state_dict": {f"module.{k}": v for k, v in weights.items()}}
+    torch.save(wrapped, tmp_path / "wrapped.pth")
+    assert load_foreign(tmp_path / "wrapped.pth").network.name == "seafusion"
+
+
+def test_from_a_published_file_to_a_fused_picture(run, data, tmp_path, rng):
+    """convert, export, and fuse give the same picture by all three files."""
+    published = data / "checkpoints" / "SeAFusion.pth"
+    ours, onnx = tmp_path / "sea.safetensors", tmp_path / "sea.onnx"
+    code, out, err = run("convert", published, ours, "--json")
+    assert code == 0, err
+    assert json.loads(out)["parameters"] == 166_883
+    assert "terms of these weights" in err
+    code, out, err = run("export", ours, "--json")
+    assert code == 0, err
+    assert json.loads(out)["difference"] < 1e-5
+    pair = [rng.integers(0, 256, (41, 57), dtype=np.uint8) for _ in range(2)]
+    pictures = [imfuse.fuse(*pair, str(model)) for model in (published, ours, onnx)]
+    np.testing.assert_array_equal(pictures[0], pictures[1])
+    assert np.abs(pictures[0].astype(int) - pictures[2]).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["convert", "a.pth"], "one file"),
+        (["convert", "a.pth", "b.onnx"], "ending in .safetensors"),
+        (["export", "a.pth", "-o", "b.pt"], "ending in .onnx"),
+        (["export", "a.pth", "-o", "/nowhere/b.onnx"], "folder does not exist"),
+    ],
+)
+def test_usage(run, arguments, words):
+    code, _, err = run(*arguments)
+    assert code in {2, 3}
+    assert words in err
