@@ -26,6 +26,10 @@ def modules_after(code):
             "import numpy as np, imfuse\nimfuse.fuse(np.zeros((4, 4)), np.zeros((4, 4)) + 0.5)",
             {"onnxruntime", "torch", "scipy"},
         ),
+        (
+            "import numpy as np, imfuse\nx = np.eye(50)\nimfuse.evaluate(x, x, 1 - x, metrics=['EN'])",
+            {"onnxruntime", "torch", "scipy", "jinja2"},
+        ),
     ],
 )
 def test_heavy_modules_stay_out(code, banned):
