@@ -26,4 +26,5 @@ def count_macs(network: FusionNetwork, height: int = 256, width: int = 256) -> i
     vis = torch.empty(1, channels, height, width, device="meta")
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         hollow(ir, vis)
-    return counter.get_total_flops() // 2
+    operations: int = counter.get_total_flops()
+    return operations // 2

@@ -8,10 +8,14 @@ from imfuse.errors import UnknownName, UsageError
 from imfuse.learn.models.base import FusionNetwork
 
 NETWORKS = {
+    "scgrfuse": "imfuse.learn.models.scgrfuse:SCGRFuse",
+    "smfnet": "imfuse.learn.models.smfnet:SMFNet",
+    "bffr": "imfuse.learn.models.bffr:BFFR",
     "seafusion": "imfuse.learn.models.seafusion:SeAFusion",
     "densefuse": "imfuse.learn.models.densefuse:DenseFuse",
     "ifcnn": "imfuse.learn.models.ifcnn:IFCNN",
     "didfuse": "imfuse.learn.models.didfuse:DIDFuse",
+    "cddfuse": "imfuse.learn.models.cddfuse:CDDFuse",
 }
 
 

@@ -76,6 +76,9 @@ def test_both_pictures_matter_and_symmetry_is_as_declared(network):
 def test_gradients_reach_every_trainable_parameter(network):
     ir, vis = inputs(network, batch=2)
     network.train()
+    with torch.no_grad():
+        for parameter in network.parameters():  # gates that begin at 0 hide what lies behind them
+            parameter.add_(0.02 * torch.randn_like(parameter))
     (network(ir, vis) * torch.rand_like(ir)).sum().backward()
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:

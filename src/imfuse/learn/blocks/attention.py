@@ -1,0 +1,155 @@
+"""Transformer blocks whose attention runs between channels, and their feed-forward layers."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+def channel_attention(query: Tensor, key: Tensor, value: Tensor, temperature: Tensor) -> Tensor:
+    """Attend between the channels of each head: softmax(temperature q k^T) v.
+
+    Rows of q and k, one for each channel, have unit length over all pixels, so that cost and
+    memory grow linearly with the picture.
+
+    Args:
+        query: `(b, c, h, w)`.
+        key: `(b, c, h, w)`.
+        value: `(b, c, h, w)`.
+        temperature: `(heads, 1, 1)`, what multiplies the products before the softmax.
+
+    Returns:
+        `(b, c, h, w)`.
+    """
+    batch, channels, heads = query.shape[0], query.shape[1], temperature.shape[0]
+    shape = (batch, heads, channels // heads, -1)
+    q, k, v = query.reshape(shape), key.reshape(shape), value.reshape(shape)
+    q, k = functional.normalize(q, dim=-1), functional.normalize(k, dim=-1)
+    weights = (q @ k.transpose(-2, -1) * temperature).softmax(-1)
+    attended: Tensor = weights @ v
+    return attended.reshape(value.shape)
+
+
+class ChannelAttention(nn.Module):
+    """MDTA: attention between channels, with 3x3 convolutions before it.
+
+    1x1 then 3x3 convolutions make query, key and value; then `channel_attention` and 1x1.
+
+    Args:
+        channels: Channels that come in and go out.
+        heads: Groups of channels that attend among themselves.
+        dense: Whether the 3x3 convolution mixes all channels, as in the base branch of CDDFuse,
+            and not each by itself.
+
+    References:
+        S. W. Zamir et al., Restormer, CVPR 2022, doi:10.1109/CVPR52688.2022.00564, section 3.1.
+    """
+
+    def __init__(self, channels: int, heads: int, *, dense: bool = False) -> None:
+        super().__init__()
+        self.temperature = nn.Parameter(torch.ones(heads, 1, 1))
+        wide = 3 * channels
+        self.project_in = nn.Conv2d(channels, wide, 1, bias=False)
+        self.spatial = nn.Conv2d(wide, wide, 3, padding=1, groups=1 if dense else wide, bias=False)
+        self.project_out = nn.Conv2d(channels, channels, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map `(b, channels, h, w)` to the same shape."""
+        query, key, value = self.spatial(self.project_in(x)).chunk(3, 1)
+        result: Tensor = self.project_out(channel_attention(query, key, value, self.temperature))
+        return result
+
+
+class GatedFeedForward(nn.Module):
+    """GDFN: 1x1 and 3x3 convolutions to two halves, gelu(first) * second, 1x1.
+
+    Args:
+        channels: Channels that come in and go out.
+        expansion: Channels of each half, as a multiple of `channels`.
+        paired: Whether the 3x3 convolution mixes channels two by two, as in the base branch of
+            CDDFuse, and does not take each by itself.
+
+    References:
+        S. W. Zamir et al., Restormer, CVPR 2022, doi:10.1109/CVPR52688.2022.00564, section 3.2.
+    """
+
+    def __init__(self, channels: int, expansion: int, *, paired: bool = False) -> None:
+        super().__init__()
+        half = expansion * channels
+        self.project_in = nn.Conv2d(channels, 2 * half, 1, bias=False)
+        self.spatial = nn.Conv2d(
+            2 * half, 2 * half, 3, padding=1, groups=half if paired else 2 * half, bias=False
+        )
+        self.project_out = nn.Conv2d(half, channels, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map `(b, channels, h, w)` to the same shape."""
+        gate, content = self.spatial(self.project_in(x)).chunk(2, 1)
+        result: Tensor = self.project_out(functional.gelu(gate) * content)
+        return result
+
+
+class LocalFeedForward(nn.Module):
+    """LeFF: 1x1, depth-wise 3x3 and 1x1 convolutions, GELU after each, added to what came in.
+
+    Args:
+        channels: Channels that come in, inside and out.
+
+    References:
+        Z. Wang et al., Uformer, CVPR 2022, doi:10.1109/CVPR52688.2022.01716, section 3.2.
+    Departures: tokens are no sequence here, so the linear layers are 1x1 convolutions; the sum
+        with what came in is SMFNet's.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(channels, channels, 1),
+            nn.GELU(),
+            nn.Conv2d(channels, channels, 3, padding=1, groups=channels),
+            nn.GELU(),
+            nn.Conv2d(channels, channels, 1),
+            nn.GELU(),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map `(b, channels, h, w)` to the same shape."""
+        result: Tensor = x + self.layers(x)
+        return result
+
+
+class ChannelNorm(nn.LayerNorm):
+    """Layer norm over the channels of each pixel, with weight and bias.
+
+    Args:
+        channels: Channels that come in and go out.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, eps=1e-5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map `(b, channels, h, w)` to the same shape."""
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class TransformerBlock(nn.Module):
+    """x + attention(norm(x)), then x + feed_forward(norm(x)).
+
+    Args:
+        channels: Channels that come in and go out.
+        attention: Layer from `(b, channels, h, w)` to the same shape.
+        feed_forward: Likewise.
+    """
+
+    def __init__(self, channels: int, attention: nn.Module, feed_forward: nn.Module) -> None:
+        super().__init__()
+        self.norm1 = ChannelNorm(channels)
+        self.attention = attention
+        self.norm2 = ChannelNorm(channels)
+        self.feed_forward = feed_forward
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map `(b, channels, h, w)` to the same shape."""
+        x = x + self.attention(self.norm1(x))
+        result: Tensor = x + self.feed_forward(self.norm2(x))
+        return result
