@@ -27,7 +27,8 @@ def modules_after(code):
             {"onnxruntime", "torch", "scipy"},
         ),
         (
-            "import numpy as np, imfuse\nx = np.eye(50)\nimfuse.evaluate(x, x, 1 - x, metrics=['EN'])",
+            "import numpy as np, imfuse\nx = np.eye(50)\n"
+            "imfuse.evaluate(x, x, 1 - x, metrics=['EN'])",
             {"onnxruntime", "torch", "scipy", "jinja2"},
         ),
     ],

@@ -9,8 +9,10 @@ from imfuse.learn.models.base import FusionNetwork
 
 NETWORKS = {
     "scgrfuse": "imfuse.learn.models.scgrfuse:SCGRFuse",
+    "psfusion": "imfuse.learn.models.psfusion:PSFusion",
     "smfnet": "imfuse.learn.models.smfnet:SMFNet",
     "bffr": "imfuse.learn.models.bffr:BFFR",
+    "refinefuse": "imfuse.learn.models.refinefuse:RefineFuse",
     "seafusion": "imfuse.learn.models.seafusion:SeAFusion",
     "densefuse": "imfuse.learn.models.densefuse:DenseFuse",
     "ifcnn": "imfuse.learn.models.ifcnn:IFCNN",

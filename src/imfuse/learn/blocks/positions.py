@@ -1,0 +1,41 @@
+"""Attention between the positions of feature maps, and the fixed grids that keep it affordable."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def attend_positions(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Return softmax(Q K^T) V over positions, without the usual division by the root of c.
+
+    The (h w) x (h w) weights are never held in memory at once where PyTorch has a fused kernel.
+
+    Args:
+        query: `(b, c, h, w)`: what the positions of the result ask for.
+        key: `(b, c, h, w)`: what the positions of `value` offer.
+        value: `(b, c, h, w)`: what is averaged.
+
+    Returns:
+        `(b, c, h, w)`, at the positions of `query`.
+    """
+    q, k, v = (x.flatten(2).transpose(1, 2)[:, None] for x in (query, key, value))  # one head
+    attended = functional.scaled_dot_product_attention(q, k, v, scale=1.0)
+    return attended[:, 0].transpose(1, 2).reshape(query.shape)
+
+
+def pool_to_grid(x: Tensor, side: int) -> Tensor:
+    """Average `(b, c, h, w)` over the cells of a grid to `(b, c, side, side)`.
+
+    Equal to adaptive average pooling, written as two matrix products because those can be exported
+    with height and width left open.
+    """
+    rows, columns = (_cells(n, side, x.device).to(x.dtype) for n in x.shape[2:])
+    return rows @ x @ columns.T
+
+
+def _cells(size: int, side: int, device: torch.device) -> Tensor:
+    """Weights `(side, size)` of the pixels of a line in each of `side` cells, which may overlap."""
+    cell = torch.arange(side, device=device)[:, None]
+    pixel = torch.arange(size, device=device)[None]
+    inside = (pixel >= cell * size // side) & (pixel < -(-(cell + 1) * size // side))
+    return inside / inside.sum(1, keepdim=True)
