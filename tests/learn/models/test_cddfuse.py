@@ -110,3 +110,13 @@ def test_a_batch_is_its_pictures():
     with torch.inference_mode():
         alone = torch.cat([network(ir[i : i + 1], vis[i : i + 1]) for i in range(2)])
         torch.testing.assert_close(network(ir, vis), alone, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("residual", ["vis", "sum", "none"])
+def test_without_the_visible_picture_added_the_order_makes_no_difference(residual):
+    torch.manual_seed(1)
+    network = CDDFuse(residual=residual).eval()
+    ir, vis = torch.rand(2, 1, 1, 16, 18)
+    with torch.inference_mode():
+        same = torch.allclose(network(ir, vis), network(vis, ir), atol=1e-5)
+    assert same == network.symmetric == (residual != "vis")

@@ -35,7 +35,7 @@ class FusionNetwork(nn.Module, ABC):
     size: ClassVar[SizeRule] = SizeRule()
     bytes_per_pixel: ClassVar[int] = 4096
     """Working memory per pixel, rounded up; measured with ONNX Runtime at 640x480."""
-    symmetric: ClassVar[bool] = False
+    symmetric: bool = False
     """Whether exchanging infrared and visible leaves the output unchanged."""
 
     @abstractmethod

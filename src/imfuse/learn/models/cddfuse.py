@@ -76,6 +76,7 @@ class CDDFuse(FusionNetwork):
         super().__init__()
         check_choice("residual", residual, ("vis", "sum", "none"))
         self.residual = residual
+        self.symmetric = residual != "vis"
         self.encoder = _Encoder()
         self.base_fusion = _base_transformer()
         self.detail_fusion = DetailCoupling(_CHANNELS)
