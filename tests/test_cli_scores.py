@@ -147,6 +147,19 @@ def test_refusals(run, data, arguments, code, words):
     assert out == ""
 
 
+def test_nothing_is_overwritten(run, data):
+    picture = data / "first" / "0.png"
+    before = picture.read_bytes()
+    one = [data / folder / "0.png" for folder in ("first", "ir", "vis")]
+    code, _, err = run("evaluate", *one, "--csv", picture)
+    assert code == 3
+    assert "it is one of the inputs" in err
+    assert picture.read_bytes() == before
+    code, _, err = run("evaluate", *one, "--csv", data / "a", "--latex", data / "a")
+    assert code == 3
+    assert "two results" in err
+
+
 def test_files_and_folders_mixed(run, data):
     code, _, err = run("evaluate", data / "first" / "0.png", data / "ir", data / "vis")
     assert code == 2
@@ -256,6 +269,32 @@ def test_bench_refusals(run, tmp_path, arguments, code, words):
     found, _, err = run("bench", *(part.format(tmp=tmp_path) for part in arguments))
     assert found == code
     assert words in err
+
+
+def test_bench_by_a_protocol_that_lacks_some_metrics(run, data):
+    options = ("--protocols", "vifb,tang", "--no-audit", "--no-speed", "--json")
+    code, out, err = run("bench", "--models", "max", "--data", data, "--limit", "2", *options)
+    assert code == 0
+    assert "protocol vifb has no SCD, VIF" in err
+    found = json.loads(out)
+    assert found["protocol"] == "vifb"
+    assert "VIF" not in found["models"][0]["mean"]
+    assert "VIF" in found["models"][0]["protocols"]["tang"]
+    code, _, err = run("bench", "--protocols", "vifb", "--metrics", "SCD", "--data", data)
+    assert code == 2
+    assert "none of the protocols has SCD" in err
+
+
+def test_bench_states_what_is_undefined(run, tmp_path):
+    for folder in ("ir", "vis"):
+        (tmp_path / folder).mkdir()
+        flat = Picture(pixels=np.full((40, 50), 7, np.uint8))
+        imfuse.write_image(tmp_path / folder / "a.png", flat)
+    options = ("--metrics", "EN,CC", "--protocols", "reference", "--no-audit", "--no-speed")
+    code, out, err = run("bench", "--data", tmp_path, *options)
+    assert code == 0
+    assert "CC is undefined for 1 of 1 pictures" in err
+    assert "nan" not in out.lower()
 
 
 def test_a_pair_that_fails_is_left_out_for_all(run, data):

@@ -61,6 +61,17 @@ def test_the_unit_scale_is_recognised(pictures):
     assert any(way.pictures == "scaled to 0..1" for finding in fitting for way in finding.ways)
 
 
+def test_a_deep_infrared_picture_looks_unlike_through_gray(pictures):
+    """Fused and visible of 8 bits are alike through all channels; infrared of 16 bits is not."""
+    fused, ir, vis = gray(pictures)
+    deep = Picture(pixels=ir.pixels.astype(np.uint16) * 200 + 77)
+    for protocol in ("reference", "tang"):
+        scorer = Scorer.of(protocol, metrics=["CC"])
+        value = scorer.score_pictures("a", fused, deep, vis).values["CC"]
+        fitting, _ = matching(explained("CC", [fused, deep, vis]), f"{value:.12g}")
+        assert any(protocol in way.protocols for finding in fitting for way in finding.ways)
+
+
 def test_findings_ascend_and_lead_with_the_plainest_way(pictures):
     findings = explained("MI", pictures)
     values = [finding.value for finding in findings]

@@ -1,6 +1,7 @@
 """`imfuse bench`: methods side by side."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -98,7 +99,7 @@ def bench(
     from imfuse.metrics.published import published_datasets, published_rows
     from imfuse.registry import DEFAULT_METHOD
 
-    check_outputs([path for path in (csv, markdown, latex, report) if path is not None])
+    check_outputs((csv, markdown, latex, report), inputs=[] if names is None else [names])
     rows = published_rows(quoted) if quoted is not None else []
     if quoted is not None and not rows:
         raise UsageError(
@@ -122,7 +123,9 @@ def bench(
     if report is not None:
         _write_report(report, summary, run, data)
     say_list("left out", [f"{name}: {error}" for name, error in run.failed])
-    say_list("remarks", dict.fromkeys(r for e in summary.main for r in [*e.notes]))
+    for evaluation in summary.main:
+        # What failed stands in the list above, once for all of them.
+        say_list(f"remarks on {evaluation.label}", replace(evaluation, failed=()).remarks())
     if as_json:
         print_json({"data": data} | summary.as_dict())
     else:
@@ -139,7 +142,7 @@ def _two(text: str) -> tuple[str, str]:
 
 
 def _scorers(protocols: str, channel: str | None, metrics: str | None) -> "list[Scorer]":
-    """Return one scorer a protocol; the ones after the first have what they know of the metrics."""
+    """Return one scorer a protocol, each with those of the metrics that it has."""
     from imfuse.metrics.catalogue import find_metric
     from imfuse.metrics.protocols import find_protocol
     from imfuse.scoring.scorer import Scorer
@@ -147,16 +150,18 @@ def _scorers(protocols: str, channel: str | None, metrics: str | None) -> "list[
     names = list(dict.fromkeys(part.strip() for part in protocols.split(",") if part.strip()))
     if not names:
         raise UsageError("no protocol", expected="at least one, such as reference")
-    symbols = parse_metrics(metrics)
-    scorers = [Scorer.of(names[0], channel, symbols)]
-    for name in names[1:]:
+    wanted = [find_metric(symbol).info.symbol for symbol in parse_metrics(metrics) or []]
+    scorers = []
+    for name in names:
         known = find_protocol(name).conventions
-        wanted = scorers[0].conventions if symbols is not None else known
-        common = [s for s in wanted if find_metric(s).info.symbol in known]
-        if common:
+        missing = [symbol for symbol in wanted if symbol not in known]
+        if missing:
+            say(f"protocol {name} has no {', '.join(missing)}")
+        if len(missing) < len(wanted) or not wanted:
+            common = [symbol for symbol in wanted if symbol in known] or None
             scorers.append(Scorer.of(name, channel, common))
-        else:
-            say(f"protocol {name} has none of these metrics and is left out")
+    if not scorers:
+        raise UsageError(f"none of the protocols has {metrics}", expected="other metrics")
     return scorers
 
 

@@ -104,9 +104,9 @@ def evaluate(
     """
     from imfuse.scoring.scorer import Scorer
 
-    check_outputs([path for path in (csv, markdown, latex, report) if path is not None])
-    scorer = Scorer.of(protocol, None if channel is None else channel.value, parse_metrics(metrics))
     paths = [fused, *(against or [])]
+    check_outputs((csv, markdown, latex, report), inputs=[*paths, ir, vis])
+    scorer = Scorer.of(protocol, None if channel is None else channel.value, parse_metrics(metrics))
     evaluations = [
         score_paths(scorer, path, ir, vis, pair_regex=pair_regex, workers=workers, label=name)
         for path, name in zip(paths, _labels(paths, label), strict=True)
@@ -147,11 +147,21 @@ def parse_metrics(text: str | None) -> list[str] | None:
     return [symbol for part in parts for symbol in (PAPER_METRICS if part == "papers" else [part])]
 
 
-def check_outputs(paths: list[Path]) -> None:
-    """Refuse what could only fail after the work is done."""
+def check_outputs(wanted: "Sequence[Path | None]", *, inputs: "Sequence[Path]" = ()) -> None:
+    """Refuse what could only fail after the work is done, and what would destroy something.
+
+    Raises:
+        OutputError: A file can't be written, is an input, or is asked for twice.
+    """
     from imfuse.errors import OutputError
 
+    paths = [path for path in wanted if path is not None]
     for path in paths:
+        if any(path.exists() and one.exists() and path.samefile(one) for one in inputs):
+            raise OutputError("it is one of the inputs", file=path, remedy="Give another name.")
+        if paths.count(path) > 1:
+            found = "two results would be written to it"
+            raise OutputError(found, file=path, remedy="Give each its own name.")
         if path.is_dir() or not path.parent.is_dir():
             found = "it is a folder" if path.is_dir() else "its folder does not exist"
             raise OutputError(found, file=path, remedy="Give the name of a file in a folder.")

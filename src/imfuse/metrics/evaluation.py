@@ -2,9 +2,10 @@
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,10 +67,11 @@ class Evaluation(Mapping[str, float]):
         means = ", ".join(f"{symbol}={value:.4f}" for symbol, value in self.items())
         return f"<Evaluation {self.label!r} {self.protocol} n={self.count}: {means}>"
 
-    def _over_defined(self, symbol: str, statistic: object) -> float:
+    def _over_defined(
+        self, symbol: str, statistic: Callable[[NDArray[np.float64]], np.floating[Any]]
+    ) -> float:
         values = self.columns[symbol]
         defined = values[np.isfinite(values)]
-        assert callable(statistic)  # noqa: S101 - ours
         return float(statistic(defined)) if defined.size else math.nan
 
     @property

@@ -121,8 +121,8 @@ class Explainer:
         for number, way in enumerate(self.ways):
             seen = trios(*looks, way.channel, way.rounding)
             # Gray pictures look alike through all channels; their planes are then the same objects.
-            key = (*(id(trio.fused) for trio in seen), *(id(trio.vis) for trio in seen))
-            alter = altered.setdefault((*key, way.pictures), [])
+            planes = (plane for trio in seen for plane in (trio.fused, *trio.sources))
+            alter = altered.setdefault((*map(id, planes), way.pictures), [])
             if not alter:
                 alter.extend(_ALTERED[way.pictures](trio) for trio in seen)
             found = [self.metric.of(trio, way.convention) for trio in alter]

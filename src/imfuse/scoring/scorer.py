@@ -50,9 +50,7 @@ class Scorer:
         found = find_protocol(protocol)
         if channel is not None and channel not in CHANNELS:
             raise UnknownName("channel", channel, CHANNELS)
-        chosen: Channel = found.channel
-        for known in CHANNELS:
-            chosen = known if channel == known else chosen
+        chosen = next((known for known in CHANNELS if known == channel), found.channel)
         conventions = found.conventions
         if metrics is not None:
             symbols = [find_metric(symbol).info.symbol for symbol in metrics]
