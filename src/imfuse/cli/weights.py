@@ -43,7 +43,7 @@ def convert(
     from imfuse.learn.checkpoints import load_foreign, save_weights
 
     loaded = load_foreign(*sources)
-    save_weights(out, loaded.network, settings={}, terms=loaded.terms)
+    save_weights(out, loaded.network, settings=loaded.settings, terms=loaded.terms)
     say(f"{out}: {loaded.network.name}, {loaded.network.parameters_count:,} parameters")
     say(f"terms of these weights: {loaded.terms}")
     if as_json:

@@ -8,7 +8,7 @@ from imfuse.errors import WeightsError
 from imfuse.registry import DEFAULT_METHOD, find_method
 from imfuse.types import Engine
 
-_WEIGHTS = (".safetensors", ".pth", ".pt", ".pkl", ".ckpt")
+_WEIGHTS = (".safetensors", ".pth", ".pt", ".pkl", ".ckpt", ".model")
 """Endings of files of weights, which PyTorch runs."""
 
 

@@ -2,9 +2,8 @@
 
 import json
 import pickle
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import safetensors
@@ -14,103 +13,39 @@ from torch import Tensor
 
 from imfuse.errors import WeightsError
 from imfuse.io.atomic import write_atomically
+from imfuse.learn.formats import densefuse, didfuse, ifcnn, seafusion
+from imfuse.learn.formats.foreign import Foreign
 from imfuse.learn.models.base import FusionNetwork
 from imfuse.learn.networks import create_network
 
 StateDict = Mapping[str, Tensor]
 
 
-@dataclass(frozen=True)
-class Foreign:
-    """A published file format of weights.
-
-    Attributes:
-        network: Name of our network.
-        marks: Keys that tell the format; all must be there.
-        renames: Patterns and replacements that turn their keys into ours, in this order.
-        terms: What its authors say of using the weights.
-        settings: Settings of our network that these weights ask for.
-    """
-
-    network: str
-    marks: tuple[str, ...]
-    renames: Sequence[tuple[str, str | Callable[[re.Match[str]], str]]]
-    terms: str
-    settings: Mapping[str, object] = field(default_factory=dict)
-
-    def rename(self, key: str) -> str:
-        """Return our key for one of theirs."""
-        for pattern, replacement in self.renames:
-            key = re.sub(pattern, replacement, key)
-        return key
-
-
-FORMATS = (
-    Foreign(
-        network="seafusion",
-        marks=("vis_rgbd1.dense.conv1.conv.weight", "decode4.bn.weight"),
-        renames=(
-            (r"^vis_conv\.", "visible_branch.0."),
-            (r"^inf_conv\.", "infrared_branch.0."),
-            (r"^vis_rgbd(\d)", r"visible_branch.\1"),
-            (r"^inf_rgbd(\d)", r"infrared_branch.\1"),
-            (r"\.dense\.conv(\d)\.", r".dense\1."),
-            (r"\.convdown\.", ".merge."),
-            (r"\.convup\.", ".widen."),
-            (r"\.sobelconv\.conv([xy])\.", r".sobel.along_\1."),
-            (r"^decode4\.", "decoder.0."),
-            (r"^decode3\.", "decoder.1."),
-            (r"^decode2\.", "decoder.2."),
-            (r"^decode1\.", "decoder.3."),
-        ),
-        terms="no licence stated; MIT in the collection VIF-Benchmark",
-    ),
-    Foreign(
-        network="densefuse",
-        marks=("DB1.denseblock.0.dense_conv.conv2d.weight", "conv5.conv2d.weight"),
-        renames=(
-            (r"conv2d\.", "conv."),
-            (r"^DB1\.denseblock\.(\d)\.dense_conv\.", r"dense.\1."),
-            (r"^conv1\.", "head."),
-            (r"^conv2\.", "decoder.0."),
-            (r"^conv3\.", "decoder.1."),
-            (r"^conv4\.", "decoder.2."),
-            (r"^conv5\.", "decoder.3."),
-        ),
-        terms="no licence stated",
-    ),
-    Foreign(
-        network="ifcnn",
-        marks=("conv1.weight", "conv2.bn.weight", "conv3.bn.weight", "conv4.bias"),
-        renames=(),
-        terms="no licence stated; MIT in the collection VIF-Benchmark",
-    ),
-    Foreign(
-        network="didfuse",
-        marks=("cov1.cov1.1.weight", "cov5.cov5.0.weight"),
-        renames=(
-            (r"^(cov[17])\.cov\d\.([123])", lambda m: f"{m[1]}.{int(m[2]) - 1}"),
-            (r"^(cov[2-6])\.cov\d\.", r"\1."),
-            (r"^cov3\.", "background."),
-            (r"^cov4\.", "detail."),
-            (r"^cov", "conv"),
-        ),
-        terms="no licence stated; MIT in the collection VIF-Benchmark",
-    ),
+FORMATS: tuple[Foreign, ...] = (
+    seafusion.FORMAT,
+    densefuse.FORMAT,
+    ifcnn.FORMAT,
+    didfuse.FORMAT,
 )
+"""All known formats; the first whose marks are there is taken."""
 
 _WRAPPERS = ("weight", "state_dict", "model", "net", "params")
 """Keys under which training scripts put the weights beside other things."""
 
-_REMEDY = "Known are the files that their authors publish for: "
-
 
 @dataclass(frozen=True)
 class Loaded:
-    """A network with weights, in evaluation mode, and the terms of these weights."""
+    """A network with weights, in evaluation mode.
+
+    Attributes:
+        network: The network.
+        terms: Terms of these weights.
+        settings: What the network was built with.
+    """
 
     network: FusionNetwork
     terms: str
+    settings: Mapping[str, object]
 
 
 def load_foreign(*paths: Path) -> Loaded:
@@ -131,14 +66,9 @@ def load_foreign(*paths: Path) -> Loaded:
         weights |= _read(path)
     known = recognise(weights)
     if known is None:
-        some = ", ".join(list(weights)[:3])
-        raise WeightsError(
-            f"weights of no known network ({some}, ...)",
-            file=paths[0],
-            remedy=_REMEDY + ", ".join(sorted({one.network for one in FORMATS})) + ".",
-        )
+        raise _unknown(weights, paths[0])
     network = create_network(known.network, **known.settings)
-    renamed = {known.rename(key): value for key, value in weights.items()}
+    renamed = {ours: value for key, value in weights.items() if (ours := known.rename(key))}
     try:
         network.load_state_dict(renamed)
     except RuntimeError as error:
@@ -146,15 +76,34 @@ def load_foreign(*paths: Path) -> Loaded:
         raise WeightsError(
             f"weights that do not fit {known.network} ({lines[min(1, len(lines) - 1)].strip()})",
             file=paths[0],
-            remedy="The file is incomplete, or of another version of the network."
-            + (" Give all files that belong together." if len(paths) == 1 else ""),
+            remedy="The file is incomplete, or of another version of the network.",
         ) from error
-    return Loaded(network.eval(), known.terms)
+    return Loaded(network.eval(), known.terms, known.settings)
 
 
 def recognise(weights: StateDict) -> Foreign | None:
     """Return the format that the keys belong to, None if it is not known."""
     return next((one for one in FORMATS if all(mark in weights for mark in one.marks)), None)
+
+
+def _unknown(weights: StateDict, file: Path) -> WeightsError:
+    """Return the refusal of weights that no format claims, or that are only a part of some."""
+    some = ", ".join(list(weights)[:3])
+    part = next((f for f in FORMATS if f.files and any(mark in weights for mark in f.marks)), None)
+    if part is not None:
+        return WeightsError(
+            f"only a part of the weights of {part.network} ({some}, ...)",
+            file=file,
+            expected=f"all files of this network: {part.files}",
+            remedy="Give them together: imfuse convert FILE FILE OUT.safetensors.",
+        )
+    return WeightsError(
+        f"weights of no known network ({some}, ...)",
+        file=file,
+        remedy="Known are the files that their authors publish for "
+        + ", ".join(sorted({one.network for one in FORMATS}))
+        + ".",
+    )
 
 
 _PICKLE, _ZIP = b"\x80", b"PK"
@@ -190,14 +139,29 @@ def _read(path: Path) -> dict[str, Tensor]:
     for wrapper in _WRAPPERS:
         if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
             content = content[wrapper]
-    if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
+    weights = _flat(content) if isinstance(content, dict) else {}
+    if not weights:
         raise WeightsError(
             "no dictionary of tensors",
             file=path,
             expected="a state dict",
             remedy="Save the weights of the network (state_dict) and nothing else.",
         )
-    return {str(key).removeprefix("module."): value for key, value in content.items()}
+    return weights
+
+
+def _flat(content: Mapping[object, object]) -> dict[str, Tensor]:
+    """Return the weights of a file; where it holds several networks, theirs joined.
+
+    What else training scripts store beside them (counters, states of optimisers) is left out.
+    """
+    if all(isinstance(value, Tensor) for value in content.values()):
+        return {str(k).removeprefix("module."): v for k, v in content.items()}  # type: ignore[misc]
+    flat: dict[str, Tensor] = {}
+    for section, value in content.items():
+        if isinstance(value, dict) and value and all(isinstance(v, Tensor) for v in value.values()):
+            flat |= {f"{section}.{key}": v for key, v in _flat(value).items()}
+    return flat
 
 
 _NETWORK, _SETTINGS, _TERMS = "imfuse.network", "imfuse.settings", "imfuse.terms"
@@ -255,4 +219,4 @@ def load_weights(path: Path) -> Loaded:
     except RuntimeError as error:
         found = f"weights that do not fit the network ({str(error).splitlines()[0]})"
         raise WeightsError(found, file=path, remedy="Write the file again.") from error
-    return Loaded(network.eval(), metadata.get(_TERMS, ""))
+    return Loaded(network.eval(), metadata.get(_TERMS, ""), settings)
