@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from harness import median_seconds, parser, write_results
 
-from imfuse.folders import available_cores
+from imfuse.machine import available_cores
 from imfuse.pipeline import Fuser
 from imfuse.registry import method_names
 from imfuse.scenes import render

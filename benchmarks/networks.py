@@ -17,10 +17,10 @@ import torch
 from harness import median_seconds, parser, write_results
 
 from imfuse.engines.onnx import OnnxEngine
-from imfuse.folders import available_cores
 from imfuse.learn.cost import count_macs
 from imfuse.learn.export import export_onnx
 from imfuse.learn.networks import NETWORKS, create_network
+from imfuse.machine import available_cores
 
 SIZE = (480, 640)
 _SLOW = 1.0

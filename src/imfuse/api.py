@@ -19,7 +19,7 @@ from imfuse.io.images import (
 )
 from imfuse.io.pairs import check_distinct
 from imfuse.kinds import as_picture, is_pil, is_tensor
-from imfuse.pipeline import DEFAULT_MAX_MEMORY, Fuser
+from imfuse.pipeline import Fuser
 from imfuse.types import Engine, FusedImage, ImagePair, Picture, Pixels
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def fuse(
     resize: Literal["ir", "vis"] | None = None,
     ir_range: tuple[float, float] | None = None,
     prefer_ir: float = 0.5,
-    max_memory: int = DEFAULT_MAX_MEMORY,
+    max_memory: int | None = None,
     max_pixels: int = MAX_PIXELS,
     quality: int = 95,
 ) -> Any:  # noqa: ANN401 - the kind of the result is the kind of `vis`
@@ -53,7 +53,8 @@ def fuse(
         resize: `ir` or `vis`: bring this one to the other's size where the two differ.
         ir_range: Infrared values, in the picture's own units, that become black and white.
         prefer_ir: Share of the infrared picture, 0 to 1; at 1/2 the method decides.
-        max_memory: Bytes to use above the inputs; larger pictures are worked on in tiles.
+        max_memory: Bytes to use above the inputs; larger pictures are worked on in tiles. None:
+            as `imfuse.Fuser` says.
         max_pixels: Pictures with more pixels by their header are refused.
         quality: Quality of JPEG results, 1 to 100.
 

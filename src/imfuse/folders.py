@@ -7,7 +7,6 @@ when it is resumed, says with which method and settings; results older than it a
 
 import hashlib
 import json
-import os
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,12 +16,14 @@ from typing import Literal
 import cv2
 
 from imfuse import __version__
+from imfuse.engines.load import load_engine
 from imfuse.errors import ImfuseError, OutputError, PairMismatch, UsageError
 from imfuse.io.atomic import remove_stale_temporaries, write_atomically
 from imfuse.io.images import MAX_PIXELS, SUFFIXES, read_image, write_image
 from imfuse.io.pairs import Matching, PairFiles, check_distinct, match_folders
+from imfuse.machine import available_cores
 from imfuse.overlap import Overlap
-from imfuse.pipeline import DEFAULT_MAX_MEMORY, Fuser
+from imfuse.pipeline import Fuser, default_max_memory
 from imfuse.types import FusedImage, ImagePair
 
 RUN_FILE = "imfuse-run.json"
@@ -45,7 +46,7 @@ class FolderJob:
         prefer_ir: See `imfuse.Fuser`.
         workers: Pairs that are fused at one time.
         resume: Skip pairs whose result is there already and not older than their sources.
-        max_memory: Bytes above the inputs for all workers together.
+        max_memory: Bytes above the inputs for all workers together; None: as `imfuse.Fuser` says.
         max_pixels: Pictures with more pixels are refused.
         quality: Quality of JPEG results, 1 to 100.
     """
@@ -61,7 +62,7 @@ class FolderJob:
     prefer_ir: float = 0.5
     workers: int = 1
     resume: bool = False
-    max_memory: int = DEFAULT_MAX_MEMORY
+    max_memory: int | None = None
     max_pixels: int = MAX_PIXELS
     quality: int = 95
 
@@ -185,13 +186,14 @@ def prepare(job: FolderJob) -> FolderRun:
         known = " ".join(SUFFIXES)
         raise UsageError(f"results can't be written as {job.suffix!r}", expected=f"one of {known}")
     matching = match_folders(job.ir, job.vis, job.pair_regex)
+    engine = load_engine(job.model, threads=max(1, available_cores() // job.workers))
+    max_memory = default_max_memory(engine) if job.max_memory is None else job.max_memory
     fuser = Fuser(
-        job.model,
+        engine,
         resize=job.resize,
         ir_range=job.ir_range,
         prefer_ir=job.prefer_ir,
-        max_memory=job.max_memory // job.workers,
-        threads=max(1, available_cores() // job.workers),
+        max_memory=max_memory // job.workers,
     )
     _prepare_output(job, fuser.engine.spec.name)
     done = {pair.key for pair in matching.pairs if job.resume and _is_done(job, pair)}
@@ -265,11 +267,6 @@ def _as_named(error: BaseException) -> ImfuseError:
 def default_suffix(picture: FusedImage) -> str:
     """Return the ending of results where the user names none: lossless, and it holds the depth."""
     return ".tif" if picture.pixels.dtype.kind == "f" else ".png"
-
-
-def available_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

@@ -10,11 +10,12 @@ import numpy as np
 
 from imfuse.engines.load import load_engine
 from imfuse.errors import BadValues, MemoryLimit, PairMismatch, UsageError
+from imfuse.machine import total_memory
 from imfuse.ops import color, geometry
 from imfuse.types import SCALES, Engine, Float, FusedImage, ImagePair, Metadata, Picture, Pixels
 
-DEFAULT_MAX_MEMORY = 1_000_000_000
-"""Bytes that fusing one pair may take above its inputs, the result included."""
+_TILED_MEMORY = 1_000_000_000
+"""Bytes that fusing one pair takes at most where the user sets no limit and tiles are possible."""
 
 _PIPELINE_BYTES_PER_PIXEL = 56
 """Float copies of a window: infrared 4, RGB 12, luma 4, fused 4, difference 4, result 28."""
@@ -44,8 +45,9 @@ class Fuser:
         prefer_ir: Share of the infrared picture, 0 to 1. At 1/2 the method decides; from there to 1
             (to 0) its result is blended more and more with the infrared (visible) picture, which
             at the end is all that is left.
-        max_memory: Bytes that one pair may take above its inputs. Large pictures are worked on
-            in overlapping tiles, with the same result.
+        max_memory: Bytes that one pair may take above its inputs, the result included. Large
+            pictures are worked on in overlapping tiles, with the same result. None: 1 GB, and for
+            methods that must see the whole picture at once, half of the machine's memory.
         threads: Threads inside the method, for methods that can tell; None: all cores.
 
     Raises:
@@ -61,7 +63,7 @@ class Fuser:
         resize: Literal["ir", "vis"] | None = None,
         ir_range: tuple[float, float] | None = None,
         prefer_ir: float = 0.5,
-        max_memory: int = DEFAULT_MAX_MEMORY,
+        max_memory: int | None = None,
         threads: int | None = None,
     ) -> None:
         if resize not in {None, "ir", "vis"}:
@@ -73,7 +75,8 @@ class Fuser:
             raise UsageError(f"a share of {prefer_ir:g} for one picture", expected="0 to 1")
         self.engine = load_engine(model, threads=threads)
         self.resize, self.ir_range = resize, ir_range
-        self.prefer_ir, self.max_memory = prefer_ir, max_memory
+        self.prefer_ir = prefer_ir
+        self.max_memory = default_max_memory(self.engine) if max_memory is None else max_memory
 
     def fuse(self, pair: ImagePair) -> FusedImage:
         """Fuse one pair.
@@ -219,6 +222,11 @@ class Fuser:
         else:
             source = vis if fused.ndim == vis.ndim else vis[..., None]
         return fused + share * (source - fused)
+
+
+def default_max_memory(engine: Engine) -> int:
+    """Return the bytes that a pair may take above its inputs where the user sets no limit."""
+    return max(_TILED_MEMORY, 0 if engine.spec.tile else total_memory() // 2)
 
 
 def _store(values: Float, into: Pixels) -> None:

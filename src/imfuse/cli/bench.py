@@ -95,7 +95,7 @@ def bench(
     from imfuse.bench.pairs import find_pairs
     from imfuse.bench.run import Bench, competitors_of, parse_folder
     from imfuse.bench.summary import Summary
-    from imfuse.folders import available_cores
+    from imfuse.machine import available_cores
     from imfuse.metrics.published import published_datasets, published_rows
     from imfuse.registry import DEFAULT_METHOD
 

@@ -30,7 +30,7 @@ def _findings() -> dict[str, object]:
     import cv2
     import onnxruntime
 
-    from imfuse.folders import available_cores
+    from imfuse.machine import available_cores
 
     core, extras = _requirements()
     packages = {name: _version(name) for name in sorted(core | set().union(*extras.values()))}

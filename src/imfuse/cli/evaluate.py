@@ -197,7 +197,7 @@ def score_paths(
         UsageError: Files and folders are mixed, or an option is only for folders.
     """
     if check_kinds(fused, ir, vis):
-        from imfuse.folders import available_cores
+        from imfuse.machine import available_cores
         from imfuse.scoring.folders import FolderScoring
 
         scoring = FolderScoring.of(

@@ -99,12 +99,13 @@ def fuse(
         bool, typer.Option("--resume", help="Folders: skip pairs that an earlier run finished.")
     ] = False,
     max_memory: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="AMOUNT",
-            help="Memory above the inputs; larger pictures are fused in tiles.",
+            help="Memory above the inputs; larger pictures are fused in tiles. Default: 1GB; half "
+            "of the machine's for methods that see the whole picture at once.",
         ),
-    ] = "1GB",
+    ] = None,
     max_pixels: Annotated[
         int | None,
         typer.Option(min=1, help="Refuse pictures with more pixels. Default: 500 million."),
@@ -125,13 +126,14 @@ def fuse(
         "resize": None if resize is None else resize.value,
         "ir_range": None if ir_range is None else parse_range(ir_range),
         "prefer_ir": None if prefer is None else parse_preference(prefer),
-        "max_memory": parse_bytes(max_memory),
+        "max_memory": None if max_memory is None else parse_bytes(max_memory),
         "max_pixels": max_pixels,
         "quality": quality,
     }
     options = {name: value for name, value in options.items() if value is not None}
     if ir.is_dir() and vis.is_dir():
-        from imfuse.folders import FolderJob, available_cores
+        from imfuse.folders import FolderJob
+        from imfuse.machine import available_cores
 
         job = FolderJob(
             ir=ir,
