@@ -16,7 +16,7 @@ from typing import Literal
 import cv2
 
 from imfuse import __version__
-from imfuse.engines.load import load_engine
+from imfuse.engines.load import Runtime, load_engine
 from imfuse.errors import ImfuseError, OutputError, PairMismatch, UsageError
 from imfuse.io.atomic import remove_stale_temporaries, write_atomically
 from imfuse.io.images import MAX_PIXELS, SUFFIXES, read_image, write_image
@@ -49,6 +49,7 @@ class FolderJob:
         max_memory: Bytes above the inputs for all workers together; None: as `imfuse.Fuser` says.
         max_pixels: Pictures with more pixels are refused.
         quality: Quality of JPEG results, 1 to 100.
+        runtime: See `imfuse.Fuser`.
     """
 
     ir: Path
@@ -65,6 +66,7 @@ class FolderJob:
     max_memory: int | None = None
     max_pixels: int = MAX_PIXELS
     quality: int = 95
+    runtime: Runtime = "onnxruntime"
 
     def settings(self, model: str) -> dict[str, object]:
         """Return what decides the results, for the run file and for `resume` to compare."""
@@ -73,6 +75,7 @@ class FolderJob:
         return {
             "model": model,
             "model_sha256": hashlib.sha256(content).hexdigest() if is_file else None,
+            "runtime": self.runtime,
             "suffix": self.suffix,
             "resize": self.resize,
             "ir_range": None if self.ir_range is None else list(self.ir_range),
@@ -186,7 +189,8 @@ def prepare(job: FolderJob) -> FolderRun:
         known = " ".join(SUFFIXES)
         raise UsageError(f"results can't be written as {job.suffix!r}", expected=f"one of {known}")
     matching = match_folders(job.ir, job.vis, job.pair_regex)
-    engine = load_engine(job.model, threads=max(1, available_cores() // job.workers))
+    threads = max(1, available_cores() // job.workers)
+    engine = load_engine(job.model, threads=threads, runtime=job.runtime)
     max_memory = default_max_memory(engine) if job.max_memory is None else job.max_memory
     fuser = Fuser(
         engine,

@@ -44,6 +44,14 @@ class Suffix(StrEnum):
     bmp = "bmp"
 
 
+class RuntimeName(StrEnum):
+    """What runs `.onnx` files."""
+
+    onnxruntime = "onnxruntime"
+    openvino = "openvino"
+    openvino_bf16 = "openvino-bf16"
+
+
 def complete_method(incomplete: str) -> list[str]:
     """Complete the name of a method in the shell."""
     from imfuse.registry import method_names
@@ -111,6 +119,10 @@ def fuse(
         typer.Option(min=1, help="Refuse pictures with more pixels. Default: 500 million."),
     ] = None,
     quality: Annotated[int, typer.Option(min=1, max=100, help="Quality of JPEG results.")] = 95,
+    runtime: Annotated[
+        RuntimeName,
+        typer.Option(help="What runs .onnx files. The two of OpenVINO are faster, and an extra."),
+    ] = RuntimeName.onnxruntime,
     as_json: JsonOption = False,
 ) -> None:
     """Fuse an infrared and a visible picture, or two folders of them.
@@ -129,6 +141,7 @@ def fuse(
         "max_memory": None if max_memory is None else parse_bytes(max_memory),
         "max_pixels": max_pixels,
         "quality": quality,
+        "runtime": runtime.value,
     }
     options = {name: value for name, value in options.items() if value is not None}
     if ir.is_dir() and vis.is_dir():

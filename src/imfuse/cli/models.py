@@ -8,62 +8,91 @@ from imfuse.cli.console import JsonOption, print_json, show
 from imfuse.cli.fuse import complete_method
 
 if TYPE_CHECKING:
+    from imfuse.cards import NetworkCard
     from imfuse.types import FusionSpec
 
-app = typer.Typer(no_args_is_help=True, help="List the fusion methods, or show one.")
+app = typer.Typer(no_args_is_help=True, help="List the fusion methods and networks, or show one.")
 
 
-def _row(spec: "FusionSpec", *, default: bool) -> dict[str, object]:
+def _row(spec: "FusionSpec", *, weights: bool) -> dict[str, object]:
+    from imfuse.registry import DEFAULT_METHOD
+
     return {
         **spec.model_dump(mode="json"),
-        "weights": spec.kind == "network",
-        "default": default,
+        "weights": weights,
+        "default": spec.name == DEFAULT_METHOD,
     }
 
 
 @app.command("list")
 def list_(as_json: JsonOption = False) -> None:
-    """List the methods that `imfuse fuse -m` takes."""
+    """List the methods that `imfuse fuse -m` takes, and the networks that imfuse can build."""
+    from imfuse.cards import network_cards
     from imfuse.registry import DEFAULT_METHOD, find_method, method_names
 
-    specs = [find_method(name).spec for name in method_names()]
+    methods = [find_method(name).spec for name in method_names()]
+    networks = [c.spec for name, c in network_cards().items() if name not in method_names()]
     if as_json:
-        print_json([_row(spec, default=spec.name == DEFAULT_METHOD) for spec in specs])
+        ready = [_row(spec, weights=spec.kind == "network") for spec in methods]
+        print_json([*ready, *(_row(spec, weights=False) for spec in networks)])
         return
     from rich.console import Console
     from rich.table import Table
 
     table = Table("name", "kind", "year", "parameters", "what it is", box=None, pad_edge=False)
-    for spec in specs:
-        mark = " *" if spec.name == DEFAULT_METHOD else ""
+    for spec in (*methods, *networks):
+        mark = " *" if spec.name == DEFAULT_METHOD else " -" if spec in networks else ""
         year = "" if spec.year is None else str(spec.year)
         table.add_row(f"{spec.name}{mark}", spec.kind, year, f"{spec.parameters:,}", spec.title)
     Console().print(table)
-    show("* the default")
+    show("* the default   - without weights: `imfuse models info NAME` says where they are")
 
 
 @app.command()
 def info(
     name: Annotated[
-        str, typer.Argument(help="Name or .onnx file.", autocompletion=complete_method)
+        str,
+        typer.Argument(
+            help="Name of a method or network, or a model file.", autocompletion=complete_method
+        ),
     ],
     as_json: JsonOption = False,
 ) -> None:
-    """Show what a method says of itself: paper, cost, sizes, licence."""
+    """Show the card of a method or network: paper, cost, sizes, weights, licence, scores."""
+    from imfuse.cards import find_card, network_cards
     from imfuse.engines.load import load_engine
-    from imfuse.registry import DEFAULT_METHOD
+    from imfuse.registry import method_names
 
-    spec = load_engine(name).spec
+    card = find_card(name) if name in network_cards() and name not in method_names() else None
+    if card is None:
+        spec = load_engine(name).spec
+        row = _row(spec, weights=spec.kind == "network")
+        card = network_cards().get(spec.name)
+    else:
+        spec = card.spec
+        row = _row(spec, weights=False)
     if as_json:
-        print_json(_row(spec, default=spec.name == DEFAULT_METHOD))
+        extra = {} if card is None else card.model_dump(mode="json", exclude={"spec"})
+        print_json({**row, **extra})
         return
-    lines = {
+    show(f"{spec.name}: {spec.title}")
+    lines = _describe(spec) | ({} if card is None else _describe_card(card))
+    for title, value in lines.items():
+        show(f"  {title:<34}{value}")
+    if card is not None:
+        _show_scores(card)
+
+
+def _describe(spec: "FusionSpec") -> dict[str, object]:
+    """Return what a method says of itself, by headings."""
+    return {
         "paper": spec.paper or "-",
         "year": spec.year or "-",
         "kind": spec.kind,
         "visible input": spec.visible,
         "parameters": f"{spec.parameters:,}",
-        "sizes": f"from {spec.size.minimum}x{spec.size.minimum} px (smaller and odd are padded)"
+        "sizes": f"from {spec.size.minimum}x{spec.size.minimum} px, multiples of "
+        f"{spec.size.multiple} (others are padded)"
         if spec.size.minimum > 1 or spec.size.multiple > 1
         else "any",
         "large pictures": f"in tiles with {spec.tile.halo} px around"
@@ -75,6 +104,29 @@ def info(
         "training data": spec.training_data or "none",
         "terms of that data": spec.training_terms or "-",
     }
-    show(f"{spec.name}: {spec.title}")
-    for title, value in lines.items():
-        show(f"  {title:<34}{value}")
+
+
+def _describe_card(card: "NetworkCard") -> dict[str, object]:
+    """Return what is known of a network besides, by headings."""
+    cost = f"{card.gmacs_256:.4g} billion multiply-adds for 256x256"
+    if card.milliseconds is not None:
+        cost += f"; {card.milliseconds:.0f} ms and {card.peak_megabytes:.0f} MB for 640x480"
+    if card.published is None:
+        weights = "none that imfuse can read; train it (`imfuse train`)"
+    else:
+        weights = f"by its authors: {card.published.home}"
+    lines: dict[str, object] = {"good for": card.good_for, "cost": cost, "weights": weights}
+    if card.published is not None:
+        several = card.published.files
+        lines |= {
+            "their licence": card.published.licence,
+            "trained on": card.published.training_data,
+            "to use them": f"imfuse convert {several or 'FILE'} {card.spec.name}.safetensors",
+        }
+    return lines
+
+
+def _show_scores(card: "NetworkCard") -> None:
+    for score in card.scores:
+        means = "  ".join(f"{symbol} {value:.4g}" for symbol, value in score.means.items())
+        show(f"  {f'scores on {score.pairs}':<34}{means}  (protocol {score.protocol})")

@@ -2,12 +2,19 @@
 
 from importlib import import_module
 from pathlib import Path
+from typing import Literal, TypeAlias
 
+from imfuse.cards import network_cards
 from imfuse.engines.onnx import OnnxEngine
-from imfuse.errors import WeightsError
-from imfuse.registry import DEFAULT_METHOD, find_method
+from imfuse.engines.openvino import OpenVinoEngine
+from imfuse.errors import UsageError, WeightsError
+from imfuse.registry import DEFAULT_METHOD, find_method, method_names
 from imfuse.types import Engine
 
+Runtime: TypeAlias = Literal["onnxruntime", "openvino", "openvino-bf16"]
+"""What runs `.onnx` files."""
+
+_RUNTIMES = ("onnxruntime", "openvino", "openvino-bf16")
 _WEIGHTS = (".safetensors", ".pth", ".pt", ".pkl", ".ckpt", ".model")
 """Endings of files of weights, which PyTorch runs."""
 
@@ -26,25 +33,42 @@ def _open_weights(path: Path) -> Engine:
     return engine
 
 
-def load_engine(model: str | Path | Engine | None = None, *, threads: int | None = None) -> Engine:
+def _open_onnx(path: Path, threads: int | None, runtime: Runtime) -> Engine:
+    if runtime == "onnxruntime":
+        return OnnxEngine(path, threads=threads)
+    precision: Literal["f32", "bf16"] = "bf16" if runtime == "openvino-bf16" else "f32"
+    return OpenVinoEngine(path, threads=threads, precision=precision)
+
+
+def load_engine(
+    model: str | Path | Engine | None = None,
+    *,
+    threads: int | None = None,
+    runtime: Runtime = "onnxruntime",
+) -> Engine:
     """Return the engine that a name or a model file stands for.
 
     Args:
         model: Name of a registered method, path of an `.onnx` file or of weights, or an
             engine, which is returned as it is; None: the default method.
         threads: Threads inside a network; None: all cores. Classical methods ignore it.
+        runtime: What runs an `.onnx` file; see `imfuse.Fuser`. Others ignore it.
 
     Raises:
         UnknownName: No method has this name.
-        WeightsError: The file is missing or no fusion model.
+        WeightsError: The file is missing or no fusion model, or the name is that of a network
+            whose weights are not part of imfuse.
+        UsageError: There is no such runtime.
     """
+    if runtime not in _RUNTIMES:
+        raise UsageError(f"runtime={runtime!r}", expected=f"one of {', '.join(_RUNTIMES)}")
     if model is None:
         return find_method(DEFAULT_METHOD)
     if not isinstance(model, str | Path):
         return model
     path = Path(model)
     if path.suffix.lower() == ".onnx":
-        return OnnxEngine(path, threads=threads)
+        return _open_onnx(path, threads, runtime)
     if path.suffix.lower() in _WEIGHTS:
         return _open_weights(path)
     if path.is_file() or len(path.parts) > 1:
@@ -54,4 +78,10 @@ def load_engine(model: str | Path | Engine | None = None, *, threads: int | None
             expected=f"a file ending in .onnx {' '.join(_WEIGHTS)}, or the name of a method",
             remedy="`imfuse models list` shows the names.",
         )
-    return find_method(str(model))
+    name = str(model)
+    if name in network_cards() and name not in method_names():
+        raise WeightsError(
+            f"the weights of the network {name} are not part of imfuse",
+            remedy=f"`imfuse models info {name}` says where there are some; give the file with -m.",
+        )
+    return find_method(name)

@@ -27,30 +27,34 @@ class OnnxEngine:
     Args:
         model: Path of the file.
         threads: Threads inside the network; None: all cores.
+        optimise: Whether to prepare the network for this machine; without, opening is quicker.
 
     Raises:
         WeightsError: The file is missing, corrupted, or no fusion model of imfuse.
     """
 
-    def __init__(self, model: Path, *, threads: int | None = None) -> None:
-        self._session = _open(model, threads)
+    def __init__(self, model: Path, *, threads: int | None = None, optimise: bool = True) -> None:
+        self._session = _open(model, threads, optimise=optimise)
         self.spec = _read_spec(self._session, model)
         _check_signature(self._session, self.spec, model)
 
     def fuse(self, ir: Float, vis: Float) -> Float:
         """Fuse two arrays; see `imfuse.types.Engine.fuse`."""
-        feed = {"ir": ir[None, None], "vis": _to_nchw(vis)}
-        fused: Float = self._session.run(["fused"], feed)[0][0]
-        return fused[0] if fused.shape[0] == 1 else np.ascontiguousarray(fused.transpose(1, 2, 0))
+        return picture_of(self._session.run(["fused"], feed_of(ir, vis))[0])
 
 
-def _to_nchw(vis: Float) -> Float:
-    if vis.ndim == 2:
-        return vis[None, None]
-    return np.ascontiguousarray(vis.transpose(2, 0, 1))[None]
+def feed_of(ir: Float, vis: Float) -> dict[str, Float]:
+    """Return pictures as a network's inputs: `(1, channels, H, W)` by name."""
+    shown = vis[None] if vis.ndim == 2 else np.ascontiguousarray(vis.transpose(2, 0, 1))
+    return {"ir": ir[None, None], "vis": shown[None]}
 
 
-def _open(model: Path, threads: int | None) -> Any:  # noqa: ANN401 - onnxruntime is untyped
+def picture_of(fused: Float) -> Float:
+    """Return a network's output `(1, channels, H, W)` as a picture."""
+    return fused[0, 0] if fused.shape[1] == 1 else np.ascontiguousarray(fused[0].transpose(1, 2, 0))
+
+
+def _open(model: Path, threads: int | None, *, optimise: bool) -> Any:  # noqa: ANN401 - onnxruntime is untyped
     import onnxruntime  # noqa: PLC0415 - 0.1 s to import, and only networks need it
 
     options = onnxruntime.SessionOptions()
@@ -58,6 +62,8 @@ def _open(model: Path, threads: int | None) -> Any:  # noqa: ANN401 - onnxruntim
     options.log_severity_level = 4  # errors reach the user as WeightsError, not as log lines
     # Reusing one allocation plan pays for one size only; tiles and folders have several.
     options.enable_mem_pattern = False
+    if not optimise:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         # From bytes, not from the path: a file then can't point at other files on the disk.
         content = model.read_bytes()

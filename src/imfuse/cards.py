@@ -1,0 +1,80 @@
+"""What is known of each network: its paper, cost, published weights, and scores measured here.
+
+The cards are data beside this module, so that showing one takes no PyTorch. They are written by
+`benchmarks/cards.py` from the networks themselves and from what the benchmarks measured.
+"""
+
+import json
+from functools import cache
+from importlib.resources import files
+
+from pydantic import BaseModel, ConfigDict
+
+from imfuse.errors import UnknownName
+from imfuse.types import FusionSpec
+
+
+class Published(BaseModel):
+    """Weights that a network's authors publish, which are not part of imfuse."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home: str
+    """Where they are published."""
+    files: str
+    """Over what files they are spread; empty where it is one."""
+    licence: str
+    """What their authors say of using them."""
+    training_data: str
+    """What they were trained on."""
+
+
+class Score(BaseModel):
+    """Mean scores of a network with its authors' weights on one set of pairs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pairs: str
+    """Name and number of the pairs, such as `MSRS test (361)`."""
+    protocol: str
+    """How the scores were computed; see `imfuse.metrics.protocols`."""
+    means: dict[str, float]
+    """Symbol of a metric to the mean."""
+
+
+class NetworkCard(BaseModel):
+    """What is known of one network."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    spec: FusionSpec
+    good_for: str
+    """What it is good for, and what it is not."""
+    gmacs_256: float
+    """Billions of multiply-accumulate operations for a pair of 256x256."""
+    milliseconds: float | None
+    """Time for a pair of 640x480 with ONNX Runtime on two cores; None: not measured."""
+    peak_megabytes: float | None
+    """Memory above the inputs for the same; None: not measured."""
+    published: Published | None
+    """None: nobody publishes weights that imfuse can read."""
+    scores: tuple[Score, ...] = ()
+
+
+@cache
+def network_cards() -> dict[str, NetworkCard]:
+    """Return the cards of all networks by name."""
+    text = files("imfuse").joinpath("cards.json").read_text(encoding="utf-8")
+    return {name: NetworkCard.model_validate(card) for name, card in json.loads(text).items()}
+
+
+def find_card(name: str) -> NetworkCard:
+    """Return the card of a network.
+
+    Raises:
+        UnknownName: No network has this name; the message holds the closest ones.
+    """
+    try:
+        return network_cards()[name]
+    except KeyError:
+        raise UnknownName("network", name, network_cards()) from None

@@ -1,0 +1,89 @@
+"""The OpenVINO engine against ONNX Runtime, which has a reference of its own."""
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+pytest.importorskip("openvino")
+
+import imfuse
+from imfuse.cli import main
+from imfuse.engines.onnx import OnnxEngine
+from imfuse.engines.openvino import OpenVinoEngine
+from imfuse.errors import UsageError, WeightsError
+
+
+@pytest.fixture
+def tiny(golden):
+    return golden / "tiny.onnx"
+
+
+def pair(rng, height=37, width=52):
+    return tuple(rng.random((height, width)).astype(np.float32) for _ in range(2))
+
+
+def test_it_computes_what_onnx_runtime_computes(tiny, rng):
+    engine, other = OpenVinoEngine(tiny), OnnxEngine(tiny)
+    assert engine.spec == other.spec
+    for size in ((37, 52), (1, 1), (64, 3), (37, 52)):
+        arrays = pair(rng, *size)
+        fused = engine.fuse(*arrays)
+        assert fused.dtype == np.float32
+        np.testing.assert_allclose(fused, other.fuse(*arrays), atol=2e-6)
+
+
+def test_bfloat16_stays_within_a_gray_level(tiny, rng):
+    arrays = pair(rng)
+    fused = OpenVinoEngine(tiny, threads=1, precision="bf16").fuse(*arrays)
+    np.testing.assert_allclose(fused, OnnxEngine(tiny).fuse(*arrays), atol=1.5 / 255)
+
+
+def test_threads_may_share_it(tiny, rng):
+    engine = OpenVinoEngine(tiny, threads=1)
+    pairs = [pair(rng, 20 + i, 30) for i in range(24)]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda arrays: engine.fuse(*arrays), pairs))
+    for arrays, fused in zip(pairs, together, strict=True):
+        np.testing.assert_array_equal(fused, engine.fuse(*arrays))
+
+
+def test_results_are_the_callers_own(tiny, rng):
+    engine = OpenVinoEngine(tiny)
+    first = engine.fuse(*pair(rng))
+    kept = first.copy()
+    engine.fuse(*pair(rng))
+    np.testing.assert_array_equal(first, kept)
+
+
+def test_without_openvino_the_error_says_what_to_install(tiny, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(WeightsError, match=r"imfuse\[openvino\]"):
+        OpenVinoEngine(tiny)
+
+
+def test_no_model_and_no_runtime(tiny, tmp_path):
+    (tmp_path / "a.onnx").write_bytes(b"junk")
+    with pytest.raises(WeightsError, match="not a readable ONNX file"):
+        OpenVinoEngine(tmp_path / "a.onnx")
+    with pytest.raises(UsageError, match="onnxruntime, openvino, openvino-bf16"):
+        imfuse.Fuser(tiny, runtime="tensorflow")
+
+
+def test_on_the_command_line(tiny, tmp_path, rng):
+    for name in ("ir", "vis"):
+        (tmp_path / name).mkdir()
+        picture = rng.integers(0, 256, (24, 30), dtype=np.uint8)
+        imfuse.write_image(tmp_path / name / "1.png", imfuse.Picture(pixels=picture))
+    results = []
+    for runtime in ("onnxruntime", "openvino", "openvino-bf16"):
+        out = tmp_path / runtime
+        command = ["fuse", str(tmp_path / "ir"), str(tmp_path / "vis"), "-o", str(out)]
+        with pytest.raises(SystemExit) as ended:
+            main([*command, "-m", str(tiny), "--runtime", runtime])
+        assert not ended.value.code
+        results.append(imfuse.read_image(out / "1.png").pixels.astype(int))
+        assert f'"runtime": "{runtime}"' in (out / "imfuse-run.json").read_text()
+    assert np.abs(results[0] - results[1]).max() <= 1
+    assert np.abs(results[0] - results[2]).max() <= 2
