@@ -10,13 +10,14 @@ from pathlib import Path
 
 from harness import RESULTS, parser
 
+from imfuse.cards import network_cards
 from imfuse.metrics.catalogue import METRICS
 from imfuse.metrics.metric import MetricInfo
 from imfuse.metrics.protocols import PROTOCOLS
 from imfuse.registry import DEFAULT_METHOD, find_method
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/methods.md", "docs/metrics.md")
+PAGES = ("README.md", "docs/methods.md", "docs/metrics.md", "docs/networks.md")
 
 
 def _results(name: str) -> dict[str, object]:
@@ -139,7 +140,46 @@ def quality() -> str:
     return "\n".join(lines)
 
 
+def networks() -> str:
+    """Return one row a network, from the cards."""
+    lines = [
+        "| network | year | what it is | parameters | GMAC | pictures | published weights |",
+        "|---|---|---|---:|---:|---|---|",
+    ]
+    for name, card in network_cards().items():
+        spec = card.spec
+        pictures = "in tiles" if spec.tile else "as a whole"
+        weights = f"[yes]({card.published.home})" if card.published else "-"
+        lines.append(
+            f"| `{name}` | {spec.year} | {spec.title} | {spec.parameters:,} "
+            f"| {card.gmacs_256:.3g} | {pictures} | {weights} |"
+        )
+    return "\n".join(lines)
+
+
+def network_speed() -> str:
+    """Return one row a network: its times, and how much faster our route is than plain PyTorch."""
+    lines = [
+        "| network | eager | bf16 | ONNX Runtime | OpenVINO | OpenVINO bf16 | differs | MB |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for row in _results("networks")["rows"]:
+        eager = row["eager_ms"]
+        ours = [
+            f"{row[f'{name}_ms']:,.0f} ({eager / row[f'{name}_ms']:.1f}x)"
+            for name in ("onnx", "openvino", "openvino_bf16")
+        ]
+        levels = 255 * row["openvino_bf16_difference"]
+        lines.append(
+            f"| `{row['network']}` | {eager:,.0f} | {row['bf16_ms']:,.0f} | {' | '.join(ours)} "
+            f"| {levels:.2f} | {row['onnx_peak_mb']:,} |"
+        )
+    return "\n".join(lines)
+
+
 TABLES = {
+    "networks": networks,
+    "network-speed": network_speed,
     "quality": quality,
     "methods": methods,
     "goals": goals,

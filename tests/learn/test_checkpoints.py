@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import imfuse  # noqa: E402 - needs torch
 from imfuse.cli import main  # noqa: E402
 from imfuse.errors import WeightsError  # noqa: E402
 from imfuse.learn.checkpoints import load_foreign, load_weights  # noqa: E402
+from reference import originals  # noqa: E402 - needs torch only in part
 
 
 @pytest.fixture
@@ -98,6 +100,51 @@ def test_weights_in_wrappers_and_from_several_gpus_are_found(data, tmp_path):
     assert load_foreign(tmp_path / "wrapped.pth").network.name == "seafusion"
 
 
+def recorded(name):
+    """Return weights under the names of an authors' file."""
+    record = Path(__file__).parent / "originals" / f"{name}.json"
+    arrays = originals.weights(json.loads(record.read_text())["weights"])
+    return {key: torch.from_numpy(value) for key, value in arrays.items()}
+
+
+def same_weights(one, other):
+    assert set(one) == set(other)
+    return all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_a_file_of_several_state_dicts_from_several_gpus_is_joined(tmp_path):
+    """As the authors of CDDFuse save it: networks side by side, each key with `module.`."""
+    flat = recorded("cddfuse")
+    nested = {"epoch": 3, "optimizer1": {"state": {0: {"step": 1}}, "param_groups": [{"lr": 1e-4}]}}
+    for key, value in flat.items():
+        section, rest = key.split(".", 1)
+        nested.setdefault(section, {})[f"module.{rest}"] = value
+    torch.save(flat, tmp_path / "flat.pth")
+    torch.save(nested, tmp_path / "nested.pth")
+    one, other = (load_foreign(tmp_path / f"{name}.pth").network for name in ("flat", "nested"))
+    assert one.name == other.name == "cddfuse"
+    assert same_weights(one.state_dict(), other.state_dict())
+
+
+def test_weights_beside_the_state_of_training_are_found(tmp_path):
+    """As the authors of PSFusion save theirs."""
+    state = {"MTAN": recorded("scgrfuse"), "optimizer": {"state": {}}, "ep": 7, "best_mIou": 0.7}
+    torch.save(state, tmp_path / "state.pth")
+    assert load_foreign(tmp_path / "state.pth").network.name == "scgrfuse"
+
+
+def test_a_segmenter_beside_a_fuser_is_left_out(tmp_path):
+    """As the authors of BFFR save it; their warm start holds the fuser alone."""
+    fuser = recorded("bffr")
+    whole = {"backbone.norm1.weight": torch.ones(2), "decode_head.conv_seg.bias": torch.ones(9)}
+    alone = {key.removeprefix("fuser."): value for key, value in fuser.items()}
+    torch.save({"meta": {"iter": 2}, "state_dict": fuser | whole}, tmp_path / "whole.pth")
+    torch.save({"meta": {"iter": 1}, "state_dict": alone}, tmp_path / "alone.pth")
+    one, other = (load_foreign(tmp_path / f"{name}.pth").network for name in ("whole", "alone"))
+    assert one.name == other.name == "bffr"
+    assert same_weights(one.state_dict(), other.state_dict())
+
+
 def test_from_a_published_file_to_a_fused_picture(run, data, tmp_path, rng):
     """convert, export, and fuse give the same picture by all three files."""
     published = data / "checkpoints" / "SeAFusion.pth"
@@ -105,7 +152,7 @@ def test_from_a_published_file_to_a_fused_picture(run, data, tmp_path, rng):
     code, out, err = run("convert", published, ours, "--json")
     assert code == 0, err
     assert json.loads(out)["parameters"] == 166_883
-    assert "terms of these weights" in err
+    assert "licence of these weights: no licence stated" in err
     code, out, err = run("export", ours, "--json")
     assert code == 0, err
     assert json.loads(out)["difference"] < 1e-5

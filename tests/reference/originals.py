@@ -11,9 +11,14 @@ run once with the weights and the pair made here, and some values of its output 
      "step": [rows, columns], "output": [[value, ...], ...]  # output[::rows, ::columns] on 0 to 1
     }
 
-An output of three channels is kept as its mean.
+An output of several channels is kept as its mean. Where the weights would drive a network into
+saturation, or hide a part of it, the record has `"gains": {pattern: factor, ...}`: weights in whose
+key the pattern is found are multiplied by the factor. Where the network also gives other pictures
+than the fused one, `"parts": {field of features(): values, ...}` may hold them in the same steps.
+Counters of batch norms, which no forward pass uses, may be left out.
 """
 
+import re
 import zlib
 
 import numpy as np
@@ -35,9 +40,12 @@ def tensor(key, shape):
     return np.float32(0.1) * values
 
 
-def weights(listing):
-    """Return arrays for `[[key, shape], ...]`."""
-    return {key: tensor(key, tuple(shape)) for key, shape in listing}
+def weights(listing, gains=()):
+    """Return arrays for `[[key, shape], ...]`, multiplied as `gains` asks."""
+    arrays = {key: tensor(key, tuple(shape)) for key, shape in listing}
+    for pattern, factor in dict(gains).items():
+        arrays |= {k: v * np.float32(factor) for k, v in arrays.items() if re.search(pattern, k)}
+    return arrays
 
 
 def pair(height, width, visible="luma"):

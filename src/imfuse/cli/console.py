@@ -84,6 +84,26 @@ def parse_bytes(text: str) -> int:
     return amount
 
 
+def parse_settings(texts: Iterable[str]) -> dict[str, object]:
+    """Read settings such as `levels=3`, `fusion=mean` or `refine=true`.
+
+    What is written like a JSON value is one; anything else is a word.
+
+    Raises:
+        UsageError: One has no `=`.
+    """
+    settings: dict[str, object] = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not sign or not name:
+            raise UsageError(f"{text!r} is no setting", expected="NAME=VALUE, e.g. residual=none")
+        try:
+            settings[name] = json.loads(value)
+        except json.JSONDecodeError:
+            settings[name] = value
+    return settings
+
+
 def parse_range(text: str) -> tuple[float, float]:
     """Read a range of values such as `0:4095`.
 

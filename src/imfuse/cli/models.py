@@ -76,8 +76,10 @@ def info(
         print_json({**row, **extra})
         return
     show(f"{spec.name}: {spec.title}")
-    lines = _describe(spec) | ({} if card is None else _describe_card(card))
-    for title, value in lines.items():
+    lines = _describe(spec)
+    if row["weights"] or card is None:
+        lines |= _describe_weights(spec)
+    for title, value in (lines | ({} if card is None else _describe_card(card))).items():
         show(f"  {title:<34}{value}")
     if card is not None:
         _show_scores(card)
@@ -100,6 +102,12 @@ def _describe(spec: "FusionSpec") -> dict[str, object]:
         else "only as a whole",
         "memory": f"{spec.bytes_per_pixel} bytes per pixel",
         "infrared and visible exchangeable": "yes" if spec.symmetric else "no",
+    }
+
+
+def _describe_weights(spec: "FusionSpec") -> dict[str, object]:
+    """Return where a method's weights, or its rules, come from, by headings."""
+    return {
         "licence": spec.licence,
         "training data": spec.training_data or "none",
         "terms of that data": spec.training_terms or "-",
@@ -112,16 +120,17 @@ def _describe_card(card: "NetworkCard") -> dict[str, object]:
     if card.milliseconds is not None:
         cost += f"; {card.milliseconds:.0f} ms and {card.peak_megabytes:.0f} MB for 640x480"
     if card.published is None:
-        weights = "none that imfuse can read; train it (`imfuse train`)"
+        weights = "none that imfuse can read"
     else:
         weights = f"by its authors: {card.published.home}"
     lines: dict[str, object] = {"good for": card.good_for, "cost": cost, "weights": weights}
     if card.published is not None:
         several = card.published.files
+        files = f"FILE FILE (of {several})" if several else "FILE"
         lines |= {
             "their licence": card.published.licence,
-            "trained on": card.published.training_data,
-            "to use them": f"imfuse convert {several or 'FILE'} {card.spec.name}.safetensors",
+            "trained on": card.published.training_data or "not known",
+            "to use them": f"imfuse convert {files} {card.spec.name}.safetensors",
         }
     return lines
 

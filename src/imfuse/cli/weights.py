@@ -1,12 +1,13 @@
 """`imfuse convert` and `imfuse export`: weights from one kind of file to another."""
 
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from imfuse.cli.console import JsonOption, print_json, say
+from imfuse.cli.console import JsonOption, parse_settings, print_json, say
 from imfuse.errors import OutputError, UsageError
 
 
@@ -25,14 +26,19 @@ def convert(
             "file to write.",
         ),
     ],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Setting of the network, as it was built."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Turn weights that others published into a file of ours.
 
-    The network is recognised by the names of the weights; nothing in the file is executed. Known
-    are SeAFusion, DenseFuse, IFCNN and DIDFuse.
+    The network is recognised by the names of the weights; nothing in the file is executed.
+    `imfuse models list` shows the networks, `imfuse models info NAME` where weights are published.
 
-    For example `imfuse convert SeAFusion.pth seafusion.safetensors`.
+    For example `imfuse convert SeAFusion.pth seafusion.safetensors`, or
+    `imfuse convert CDDFuse_MIF.pth medical.safetensors --set residual=none`.
     """
     if len(files) < 2:
         raise UsageError("one file", expected="the files to read, then the file to write")
@@ -42,17 +48,18 @@ def convert(
     _check_folder(out)
     from imfuse.learn.checkpoints import load_foreign, save_weights
 
-    loaded = load_foreign(*sources)
-    save_weights(out, loaded.network, settings=loaded.settings, terms=loaded.terms)
+    loaded = load_foreign(*sources, settings=parse_settings(settings or []))
+    save_weights(out, loaded.network, settings=loaded.settings, origin=loaded.origin)
     say(f"{out}: {loaded.network.name}, {loaded.network.parameters_count:,} parameters")
-    say(f"terms of these weights: {loaded.terms}")
+    say(f"licence of these weights: {loaded.origin.licence}")
     if as_json:
         print_json(
             {
                 "out": str(out),
                 "network": loaded.network.name,
                 "parameters": loaded.network.parameters_count,
-                "terms": loaded.terms,
+                "settings": dict(loaded.settings),
+                **asdict(loaded.origin),
             }
         )
 
@@ -79,7 +86,7 @@ def export(
     from imfuse.learn.export import export_onnx
 
     loaded = load_weights(checkpoint)
-    spec = loaded.network.spec(training_terms=loaded.terms)
+    spec = loaded.network.spec(loaded.origin)
     difference = export_onnx(loaded.network, target, spec)
     say(f"{target}: {spec.name}, differs from PyTorch by at most {difference:.1g}")
     if as_json:

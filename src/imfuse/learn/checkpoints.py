@@ -3,7 +3,7 @@
 import json
 import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import safetensors
@@ -13,9 +13,25 @@ from torch import Tensor
 
 from imfuse.errors import WeightsError
 from imfuse.io.atomic import write_atomically
-from imfuse.learn.formats import densefuse, didfuse, ifcnn, seafusion
+from imfuse.learn.formats import (
+    bffr,
+    cddfuse,
+    datfuse,
+    densefuse,
+    didfuse,
+    emma,
+    ifcnn,
+    lrrnet,
+    psfusion,
+    rfn_nest,
+    scgrfuse,
+    seafusion,
+    smfnet,
+    swinfusion,
+    u2fusion,
+)
 from imfuse.learn.formats.foreign import Foreign
-from imfuse.learn.models.base import FusionNetwork
+from imfuse.learn.models.base import FusionNetwork, Origin
 from imfuse.learn.networks import create_network
 
 StateDict = Mapping[str, Tensor]
@@ -26,10 +42,22 @@ FORMATS: tuple[Foreign, ...] = (
     densefuse.FORMAT,
     ifcnn.FORMAT,
     didfuse.FORMAT,
+    rfn_nest.FORMAT,
+    u2fusion.FORMAT,
+    lrrnet.FORMAT,
+    cddfuse.FORMAT,
+    smfnet.FORMAT,
+    scgrfuse.FORMAT,
+    psfusion.FORMAT,
+    bffr.FORMAT,
+    bffr.WARM_START,
+    swinfusion.FORMAT,
+    emma.FORMAT,
+    datfuse.FORMAT,
 )
 """All known formats; the first whose marks are there is taken."""
 
-_WRAPPERS = ("weight", "state_dict", "model", "net", "params")
+_WRAPPERS = ("weight", "state_dict", "model", "net", "params", "MTAN")
 """Keys under which training scripts put the weights beside other things."""
 
 
@@ -39,16 +67,16 @@ class Loaded:
 
     Attributes:
         network: The network.
-        terms: Terms of these weights.
+        origin: Where these weights come from.
         settings: What the network was built with.
     """
 
     network: FusionNetwork
-    terms: str
+    origin: Origin
     settings: Mapping[str, object]
 
 
-def load_foreign(*paths: Path) -> Loaded:
+def load_foreign(*paths: Path, settings: Mapping[str, object] | None = None) -> Loaded:
     """Return a network with published weights, ready to fuse.
 
     Nothing in the files is executed: PyTorch's restricted loader refuses everything but tensors
@@ -56,8 +84,10 @@ def load_foreign(*paths: Path) -> Loaded:
 
     Args:
         paths: The file, or the files over which the authors spread the weights.
+        settings: Settings of the network besides those that the format asks for.
 
     Raises:
+        UnknownName: The network has no such setting.
         WeightsError: A file is missing, damaged, holds something else than weights, is of no known
             format, or its weights do not fit the network.
     """
@@ -67,7 +97,8 @@ def load_foreign(*paths: Path) -> Loaded:
     known = recognise(weights)
     if known is None:
         raise _unknown(weights, paths[0])
-    network = create_network(known.network, **known.settings)
+    settings = {**known.settings, **(settings or {})}
+    network = create_network(known.network, **settings)
     renamed = {ours: value for key, value in weights.items() if (ours := known.rename(key))}
     try:
         network.load_state_dict(renamed)
@@ -78,7 +109,8 @@ def load_foreign(*paths: Path) -> Loaded:
             file=paths[0],
             remedy="The file is incomplete, or of another version of the network.",
         ) from error
-    return Loaded(network.eval(), known.terms, known.settings)
+    origin = Origin(licence=known.licence, training_data=known.training_data)
+    return Loaded(network.eval(), origin, settings)
 
 
 def recognise(weights: StateDict) -> Foreign | None:
@@ -164,12 +196,12 @@ def _flat(content: Mapping[object, object]) -> dict[str, Tensor]:
     return flat
 
 
-_NETWORK, _SETTINGS, _TERMS = "imfuse.network", "imfuse.settings", "imfuse.terms"
+_NETWORK, _SETTINGS, _ORIGIN = "imfuse.network", "imfuse.settings", "imfuse.origin"
 """Keys of the metadata of our own files."""
 
 
 def save_weights(
-    out: Path, network: FusionNetwork, *, settings: Mapping[str, object], terms: str
+    out: Path, network: FusionNetwork, *, settings: Mapping[str, object], origin: Origin
 ) -> None:
     """Write a network's weights as safetensors, with what it takes to build it again.
 
@@ -177,7 +209,7 @@ def save_weights(
         out: File to write, ending in `.safetensors`.
         network: The network.
         settings: The settings that it was built with.
-        terms: Terms of the weights.
+        origin: Where the weights come from.
 
     Raises:
         OutputError: The file can't be written.
@@ -185,7 +217,7 @@ def save_weights(
     metadata = {
         _NETWORK: network.name,
         _SETTINGS: json.dumps(dict(settings), sort_keys=True),
-        _TERMS: terms,
+        _ORIGIN: json.dumps(asdict(origin)),
     }
     tensors = {key: value.contiguous() for key, value in network.state_dict().items()}
     write_atomically(out, [safetensors.torch.save(tensors, metadata)])
@@ -205,12 +237,13 @@ def load_weights(path: Path) -> Loaded:
             metadata = file.metadata() or {}
             weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping
         settings = json.loads(metadata[_SETTINGS])
+        origin = Origin(**json.loads(metadata[_ORIGIN]))
         network = create_network(metadata[_NETWORK], **settings)
         network.load_state_dict(weights)
     except (OSError, safetensors.SafetensorError) as error:
         found = f"no readable safetensors file ({error})"
         raise WeightsError(found, file=path, remedy="Check the path, or write it again.") from error
-    except (KeyError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise WeightsError(
             "a safetensors file without a network of imfuse",
             file=path,
@@ -219,4 +252,4 @@ def load_weights(path: Path) -> Loaded:
     except RuntimeError as error:
         found = f"weights that do not fit the network ({str(error).splitlines()[0]})"
         raise WeightsError(found, file=path, remedy="Write the file again.") from error
-    return Loaded(network.eval(), metadata.get(_TERMS, ""), settings)
+    return Loaded(network.eval(), origin, settings)

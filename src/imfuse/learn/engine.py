@@ -42,4 +42,4 @@ def open_weights(path: Path) -> TorchEngine:
         WeightsError: It is none, or of no known network.
     """
     loaded = load_weights(path)
-    return TorchEngine(loaded.network, loaded.network.spec(training_terms=loaded.terms))
+    return TorchEngine(loaded.network, loaded.network.spec(loaded.origin))

@@ -1,8 +1,9 @@
 """Names of networks to the classes behind them, imported on demand."""
 
-import inspect
 from importlib import import_module
-from typing import Any
+from typing import Any, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
 
 from imfuse.errors import UnknownName, UsageError
 from imfuse.learn.models.base import FusionNetwork
@@ -18,6 +19,13 @@ NETWORKS = {
     "ifcnn": "imfuse.learn.models.ifcnn:IFCNN",
     "didfuse": "imfuse.learn.models.didfuse:DIDFuse",
     "cddfuse": "imfuse.learn.models.cddfuse:CDDFuse",
+    "swinfusion": "imfuse.learn.models.swinfusion:SwinFusion",
+    "emma": "imfuse.learn.models.emma:EMMA",
+    "datfuse": "imfuse.learn.models.datfuse:DATFuse",
+    "rfn-nest": "imfuse.learn.models.rfn_nest:RFNNest",
+    "u2fusion": "imfuse.learn.models.u2fusion:U2Fusion",
+    "lrrnet": "imfuse.learn.models.lrrnet:LRRNet",
+    "sdnet": "imfuse.learn.models.sdnet:SDNet",
 }
 
 
@@ -44,12 +52,20 @@ def create_network(name: str, **settings: Any) -> FusionNetwork:  # noqa: ANN401
 
     Raises:
         UnknownName: No network has this name, or it has no such setting.
+        UsageError: A setting is of another type, or none of the values that it may have.
     """
     network = find_network(name)
-    known = [p for p in inspect.signature(network).parameters if p != "self"]
-    for setting in settings:
+    known = get_type_hints(network.__init__)
+    known.pop("return", None)
+    for setting, value in settings.items():
         if setting not in known:
             if not known:
                 raise UsageError(f"{name} has no setting {setting!r}", expected="none")
             raise UnknownName(f"setting of {name}", setting, known)
+        try:
+            TypeAdapter(known[setting]).validate_python(value, strict=True)
+        except ValidationError as error:
+            expected = error.errors()[0]["msg"].removeprefix("Input should be ")
+            found = f"{setting}={value!r} for {name}"
+            raise UsageError(found, expected=expected) from error
     return network(**settings)

@@ -235,6 +235,7 @@ def test_a_batch_is_its_pictures(settings):
         torch.testing.assert_close(network(ir, vis), torch.cat(alone), atol=2e-6, rtol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{}, {"variant": "paper", "channel_branch": "map"}])
 def test_it_is_traced_with_free_height_and_width(settings):
     network = SCGRFuse(**settings).eval()

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from imfuse.learn.blocks.conv import Padding
+
 
 def channel_attention(query: Tensor, key: Tensor, value: Tensor, temperature: Tensor) -> Tensor:
     """Attend between the channels of each head: softmax(temperature q k^T) v.
@@ -67,17 +69,21 @@ class GatedFeedForward(nn.Module):
         expansion: Channels of each half, as a multiple of `channels`.
         paired: Whether the 3x3 convolution mixes channels two by two, as in the base branch of
             CDDFuse, and does not take each by itself.
+        padding: What lies outside the picture.
 
     References:
         S. W. Zamir et al., Restormer, CVPR 2022, doi:10.1109/CVPR52688.2022.00564, section 3.2.
     """
 
-    def __init__(self, channels: int, expansion: int, *, paired: bool = False) -> None:
+    def __init__(
+        self, channels: int, expansion: int, *, paired: bool = False, padding: Padding = "zeros"
+    ) -> None:
         super().__init__()
         half = expansion * channels
+        groups = half if paired else 2 * half
         self.project_in = nn.Conv2d(channels, 2 * half, 1, bias=False)
         self.spatial = nn.Conv2d(
-            2 * half, 2 * half, 3, padding=1, groups=half if paired else 2 * half, bias=False
+            2 * half, 2 * half, 3, padding=1, padding_mode=padding, groups=groups, bias=False
         )
         self.project_out = nn.Conv2d(half, channels, 1, bias=False)
 

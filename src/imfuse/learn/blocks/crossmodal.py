@@ -71,11 +71,14 @@ class SemanticFusion(nn.Module):
         inputs: Channels of each modality.
         outputs: Channels that go out.
         variant: Follow the paper, or the published code where it computes another function.
+        parts: Parts of the queries that an exported network attends for one after the other;
+            the number of positions is a multiple of it.
     """
 
-    def __init__(self, inputs: int, outputs: int, variant: Variant) -> None:
+    def __init__(self, inputs: int, outputs: int, variant: Variant, *, parts: int = 1) -> None:
         super().__init__()
         self.variant = variant
+        self.parts = parts
         self.infrared = _DenseEnhancement(inputs, outputs)
         self.visible = _DenseEnhancement(inputs, outputs)
         self.query = ConvNorm(2 * outputs, outputs)
@@ -102,7 +105,7 @@ class SemanticFusion(nn.Module):
     def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         if self.variant == "release":  # the code's softmax runs over the positions of the query
             query, key = key, query
-        return attend_positions(query, key, value)
+        return attend_positions(query, key, value, self.parts)
 
 
 class _DenseEnhancement(nn.Module):

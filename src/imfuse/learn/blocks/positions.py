@@ -5,21 +5,29 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def attend_positions(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+def attend_positions(query: Tensor, key: Tensor, value: Tensor, parts: int = 1) -> Tensor:
     """Return softmax(Q K^T) V over positions, without the usual division by the root of c.
 
     The (h w) x (h w) weights are never held in memory at once where PyTorch has a fused kernel.
+    Exported networks do hold them, but only those of one part of the queries at a time.
 
     Args:
         query: `(b, c, h, w)`: what the positions of the result ask for.
         key: `(b, c, h, w)`: what the positions of `value` offer.
         value: `(b, c, h, w)`: what is averaged.
+        parts: Number of parts; h w is a multiple of it.
 
     Returns:
         `(b, c, h, w)`, at the positions of `query`.
     """
     q, k, v = (x.flatten(2).transpose(1, 2)[:, None] for x in (query, key, value))  # one head
-    attended = functional.scaled_dot_product_attention(q, k, v, scale=1.0)
+    attended = torch.cat(
+        [
+            functional.scaled_dot_product_attention(part, k, v, scale=1.0)
+            for part in q.reshape(*q.shape[:2], parts, -1, q.shape[-1]).unbind(2)
+        ],
+        2,
+    )
     return attended[:, 0].transpose(1, 2).reshape(query.shape)
 
 

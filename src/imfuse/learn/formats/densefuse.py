@@ -4,6 +4,8 @@ from imfuse.learn.formats.foreign import Foreign
 
 FORMAT = Foreign(
     network="densefuse",
+    home="https://github.com/hli1221/densefuse-pytorch",
+    training_data="MS-COCO",
     marks=("DB1.denseblock.0.dense_conv.conv2d.weight", "conv5.conv2d.weight"),
     renames=(
         (r"conv2d\.", "conv."),
@@ -14,5 +16,4 @@ FORMAT = Foreign(
         (r"^conv4\.", "decoder.2."),
         (r"^conv5\.", "decoder.3."),
     ),
-    terms="no licence stated",
 )

@@ -16,7 +16,9 @@ class Foreign:
         network: Name of our network.
         marks: Keys that tell the format; all must be there.
         renames: Patterns and replacements that turn their keys into ours, in this order.
-        terms: What its authors say of using the weights.
+        home: Where they are published.
+        licence: What their authors say of using them.
+        training_data: What they were trained on.
         dropped: Pattern of keys of theirs that no forward pass of theirs uses and ours lacks.
         settings: Settings of our network that these weights ask for.
         files: Over what files the authors spread the weights, empty where it is one.
@@ -25,7 +27,9 @@ class Foreign:
     network: str
     marks: tuple[str, ...]
     renames: Sequence[tuple[str, str | Callable[[re.Match[str]], str]]]
-    terms: str
+    home: str
+    training_data: str
+    licence: str = "no licence stated"
     dropped: str = ""
     settings: Mapping[str, object] = field(default_factory=dict)
     files: str = ""

@@ -4,6 +4,8 @@ from imfuse.learn.formats.foreign import Foreign
 
 FORMAT = Foreign(
     network="seafusion",
+    home="https://github.com/Linfeng-Tang/SeAFusion",
+    training_data="MSRS",
     marks=("vis_rgbd1.dense.conv1.conv.weight", "decode4.bn.weight"),
     renames=(
         (r"^vis_conv\.", "visible_branch.0."),
@@ -19,5 +21,5 @@ FORMAT = Foreign(
         (r"^decode2\.", "decoder.2."),
         (r"^decode1\.", "decoder.3."),
     ),
-    terms="no licence stated; MIT in the collection VIF-Benchmark",
+    licence="no licence stated; MIT in the collection VIF-Benchmark",
 )

@@ -1,12 +1,28 @@
 """What every fusion network promises."""
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
 from imfuse.errors import PairMismatch, UsageError
 from imfuse.types import FusionSpec, SizeRule, TileRule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where a network's weights come from.
+
+    Attributes:
+        licence: What one may do with them: an SPDX identifier, or what their authors say.
+        training_data: What they were trained on.
+        training_terms: Terms of that data.
+    """
+
+    licence: str = "Apache-2.0"
+    training_data: str = ""
+    training_terms: str = ""
 
 
 class FusionNetwork(nn.Module, ABC):
@@ -25,6 +41,8 @@ class FusionNetwork(nn.Module, ABC):
     """Name on the command line."""
     title: ClassVar[str]
     """One line for humans."""
+    good_for: ClassVar[str]
+    """What it is good for, and what it is not, in one or two sentences."""
     paper: ClassVar[str]
     """Authors, title, venue, year, DOI."""
     year: ClassVar[int]
@@ -33,6 +51,8 @@ class FusionNetwork(nn.Module, ABC):
     activation: ClassVar[Literal["none", "tanh", "sigmoid", "clamp"]]
     """What bounds the output."""
     size: ClassVar[SizeRule] = SizeRule()
+    stride: ClassVar[int] = 1
+    """Pixels of which the origin of a tile must be a multiple, where there is a `halo`."""
     bytes_per_pixel: ClassVar[int] = 4096
     """Working memory per pixel, rounded up; measured with ONNX Runtime at 640x480."""
     symmetric: bool = False
@@ -74,29 +94,31 @@ class FusionNetwork(nn.Module, ABC):
         """Number of parameters, as the field counts them: those that never train included."""
         return sum(p.numel() for p in self.parameters())
 
-    def spec(self, *, training_data: str = "", training_terms: str = "") -> FusionSpec:
+    def spec(self, origin: Origin | None = None) -> FusionSpec:
         """Return what the network says of itself, for an exported file.
 
         Args:
-            training_data: What its weights were trained on.
-            training_terms: Terms of that data.
+            origin: Where its weights come from; None: they are fresh.
         """
+        origin = origin or Origin()
+        tile = None if self.halo is None else TileRule(halo=self.halo, stride=self.stride)
         return FusionSpec(
             name=self.name,
             title=self.title,
             kind="network",
             paper=self.paper,
             year=self.year,
+            licence=origin.licence,
             visible=self.visible,
             output=self.output,
             activation=self.activation,
             size=self.size,
-            tile=None if self.halo is None else TileRule(halo=self.halo),
+            tile=tile,
             symmetric=self.symmetric,
             bytes_per_pixel=self.bytes_per_pixel,
             parameters=self.parameters_count,
-            training_data=training_data,
-            training_terms=training_terms,
+            training_data=origin.training_data,
+            training_terms=origin.training_terms,
         )
 
 

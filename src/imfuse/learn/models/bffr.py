@@ -5,6 +5,7 @@ infrared and visible image fusion", IEEE Signal Processing Letters, 2023,
 doi:10.48550/arXiv.2211.12286.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from imfuse.learn.blocks.conv import ConvAct
+from imfuse.learn.blocks.nested import NestedDecoder
 from imfuse.learn.models.base import FusionNetwork, check_choice
 from imfuse.types import SizeRule
 
@@ -50,6 +52,10 @@ class BFFR(FusionNetwork):
 
     name = "bffr"
     title = "Self-attention at four scales and a nested decoder, led by a segmenter"
+    good_for = (
+        "Infrared and visible pictures for a machine: what a segmenter needs is all that it "
+        "learns. Not made to please the eye."
+    )
     paper = (
         "Y. Wu et al., Breaking free from fusion rule: A fully semantic-driven infrared and "
         "visible image fusion, IEEE Signal Processing Letters, 2023, "
@@ -57,6 +63,7 @@ class BFFR(FusionNetwork):
     )
     year = 2023
     activation = "tanh"
+    bytes_per_pixel = 3800
     size = SizeRule(minimum=16)  # an eighth of it still has a neighbour to reflect
 
     def __init__(
@@ -249,51 +256,17 @@ class _ConvNormReLU(nn.Sequential):
         )
 
 
-class _Decoder(nn.Module):
-    """The nested decoder of NestFuse, one convolution a node.
-
-    Node `level_step` joins all earlier nodes of its level with the next level's latest, doubled.
-    """
+class _Decoder(NestedDecoder):
+    """The nested decoder, one convolution a node, and a 1x1 convolution to a picture."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.node1_1 = _node(1, 0)
-        self.node2_1 = _node(1, 1)
-        self.node3_1 = _node(1, 2)
-        self.node1_2 = _node(2, 0)
-        self.node2_2 = _node(2, 1)
-        self.node1_3 = _node(3, 0)
+        super().__init__(_WIDTHS, _node)
         self.last = ConvAct(_WIDTHS[0], 1, 1, slope=None)
 
-    def forward(self, features: list[Tensor]) -> Tensor:
+    def forward(self, features: Sequence[Tensor]) -> Tensor:
         """Map four fused scales to `(b, 1, h, w)` in [0, 1]."""
-        x1, x2, x3, x4 = features
-        x1_1 = self.node1_1(_join(x1, x2))
-        x2_1 = self.node2_1(_join(x2, x3))
-        x3_1 = self.node3_1(_join(x3, x4))
-        x1_2 = self.node1_2(_join(x1, x1_1, x2_1))
-        x2_2 = self.node2_2(_join(x2, x2_1, x3_1))
-        x1_3 = self.node1_3(_join(x1, x1_1, x1_2, x2_2))
-        return torch.tanh(self.last(x1_3)) / 2 + 0.5
+        return torch.tanh(self.last(super().forward(features))) / 2 + 0.5
 
 
-def _node(same: int, level: int) -> ConvAct:
-    """Return the convolution of a node with so many nodes of its level before it."""
-    width, below = _WIDTHS[level], _WIDTHS[level + 1]
-    return ConvAct(same * width + below, width, slope=0.01, padding="reflect", idle_norm=True)
-
-
-def _join(*nodes: Tensor) -> Tensor:
-    """Concatenate nodes with the last one, which has half their size and is doubled."""
-    size = nodes[0].shape[2:]
-    return torch.cat([*nodes[:-1], _double(_double(nodes[-1], 2, size[0]), 3, size[1])], 1)
-
-
-def _double(x: Tensor, axis: int, size: int) -> Tensor:
-    """Repeat each row or column, up to a size of twice as many or one more.
-
-    Pooling halves odd sizes downwards; the code then reflects the row or column that lacks, which
-    after doubling is the last one again.
-    """
-    index = torch.arange(size, device=x.device) // 2
-    return x.index_select(axis, index.clamp(max=x.shape[axis] - 1))
+def _node(inputs: int, outputs: int) -> ConvAct:
+    return ConvAct(inputs, outputs, slope=0.01, padding="reflect", idle_norm=True)

@@ -63,6 +63,10 @@ class CDDFuse(FusionNetwork):
 
     name = "cddfuse"
     title = "Base and detail features with transformers and invertible blocks"
+    good_for = (
+        "Infrared and visible, and with other weights medical pairs. Crisp; the reference "
+        "that newer methods compare with. Slow, and takes much memory."
+    )
     paper = (
         "Z. Zhao et al., CDDFuse: Correlation-driven dual-branch feature decomposition for "
         "multi-modality image fusion, CVPR 2023, doi:10.1109/CVPR52729.2023.00572"

@@ -28,6 +28,10 @@ class DenseFuse(FusionNetwork):
 
     name = "densefuse"
     title = "Dense auto-encoder; features averaged"
+    good_for = (
+        "A robust first baseline for any gray pair; averaged features look pale. Runs in "
+        "tiles on pictures of any size."
+    )
     paper = (
         "H. Li, X.-J. Wu, DenseFuse: A fusion approach to infrared and visible images, IEEE TIP "
         "28(5), 2019, doi:10.1109/TIP.2018.2887342"

@@ -41,6 +41,10 @@ class DIDFuse(FusionNetwork):
 
     name = "didfuse"
     title = "Auto-encoder with background and detail features, added"
+    good_for = (
+        "Infrared and visible pairs like those of TNO and FLIR, with strong contrast; values "
+        "may leave the range and are clamped."
+    )
     paper = (
         "Z. Zhao et al., DIDFuse: Deep image decomposition for infrared and visible image fusion, "
         "IJCAI 2020, doi:10.24963/ijcai.2020/135"

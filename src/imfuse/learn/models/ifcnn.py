@@ -31,6 +31,10 @@ class IFCNN(FusionNetwork):
 
     name = "ifcnn"
     title = "One encoder for all, features merged element by element"
+    good_for = (
+        "Infrared and visible, medical, multi-focus and multi-exposure pairs without training "
+        "anew. Cheap; sharp edges; the brighter source tends to win."
+    )
     paper = (
         "Y. Zhang et al., IFCNN: A general image fusion framework based on convolutional neural "
         "network, Information Fusion 54, 2020, doi:10.1016/j.inffus.2019.07.011"

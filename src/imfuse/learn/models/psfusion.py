@@ -17,6 +17,9 @@ from imfuse.learn.blocks.resnet import ResidualStage
 from imfuse.learn.models.base import FusionNetwork, check_choice
 from imfuse.types import SizeRule
 
+_PARTS = {4: 16, 5: 4, 6: 1}
+"""Levels that attend (scales 1/8, 1/16, 1/32), and in how many parts: their positions' divisors."""
+
 
 class PSFusionFeatures(NamedTuple):
     """What PSFusion computes in training; None: the setting that makes it is off."""
@@ -58,18 +61,24 @@ class PSFusion(FusionNetwork):
             w/o S2P2). The semantic features are injected all the same.
         fidelity_heads: Reconstruct the source pictures in training (SFP; table 3, w/o SFP).
 
-    Departures: both variants give luma, as the code does; the paper writes three channels. Both
-    predict objects, then classes, then boundaries, as the code and its source GMNet do; the paper's
-    equations 12 to 14 exchange objects and boundaries. In `paper`, what is added to attended
-    values is the other modality's enhanced features, because the equation's un-enhanced ones have
-    other widths, and one convolution is common to gamma and beta, as in the code. Encoders begin
-    with random weights, not those of ImageNet, which the stages of a ResNet-34 load under their
-    usual names. Its published heads hold convolutions that are never applied; their 9474
-    parameters are kept, frozen.
+    Departures: both variants give luma, as the code does; the paper writes three channels. Widths,
+    SFEB, the dense layers and the parts of the masks of SFP are known from the code only. Both
+    variants predict objects, then classes, then boundaries, as the code and its source GMNet do
+    (the paper's equations 12 to 14 exchange objects and boundaries), weigh by the softmax's second
+    channel alone, and have 1x1 convolutions with ReLU6 where equations 12 to 14 have 3x3 with ReLU.
+    In `paper`, what is added to attended values is the other modality's enhanced features, because
+    the equation's un-enhanced ones have other widths, and one convolution is common to gamma and
+    beta, as in the code. Encoders begin with random weights, not those of ImageNet, which the
+    stages of a ResNet-34 load under their usual names. Published heads hold convolutions that are
+    never applied; their 9474 parameters are kept, frozen. Row w/o Mask of table 3 is a recipe.
     """
 
     name = "psfusion"
     title = "Network with semantic injection, trained to segment and to reconstruct"
+    good_for = (
+        "Infrared and visible pictures that a segmenter will read; it also restores both "
+        "sources and labels the scene. By far the largest network here."
+    )
     paper = (
         "L. Tang, H. Zhang, H. Xu, J. Ma, Rethinking the necessity of image fusion in high-level "
         "vision tasks: A practical infrared and visible image fusion network based on progressive "
@@ -96,9 +105,10 @@ class PSFusion(FusionNetwork):
         self.infrared_encoder = _Encoder(1)
         self.visible_encoder = _Encoder(3)
         widths = [(32, 32), (64, 32), (64, 64), (128, 64), (256, 64), (512, 64)]
-        deep = SemanticFusion if deep_attention else DetailFusion
         self.fusion = nn.ModuleList(
-            (DetailFusion if level <= 3 else deep)(inputs, outputs, variant)
+            SemanticFusion(inputs, outputs, variant, parts=_PARTS[level])
+            if deep_attention and level in _PARTS
+            else DetailFusion(inputs, outputs, variant)
             for level, (inputs, outputs) in enumerate(widths, 1)
         )
         self.gather = nn.ModuleList(nn.Conv2d(64, 64, 3, padding=1) for _ in range(4))

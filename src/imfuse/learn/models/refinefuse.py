@@ -48,7 +48,11 @@ class RefineFuse(FusionNetwork):
         width: Channels of every level.
         grid: Side of the fixed grid on which PSIM attends.
 
-    Departures: there is no public code, and equations 1 to 9 are not in the text that we read.
+    Departures: there is no public code, and equations 1 to 9 are not in the text that we read. The
+    modules are as their own sections describe them: SFIM with spatial attention alone, where the
+    introduction speaks of dual attention; FIM with channel attention alone, where its section also
+    names spatial attention and says no more of it. The four "encoders" of the reconstruction are
+    decoders.
     `width`, `grid`, the decoders' widths and the convolutions of FIM were chosen so that the size
     is what the paper reports: 2.206 million parameters (reported: 2.21), 12.82 billion
     multiplications of convolutions at 256x256 (12.73) and 48.22 billion at 512x512 (48.11). Chosen
@@ -59,6 +63,10 @@ class RefineFuse(FusionNetwork):
 
     name = "refinefuse"
     title = "Multi-scale network with detail and semantic interaction of modalities"
+    good_for = (
+        "Infrared and visible, and medical pairs: details and objects at four scales, at "
+        "moderate cost."
+    )
     paper = (
         "C. Song, H. Li, T. Xu, X.-J. Wu, J. Kittler, RefineFuse: an end-to-end network for "
         "multi-scale refinement fusion of multi-modality images, Visual Intelligence 3, 2025, "

@@ -23,7 +23,7 @@ _DEEP = 96  # two modalities, each with the outputs of its head and of two block
 
 
 class SCGRFuse(FusionNetwork):
-    """The fusion network of SCGRFuse (figure 1).
+    """The fusion network of SCGRFuse (figure 2).
 
     Args:
         variant: `release` is the published network. `paper` follows the text where that settles
@@ -42,17 +42,23 @@ class SCGRFuse(FusionNetwork):
             modalities are added to F_conv as they are.
 
     Departures: equation 5 concatenates F_conv and F_SC where section 3.3 and the code add them;
-    here they are added. The text speaks of two 3x3 and one 1x1 convolutions under the Sobel
-    operator and prints no widths; both follow the code, which has one 3x3 between two 1x1 there
-    and lends it the first 1x1 and 3x3 of the main branch. The decoder's batch norms, declared in
-    the code and never applied, are kept, frozen (226 parameters). What the paper does not say of
-    its ablations: without gradient blocks the convolutions of both branches stay, and the four
-    kernels of the attention map 32 channels to 96; without attention F_SC is the 96 channels of
-    both modalities. The two leave nothing to add together and so exclude each other.
+    here they are added. The text merges the features of both blocks; here, as in the code, those of
+    the convolution before them go on beside them. The text speaks of two 3x3 and one 1x1
+    convolutions under the Sobel operator and prints no widths; both follow the code, which has one
+    3x3 between two 1x1 there and lends it the first 1x1 and 3x3 of the main branch. The
+    reconstructor's batch norms, declared in the code and never applied, are kept, frozen (226
+    parameters). What the paper does not say of its ablations: without gradient blocks the
+    convolutions of both branches stay, and the four kernels of the attention map 32 channels to
+    96; without attention F_SC is the 96 channels of both modalities. The two leave nothing to add
+    together and so exclude each other.
     """
 
     name = "scgrfuse"
     title = "Gradient aggregation blocks with spatial and channel attention"
+    good_for = (
+        "Infrared and visible pictures that a segmenter will read: it was made together with "
+        "one. Heavy: attention and graph-like reasoning at full size."
+    )
     paper = (
         "Y. Wang et al., SCGRFuse: An infrared and visible image fusion network based on "
         "spatial/channel attention mechanism and gradient aggregation residual dense blocks, "
@@ -61,6 +67,7 @@ class SCGRFuse(FusionNetwork):
     )
     year = 2024
     activation = "tanh"
+    bytes_per_pixel = 5600
     size = SizeRule(minimum=2)  # a reflected border needs a neighbour
 
     def __init__(

@@ -26,6 +26,10 @@ class SeAFusion(FusionNetwork):
 
     name = "seafusion"
     title = "Gradient residual dense network, trained with a segmenter"
+    good_for = (
+        "Infrared and visible, for the eye and for segmenters: small, with crisp texture. The "
+        "usual baseline of networks guided by semantics."
+    )
     paper = (
         "L. Tang, J. Yuan, J. Ma, Image fusion in the loop of high-level vision tasks, "
         "Information Fusion 82, 2022, doi:10.1016/j.inffus.2021.12.004"

@@ -70,22 +70,26 @@ class SMFNet(FusionNetwork):
             what takes its place; here nothing does.
         exchanged_fusion: Fuse base features with the layer for details, and the reverse: row
             "INN<->transformer".
-        trainable_operators: Whether training may change the Sobel kernels of the dense blocks,
-            of which the paper does not speak; the published code trains them.
+        trainable_operators: Whether training may change the Sobel kernels of the dense blocks;
+            the published code trains them.
 
     Departures:
+        Dense blocks, widths, heads and numbers of blocks are known from the published code only.
         Equation 3 has V2 where equation 1 has V1; queries come from the other half of the
         channels, keys and values from the own one, as in the published code.
         Equations 5-8 as printed update both halves at once, which cannot be inverted; here one
         follows the other, as in the published code.
-        The last features are added before the decoder, as in the published code; the text has
-        them concatenated.
+        The last features are added before the decoder, as in that code; the text concatenates them.
         Published weights hold 498 720 parameters that are never applied; they are kept, frozen.
         The other rows of table 5 are recipes, not networks.
     """
 
     name = "smfnet"
     title = "Base, detail and graph features with transformers and invertible blocks"
+    good_for = (
+        "Infrared and visible, and medical pairs. The slowest of the five: transformers and "
+        "graphs at full size."
+    )
     paper = (
         "X. Zhang et al., A semantic-aware and multi-guided network for infrared-visible image "
         "fusion, IEEE Transactions on Multimedia, 2025, doi:10.48550/arXiv.2407.06159"
