@@ -25,10 +25,17 @@ def channel_attention(query: Tensor, key: Tensor, value: Tensor, temperature: Te
     batch, channels, heads = query.shape[0], query.shape[1], temperature.shape[0]
     shape = (batch, heads, channels // heads, -1)
     q, k, v = query.reshape(shape), key.reshape(shape), value.reshape(shape)
-    q, k = functional.normalize(q, dim=-1), functional.normalize(k, dim=-1)
-    weights = (q @ k.transpose(-2, -1) * temperature).softmax(-1)
-    attended: Tensor = weights @ v
+    products = q @ k.transpose(-2, -1)
+    # Lengths divide the few products, not the many pixels.
+    lengths = _lengths(q) * _lengths(k).transpose(-2, -1)
+    attended: Tensor = (products / lengths * temperature).softmax(-1) @ v
     return attended.reshape(value.shape)
+
+
+def _lengths(rows: Tensor) -> Tensor:
+    """Return the lengths of rows as a column, never 0."""
+    lengths: Tensor = rows.norm(dim=-1, keepdim=True)
+    return lengths.clamp_min(1e-12)
 
 
 class ChannelAttention(nn.Module):

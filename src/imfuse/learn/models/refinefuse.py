@@ -178,12 +178,16 @@ class _DetailInteraction(nn.Module):
 
     def forward(self, ir: Tensor, vis: Tensor) -> Tensor:
         """Fuse two `(b, width, h, w)` to one: equations 1 and 2."""
-        both = torch.cat([ir, vis], 1)
-        pooled = torch.cat([both.amax(1, keepdim=True), both.mean(1, keepdim=True)], 1)
-        maps = torch.sigmoid(self.attention(pooled))
+        # Pooling over the channels of both, and a convolution in groups of one channel of each:
+        # written without joining them, which would copy the largest features of the network.
+        largest = torch.maximum(ir.amax(1, keepdim=True), vis.amax(1, keepdim=True))
+        mean = (ir.mean(1, keepdim=True) + vis.mean(1, keepdim=True)) / 2
+        maps = torch.sigmoid(self.attention(torch.cat([largest, mean], 1)))
         ir, vis = ir + ir * maps[:, :1], vis + vis * maps[:, 1:]
-        grouped = torch.stack([ir, vis], 2).flatten(1, 2)  # ir 1, vis 1, ir 2, vis 2, ...
-        return functional.relu(self.merge(grouped))
+        weight, bias, groups = self.merge.weight, self.merge.bias, self.merge.out_channels
+        of_ir = functional.conv2d(ir, weight[:, :1], bias, padding=1, groups=groups)
+        of_vis = functional.conv2d(vis, weight[:, 1:], padding=1, groups=groups)
+        return functional.relu(of_ir + of_vis)
 
 
 class _SemanticInteraction(nn.Module):
