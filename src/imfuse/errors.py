@@ -78,6 +78,10 @@ class DatasetNotFound(ImfuseError):
     """A folder does not hold pictures in a layout that we know."""
 
 
+class DownloadError(ImfuseError):
+    """A file can't be had from where it should be, or is not what it should be."""
+
+
 class PairMismatch(ImfuseError):
     """Two pictures, or two folders, do not make a pair: sizes, names, or one file given twice."""
 

@@ -76,6 +76,7 @@ def test_cosine_falls_from_start_to_end():
     found = [schedules.cosine(s, steps=100, start=7e-3, end=7e-5) for s in (0, 25, 50, 100)]
     quarter = 7e-5 + (7e-3 - 7e-5) * (1 + math.sqrt(0.5)) / 2
     assert found == pytest.approx([7e-3, quarter, (7e-3 + 7e-5) / 2, 7e-5])
+    assert schedules.cosine(10, steps=10, start=1.0) == 0
 
 
 @pytest.mark.parametrize(("step", "warmup"), [(-1, 0), (11, 0), (5, 10)])

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from imfuse import __version__
-from imfuse.cli import bench, doctor, evaluate, explain, fuse, models, scenes, weights
+from imfuse.cli import bench, data, doctor, evaluate, explain, fuse, models, scenes, weights
 from imfuse.cli.console import print_json, say
 from imfuse.errors import ImfuseError
 
@@ -24,6 +24,7 @@ app.command()(bench.bench)
 app.command()(weights.convert)
 app.command()(weights.export)
 app.add_typer(models.app, name="models")
+app.add_typer(data.app, name="data")
 app.command()(doctor.doctor)
 app.command()(scenes.scenes)
 app.command()(scenes.demo)

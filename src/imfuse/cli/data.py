@@ -1,0 +1,153 @@
+"""`imfuse data`: sets of pairs to train on: list them, check that one is whole, download one."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from imfuse.cli.console import JsonOption, print_json, print_table, say, say_list, show
+
+if TYPE_CHECKING:
+    from imfuse.learn.data.checks import Report
+    from imfuse.learn.data.layouts import Layout
+
+app = typer.Typer(no_args_is_help=True, help="List, check and get sets of pairs to train on.")
+
+_PROBLEMS = 3
+
+
+def complete_layout(incomplete: str) -> list[str]:
+    """Complete the name of a layout in the shell."""
+    from imfuse.learn.data.catalogue import LAYOUTS
+
+    return [name for name in LAYOUTS if name.startswith(incomplete)]
+
+
+def complete_origin(incomplete: str) -> list[str]:
+    """Complete the name of a set that can be downloaded."""
+    from imfuse.learn.data.catalogue import LAYOUTS
+
+    names = (name for name, layout in LAYOUTS.items() if layout.origin is not None)
+    return [name for name in names if name.startswith(incomplete)]
+
+
+@app.command("list")
+def list_(as_json: JsonOption = False) -> None:
+    """List the sets whose layout imfuse knows, with official counts and terms."""
+    from imfuse.learn.data.catalogue import LAYOUTS, SCENES
+
+    layouts = [*LAYOUTS.values(), SCENES]
+    if as_json:
+        print_json([_row(layout) for layout in layouts])
+        return
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("name", "pairs", "labels", box=None, pad_edge=False)
+    table.add_column("what it is", min_width=40)
+    table.add_column("terms", min_width=30)
+    for layout in layouts:
+        mark = " *" if layout.origin is not None else ""
+        counts = ", ".join(f"{split} {n}".strip() for split, n in layout.counts.items())
+        classes = f"{len(layout.classes)} classes" if layout.classes else ""
+        about = escape(layout.title), escape(layout.terms)
+        table.add_row(f"{layout.name}{mark}", counts, classes, *about)
+    print_table(table)
+    show("* `imfuse data get NAME DIR` downloads it")
+
+
+def _row(layout: "Layout") -> dict[str, object]:
+    origin = layout.origin
+    return {
+        "name": layout.name,
+        "title": layout.title,
+        "counts": dict(layout.counts),
+        "size": None if layout.size is None else list(layout.size),
+        "classes": list(layout.classes),
+        "test_only": layout.test_only,
+        "terms": layout.terms,
+        "source": layout.source,
+        "download": None
+        if origin is None
+        else {"repository": origin.repository, "commit": origin.commit},
+    }
+
+
+@app.command()
+def check(
+    data: Annotated[str, typer.Argument(metavar="DIR", help="Folder of a set, or `scenes:N`.")],
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the layout, where the folder does not show it.",
+            autocompletion=complete_layout,
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read every pair of a set, and report what is missing, broken, repeated or leaked.
+
+    Exits with 3 if anything is wrong.
+    """
+    from imfuse.cli.progress import track
+    from imfuse.learn.data.checks import examine, report
+    from imfuse.learn.data.opening import open_source
+
+    source = open_source(data, layout=layout)
+    examined = list(track(examine(source), len(source), "reading"))
+    result = report(source, examined)
+    if as_json:
+        print_json({"data": data, **result.as_dict()})
+    else:
+        _show(result)
+    if result.findings:
+        raise typer.Exit(_PROBLEMS)
+
+
+def _show(result: "Report") -> None:
+    show(f"{result.layout}: {result.title}")
+    for split, count in result.pairs.items():
+        official = result.official.get(split)
+        known = "" if official is None else f"  (official: {official})"
+        show(f"  {split or 'pairs':<10}{count}{known}")
+    sizes = [f"{size} ({count})" for size, count in result.sizes.items()]
+    more = f" and {len(sizes) - 4} more sizes" if len(sizes) > 4 else ""
+    show(f"  {'sizes':<10}{', '.join(sizes[:4])}{more}")
+    show(f"  {'labelled':<10}{result.labelled}")
+    if result.terms:
+        show(f"  {'terms':<10}{result.terms}")
+    kinds = dict.fromkeys(finding.kind for finding in result.findings)
+    for kind in kinds:
+        found = [f"{f.where}: {f.message}" for f in result.findings if f.kind == kind]
+        say_list(kind, found)
+    show("no problems" if not result.findings else f"{len(result.findings)} problems")
+
+
+@app.command()
+def get(
+    name: Annotated[str, typer.Argument(help="Name of a set.", autocompletion=complete_origin)],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to download it into.")],
+    mirror: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Where a folder that this command filled is served."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Download a set from where its authors published it, checked file by file.
+
+    Run it again after an interruption: what is there and whole is kept, and the rest goes on where
+    it broke off.
+    """
+    from imfuse.cli.progress import track
+    from imfuse.learn.data.catalogue import find_layout
+    from imfuse.learn.data.download import fetch, plan
+
+    layout = find_layout(name)
+    files = plan(layout, mirror)
+    say(f"{layout.title}: {len(files)} files from {layout.source}\nterms: {layout.terms}")
+    done = list(track(fetch(layout, files, folder, mirror), len(files), "getting", unit="files"))
+    fetched = sum(one.bytes_fetched for one in done)
+    if as_json:
+        print_json({"name": name, "dir": str(folder), "files": len(done), "bytes": fetched})
+    else:
+        show(f"{len(done)} files in {folder}, {fetched / 1e6:.1f} MB of them fetched now")

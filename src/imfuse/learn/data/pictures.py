@@ -1,0 +1,116 @@
+"""Pairs stored as pictures: two files, one PNG of four channels, or two halves of one picture."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from imfuse.errors import ImfuseError, UnreadableImage, UnsupportedImage
+from imfuse.io.images import read_image
+from imfuse.learn.data.folders import Found, PairPaths
+from imfuse.learn.data.sample import Sample, make_sample, pixels_of
+from imfuse.learn.data.sources import Entry, Source
+from imfuse.types import Pixels
+
+_INDEXED = ("L", "P", "1")
+
+
+class PicturePairs(Source):
+    """The pairs of a folder of pictures.
+
+    Args:
+        found: What the folder holds.
+    """
+
+    def __init__(self, found: Found) -> None:
+        self.found, self.layout = found, found.layout
+        self.pairs = found.pairs
+        # One name may occur in two splits.
+        names = [pair.name for pair in found.pairs]
+        twice = len(set(names)) < len(names)
+        self.entries = tuple(
+            Entry(
+                name=f"{pair.split}/{pair.name}" if twice and pair.split else pair.name,
+                split=pair.split,
+                group=pair.name,
+                labelled=pair.labels is not None,
+            )
+            for pair in found.pairs
+        )
+
+    def load(self, index: int) -> Sample:
+        """Return a sample as it is stored."""
+        pair = self.pairs[index]
+        ir, vis = _READERS[self.found.form.kind](pair)
+        labels = None if pair.labels is None else read_labels(pair.labels)
+        sample = make_sample(self.entries[index].name, ir, vis, labels, pair.ir)
+        if sample.ir.dtype == sample.vis.dtype:
+            return sample
+        # Sensors of different depth: both as float, the one type that holds either.
+        return sample.as_float()
+
+
+def _two_files(pair: PairPaths) -> tuple[Pixels, Pixels]:
+    return pixels_of(read_image(pair.ir)), pixels_of(read_image(pair.vis))
+
+
+def _four_channels(pair: PairPaths) -> tuple[Pixels, Pixels]:
+    picture = read_image(pair.ir)
+    if picture.alpha is None or not picture.is_colour:
+        raise UnsupportedImage(
+            "it has no four channels",
+            file=pair.ir,
+            expected="red, green, blue and thermal in one PNG",
+        )
+    return picture.alpha, pixels_of(picture)
+
+
+def _halves(pair: PairPaths) -> tuple[Pixels, Pixels]:
+    pixels = pixels_of(read_image(pair.ir))
+    width = pixels.shape[1]
+    if width % 2:
+        raise UnsupportedImage(
+            f"its width {width} is odd",
+            file=pair.ir,
+            expected="two pictures of the same width, the visible one on the left",
+        )
+    return pixels[:, width // 2 :], pixels[:, : width // 2]
+
+
+_READERS = {
+    "files": _two_files,
+    "four channels": _four_channels,
+    "side by side": _halves,
+}
+
+
+def read_labels(path: Path) -> Pixels:
+    """Read a label picture: the class of each pixel as its gray value or palette index.
+
+    Returns:
+        `(H, W)` uint8.
+
+    Raises:
+        UnreadableImage: It is missing or damaged.
+        UnsupportedImage: It shows classes by colours.
+    """
+    try:
+        with Image.open(path) as image:
+            mode, labels = image.mode, np.asarray(image)
+    except ImfuseError:
+        raise
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UnreadableImage(
+            f"the labels can't be read ({error})", file=path, expected="a label PNG"
+        ) from error
+    if mode in _INDEXED:
+        return labels.astype(np.uint8)
+    if mode == "RGB" and (labels == labels[..., :1]).all():
+        return np.asarray(cv2.extractChannel(labels, 0), np.uint8)
+    raise UnsupportedImage(
+        f"labels as a picture of mode {mode}",
+        file=path,
+        expected="one 8-bit channel (or a palette) whose values are classes",
+        remedy="Coloured pictures of labels are for looking at: give the index pictures.",
+    )

@@ -1,0 +1,104 @@
+"""One registered pair as training and checking see it, and the arithmetic of its values."""
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from imfuse.errors import PairMismatch
+from imfuse.types import SCALES, Float, Picture, Pixels
+
+IGNORED = 255
+"""Label of pixels whose class is unknown; losses and scores leave them out."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A registered pair, with the class of every pixel where somebody has labelled it.
+
+    Attributes:
+        name: Name of the pair within its source.
+        ir: `(H, W)` infrared picture; float32 in [0, 1], or as stored (see `as_float`).
+        vis: `(H, W, 3)` visible picture in RGB order, of the same type; gray ones thrice the same.
+        labels: `(H, W)` classes by the ids of the source's layout, 255 for unknown; or None.
+    """
+
+    name: str
+    ir: Pixels
+    vis: Pixels
+    labels: NDArray[np.uint8] | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.ir.shape[0], self.ir.shape[1]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that the arrays take."""
+        labels = 0 if self.labels is None else self.labels.nbytes
+        return self.ir.nbytes + self.vis.nbytes + labels
+
+    def as_float(self) -> "Sample":
+        """Return the same sample with float32 values in [0, 1]."""
+        return replace(self, ir=_as_float(self.ir), vis=_as_float(self.vis))
+
+
+def make_sample(name: str, ir: Pixels, vis: Pixels, labels: Pixels | None, file: object) -> Sample:
+    """Put a sample together: infrared to one channel, visible to three, one size for all.
+
+    Args:
+        name: Name of the pair.
+        ir: `(H, W)` or `(H, W, 3)`; colour becomes its BT.601 luma.
+        vis: `(H, W)` or `(H, W, 3)`.
+        labels: `(H, W)` classes, or None.
+        file: What a refusal names.
+
+    Raises:
+        PairMismatch: The sizes differ.
+    """
+    sizes = {"infrared": ir.shape[:2], "visible": vis.shape[:2]}
+    if labels is not None:
+        sizes["labels"] = labels.shape[:2]
+    if len(set(sizes.values())) > 1:
+        raise PairMismatch(
+            ", ".join(f"{what} {shape[1]}x{shape[0]}" for what, shape in sizes.items()),
+            file=file,
+            expected="one size (width x height), pixel on pixel",
+            remedy="Register and resize the pictures first, or leave the pair out.",
+        )
+    return Sample(
+        name=name,
+        ir=gray(ir),
+        vis=vis if vis.ndim == 3 else np.repeat(vis[..., None], 3, axis=2),
+        labels=None if labels is None else np.ascontiguousarray(labels, np.uint8),
+    )
+
+
+def gray(pixels: Pixels) -> Pixels:
+    """Return `(H, W)` of a gray or colour picture (BT.601 luma), in its own type.
+
+    Three equal channels give that channel exactly.
+    """
+    if pixels.ndim == 2:
+        return pixels
+    return np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY), pixels.dtype)
+
+
+def quantised(values: Float) -> NDArray[np.uint8]:
+    """Return values of [0, 1] as 8 bits, as a file would hold them."""
+    return np.rint(values * 255).astype(np.uint8)
+
+
+def pixels_of(picture: Picture) -> Pixels:
+    """Return the pixels of a picture; float ones clamped to [0, 1]."""
+    if picture.pixels.dtype == np.float32:
+        return np.clip(picture.pixels, 0, 1)
+    return picture.pixels
+
+
+def _as_float(pixels: Pixels) -> Float:
+    if pixels.dtype == np.float32:
+        return pixels
+    return pixels.astype(np.float32) * np.float32(1 / SCALES[pixels.dtype])

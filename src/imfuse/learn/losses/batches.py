@@ -1,0 +1,44 @@
+"""What all losses ask of their batches and of the names of conventions."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from imfuse.errors import PairMismatch, UnknownName
+
+_T = TypeVar("_T")
+
+
+def matched(**batches: Tensor) -> tuple[Tensor, ...]:
+    """Return batches of one shape, in at least float32.
+
+    Args:
+        batches: Batches `(b, c, h, w)` under the names that messages should call them by.
+
+    Raises:
+        PairMismatch: The shapes differ (PyTorch would stretch one over the other) or are no
+            batches of pictures.
+    """
+    shapes = {batch.shape for batch in batches.values()}
+    if len(shapes) > 1 or any(len(shape) != 4 or not shape.numel() for shape in shapes):
+        found = ", ".join(f"{name} {tuple(batch.shape)}" for name, batch in batches.items())
+        raise PairMismatch(found, expected="batches of one shape (b, c, h, w)")
+    return tuple(widened(batch) for batch in batches.values())
+
+
+def widened(batch: Tensor) -> Tensor:
+    """Return a batch in float32, or as it is where it is more precise."""
+    return batch.to(torch.promote_types(batch.dtype, torch.float32))
+
+
+def pick(kind: str, name: str, table: Mapping[str, _T]) -> _T:
+    """Return what a convention's name stands for.
+
+    Raises:
+        UnknownName: The table has no such name.
+    """
+    if name not in table:
+        raise UnknownName(kind, name, table)
+    return table[name]
