@@ -16,6 +16,9 @@ saturation, or hide a part of it, the record has `"gains": {pattern: factor, ...
 key the pattern is found are multiplied by the factor. Where the network also gives other pictures
 than the fused one, `"parts": {field of features(): values, ...}` may hold them in the same steps.
 Counters of batch norms, which no forward pass uses, may be left out.
+
+Two folders beside them hold records that tests of their own read: `tensorflow/`, with weights in
+that program's layout, and `guides/`, segmenters with an output of all classes for each head.
 """
 
 import re

@@ -8,6 +8,7 @@ import numpy as np
 from imfuse.bench.audit import TRICKS
 from imfuse.bench.run import BASELINES, Bench
 from imfuse.bench.speed import Speed
+from imfuse.cards import network_cards
 from imfuse.errors import UnknownName
 from imfuse.metrics.catalogue import METRICS, infos_of
 from imfuse.metrics.evaluation import Evaluation
@@ -124,6 +125,12 @@ class Summary:
             ],
         }
 
+    def _macs(self, label: str) -> int | None:
+        """Return what a known network of this size costs at 256x256; None for all others."""
+        card = network_cards().get(label)
+        known = card is not None and card.spec.parameters == self.parameters.get(label)
+        return round(card.gmacs_256 * 1e9) if card is not None and known else None
+
     @property
     def _first(self) -> Ranking:
         return next(iter(self.rankings.values()))
@@ -136,7 +143,7 @@ class Summary:
             "model": label,
             "baseline": label in BASELINES,
             "parameters": self.parameters.get(label),
-            "macs_256": None,
+            "macs_256": self._macs(label),
             "latency_ms_median": None if speed is None else round(speed.latency_ms, 3),
             "peak_mb": None if speed is None else speed.peak_mb,
             "size": None if speed is None else speed.size,

@@ -32,7 +32,7 @@ class DATFuse(FusionNetwork):
 
     name = "datfuse"
     title = "Channel and spatial attention around transformer layers"
-    good_for = "Infrared and visible with some ten thousand parameters: attention on small devices."
+    good_for = "Infrared and visible with some ten thousand parameters, for small devices."
     paper = (
         "W. Tang et al., DATFuse: Infrared and visible image fusion via dual attention "
         "transformer, IEEE TCSVT 33(7), 2023, doi:10.1109/TCSVT.2023.3234340"

@@ -1,0 +1,57 @@
+"""What every segmenter promises."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, NamedTuple
+
+from torch import Tensor, nn
+
+from imfuse.errors import PairMismatch
+
+
+class Logits(NamedTuple):
+    """What a segmenter says of each pixel.
+
+    Attributes:
+        main: `(b, classes, h, w)`: what counts.
+        auxiliary: Likewise, of a head that only takes part in training; None where there is none.
+    """
+
+    main: Tensor
+    auxiliary: Tensor | None
+
+
+class Segmenter(nn.Module, ABC):
+    """A network from pictures in colour to classes per pixel.
+
+    Subclasses set the class attributes below, take the number of classes as a keyword, and write
+    `segment`.
+    """
+
+    name: ClassVar[str]
+    """Name on the command line."""
+    title: ClassVar[str]
+    """One line for humans."""
+    paper: ClassVar[str]
+    """Authors, title, venue, year, DOI."""
+    heads: ClassVar[tuple[str, ...]]
+    """Prefixes of the parameters that end in logits, for which papers have a higher rate."""
+
+    @abstractmethod
+    def segment(self, pictures: Tensor) -> Logits:
+        """Segment a checked batch; what `forward` calls."""
+
+    def forward(self, pictures: Tensor) -> Logits:
+        """Segment a batch.
+
+        Args:
+            pictures: `(b, 3, h, w)` in [0, 1].
+
+        Returns:
+            Logits of the pictures' size.
+
+        Raises:
+            PairMismatch: The batch has not three channels.
+        """
+        if pictures.ndim != 4 or pictures.shape[1] != 3:
+            raise PairMismatch(f"pictures {tuple(pictures.shape)}", expected="(b, 3, h, w)")
+        return self.segment(pictures)
