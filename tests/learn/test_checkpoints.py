@@ -160,6 +160,13 @@ def test_from_a_published_file_to_a_fused_picture(run, data, tmp_path, rng):
     pictures = [imfuse.fuse(*pair, str(model)) for model in (published, ours, onnx)]
     np.testing.assert_array_equal(pictures[0], pictures[1])
     assert np.abs(pictures[0].astype(int) - pictures[2]).max() <= 1
+    files = [tmp_path / f"{name}.png" for name in ("ir", "vis")]
+    for file, pixels in zip(files, pair, strict=True):
+        imfuse.write_image(file, imfuse.Picture(pixels=pixels))
+    for model in (published, ours, onnx):
+        code, _, err = run("fuse", *files, "-o", tmp_path / "fused.png", "-m", model)
+        assert code == 0
+        assert "seafusion: licence of these weights: no licence stated" in err
 
 
 @pytest.mark.parametrize(

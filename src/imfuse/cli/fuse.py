@@ -23,8 +23,12 @@ from imfuse.errors import ImfuseError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from imfuse.folders import FolderJob, FolderRun
+    from imfuse.types import FusionSpec
 
 _INTERRUPTED = 130
+
+_OURS = "Apache-2.0"
+"""Licence of our own code and weights, which needs no mention."""
 
 
 class Side(StrEnum):
@@ -188,6 +192,7 @@ def _fuse_files(ir: Path, vis: Path, out: Path, options: dict[str, Any], *, as_j
     check_distinct(ir, vis)
     quality, max_pixels = options.pop("quality"), options.pop("max_pixels", MAX_PIXELS)
     fuser = Fuser(options.pop("model", None), **options)
+    _say_licence(fuser.engine.spec)
     pictures = [read_image(path, max_pixels=max_pixels) for path in (ir, vis)]
     fused = fuser.fuse(ImagePair(ir=pictures[0], vis=pictures[1]))
     notes = (*fused.notes, *write_image(out, fused, quality=quality))
@@ -199,6 +204,12 @@ def _fuse_files(ir: Path, vis: Path, out: Path, options: dict[str, Any], *, as_j
     else:
         height, width = fused.size
         say(f"{out}  ({width}x{height}, {fused.model}, {1e3 * fused.seconds:.0f} ms)")
+
+
+def _say_licence(spec: "FusionSpec") -> None:
+    """Say under which terms others' weights are, before results are made with them."""
+    if spec.licence != _OURS:
+        say(f"{spec.name}: licence of these weights: {spec.licence}")
 
 
 def _check_output_file(out: Path, sources: tuple[Path, Path]) -> None:
@@ -233,6 +244,7 @@ def _fuse_folders(job: "FolderJob", *, as_json: bool) -> None:
 
     started = time.perf_counter()
     run = prepare(job)
+    _say_licence(run.fuser.engine.spec)
     interrupted = False
     try:
         for _ in track(iter(run), run.total, "fusing"):
