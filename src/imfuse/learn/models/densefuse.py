@@ -38,7 +38,7 @@ class DenseFuse(FusionNetwork):
     )
     year = 2019
     activation = "none"
-    bytes_per_pixel = 2300
+    bytes_per_pixel = 2400
     size = SizeRule(minimum=2)  # a reflected border needs a neighbour
     symmetric = True
 

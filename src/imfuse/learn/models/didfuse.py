@@ -51,7 +51,7 @@ class DIDFuse(FusionNetwork):
     )
     year = 2020
     activation = "sigmoid"
-    bytes_per_pixel = 3400
+    bytes_per_pixel = 3600
     size = SizeRule(minimum=2)  # a reflected border needs a neighbour
     symmetric = True
 

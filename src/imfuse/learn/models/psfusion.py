@@ -89,7 +89,7 @@ class PSFusion(FusionNetwork):
     visible = "rgb"
     activation = "tanh"
     size = SizeRule(minimum=32, multiple=32)
-    bytes_per_pixel = 3500
+    bytes_per_pixel = 5600
 
     def __init__(
         self,
