@@ -22,7 +22,7 @@ class OpenVinoEngine:
         threads: Threads inside the network; None: all cores.
         precision: `f32`, or `bf16`: bfloat16 where the processor has it and f32 where not. Values
             in bfloat16 have 8 significant bits; sums are kept in f32, and results usually differ
-            by less than one gray level in 8 bits.
+            by one or two gray levels in 8 bits at most.
 
     Raises:
         WeightsError: The file is missing, corrupted, no fusion model of imfuse, or OpenVINO is not
