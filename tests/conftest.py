@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from imfuse.cli import main
+
 settings.register_profile("imfuse", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("imfuse")
 
@@ -16,6 +18,21 @@ GOLDEN = Path(__file__).parent / "golden"
 @pytest.fixture
 def rng():
     return np.random.default_rng(20260101)
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    """Run the command and return its exit code, stdout and stderr."""
+    monkeypatch.setenv("COLUMNS", "220")
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    def _run(*arguments):
+        with pytest.raises(SystemExit) as exit_:
+            main([str(a) for a in arguments])
+        captured = capsys.readouterr()
+        return exit_.value.code or 0, captured.out, captured.err
+
+    return _run
 
 
 @pytest.fixture

@@ -10,26 +10,10 @@ import numpy as np
 import pytest
 
 import imfuse
-from imfuse.cli import main
 from imfuse.cli.console import parse_bytes, parse_preference, parse_range, parse_size
 from imfuse.errors import UsageError
 from imfuse.io.images import read_image, write_image
 from imfuse.types import Picture
-
-
-@pytest.fixture
-def run(capsys, monkeypatch):
-    """Run the command and return its exit code, stdout and stderr."""
-    monkeypatch.setenv("COLUMNS", "160")
-    monkeypatch.setenv("NO_COLOR", "1")
-
-    def _run(*arguments):
-        with pytest.raises(SystemExit) as exit_:
-            main([str(a) for a in arguments])
-        captured = capsys.readouterr()
-        return exit_.value.code or 0, captured.out, captured.err
-
-    return _run
 
 
 @pytest.fixture

@@ -8,29 +8,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from imfuse.cli import main
 from imfuse.learn.data import LAYOUTS
 from reference.mirror import serving
 from test_import_budget import modules_after
 
 COPIES = Path(__file__).parent / "data"
-
-
-@pytest.fixture
-def run(capsys, monkeypatch):
-    """Run the command and return its exit code, stdout and stderr."""
-    monkeypatch.setenv("COLUMNS", "220")
-    monkeypatch.setenv("NO_COLOR", "1")
-
-    def _run(*arguments):
-        try:
-            main([str(a) for a in arguments])
-        except SystemExit as exit_:
-            code = exit_.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return _run
 
 
 @pytest.fixture

@@ -7,27 +7,9 @@ import numpy as np
 import pytest
 
 import imfuse
-from imfuse.cli import main
 from imfuse.cli.evaluate import parse_metrics
 from imfuse.types import Picture
 from reference.pictures import pair
-
-
-@pytest.fixture
-def run(capsys, monkeypatch):
-    """Run the command and return its exit code, stdout and stderr."""
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setenv("NO_COLOR", "1")
-
-    def _run(*arguments):
-        try:
-            main([str(a) for a in arguments])
-        except SystemExit as exit_:
-            code = exit_.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return _run
 
 
 @pytest.fixture

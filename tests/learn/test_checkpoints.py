@@ -10,24 +10,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import imfuse  # noqa: E402 - needs torch
-from imfuse.cli import main  # noqa: E402
 from imfuse.errors import WeightsError  # noqa: E402
 from imfuse.learn.checkpoints import load_foreign, load_weights  # noqa: E402
 from reference import originals  # noqa: E402 - needs torch only in part
-
-
-@pytest.fixture
-def run(capsys):
-    def _run(*arguments):
-        code = 0
-        try:
-            main([str(a) for a in arguments])
-        except SystemExit as exit_:
-            code = exit_.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return _run
 
 
 class Hostile:
