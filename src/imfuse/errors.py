@@ -98,6 +98,16 @@ class WeightsError(ImfuseError):
     """A model file is missing, corrupted, of another kind, or fails its checksum."""
 
 
+class TrainingDiverged(ImfuseError):
+    """A loss or a gradient is no finite number any more; the weights before it are kept."""
+
+
+class TrainingInterrupted(ImfuseError):
+    """A training was asked to stop; its state is kept, and it can go on."""
+
+    exit_code = 130
+
+
 class UnknownName(UsageError):
     """A name is in none of our tables; the message holds the closest ones.
 

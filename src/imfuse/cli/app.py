@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from imfuse import __version__
-from imfuse.cli import bench, data, doctor, evaluate, explain, fuse, models, scenes, weights
+from imfuse.cli import bench, data, doctor, evaluate, explain, fuse, models, scenes, train, weights
 from imfuse.cli.console import print_json, say
 from imfuse.errors import ImfuseError
 
@@ -21,6 +21,7 @@ app.command()(fuse.fuse)
 app.command()(evaluate.evaluate)
 app.command()(explain.explain)
 app.command()(bench.bench)
+app.command()(train.train)
 app.command()(weights.convert)
 app.command()(weights.export)
 app.add_typer(models.app, name="models")

@@ -1,6 +1,7 @@
 """Learning rates and loss weights over a training, as the papers and their code set them.
 
-Pure functions of a step or an epoch, both counted from 0.
+Pure functions of a step or an epoch, both counted from 0; fractions of them are allowed, which a
+budget that shortens or stretches a schedule needs.
 """
 
 import math
@@ -18,17 +19,17 @@ def semantic_weight(turn: int, *, gamma: float = 1.0) -> float:
     return gamma * turn
 
 
-def geometric(epoch: int, *, start: float = 1e-3, factor: float = 0.75) -> float:
+def geometric(epoch: float, *, start: float = 1e-3, factor: float = 0.75) -> float:
     """Return start * factor^(epoch - 1): 1.33e-3, 1e-3, 7.5e-4, ...
 
     References:
         Code of SeAFusion and SCGRFuse, per epoch of a round; the exponent is theirs.
     """
-    return start * factor ** (epoch - 1)
+    return start * math.pow(factor, epoch - 1)
 
 
 def halving(
-    epoch: int,
+    epoch: float,
     *,
     start: float = 1e-4,
     every: int = 20,
@@ -50,11 +51,11 @@ def halving(
     References:
         Code of CDDFuse and SMFNet.
     """
-    return max(start * factor ** (max(epoch - since, 0) // every), floor)
+    return max(start * math.pow(factor, max(epoch - since, 0) // every), floor)
 
 
 def polynomial(
-    step: int,
+    step: float,
     *,
     steps: int,
     start: float,
@@ -87,7 +88,7 @@ def polynomial(
 
 
 def polynomial_from_below(
-    step: int,
+    step: float,
     *,
     steps: int,
     start: float,
@@ -122,7 +123,7 @@ def polynomial_from_below(
     return rate
 
 
-def cosine(step: int, *, steps: int, start: float, end: float = 0.0) -> float:
+def cosine(step: float, *, steps: int, start: float, end: float = 0.0) -> float:
     """Return the rate that falls from `start` to `end` along half a cosine.
 
     Raises:
@@ -135,7 +136,7 @@ def cosine(step: int, *, steps: int, start: float, end: float = 0.0) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * step / steps)) / 2
 
 
-def _check(step: int, steps: int, warmup: int) -> None:
+def _check(step: float, steps: int, warmup: int) -> None:
     if not (0 <= step <= steps and 0 <= warmup < steps):
         raise UsageError(
             f"step {step} of {steps} with {warmup} of warm-up",

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 from numpy.typing import NDArray
 
+from imfuse.learn.data.layouts import Layout
 from imfuse.learn.data.sample import Sample
 from imfuse.learn.data.sources import Source
 from imfuse.machine import total_memory
@@ -62,6 +63,11 @@ class CachedSource(Source):
         sample = self.source.load(index)
         self._keep(index, sample)
         return sample
+
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """The sets that the samples are from."""
+        return self.source.layouts
 
     def fill_video(self) -> int:
         """Decode frames of video in their order until the memory is full.

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from imfuse.errors import UsageError
+from imfuse.learn.data.layouts import Layout
 from imfuse.learn.data.sample import Sample, gray
 from imfuse.learn.data.sources import Entry, Source
 from imfuse.learn.data.transforms import crop
@@ -68,6 +69,11 @@ class PatchSource(Source):
         whole, corner = self._places[index]
         patch = crop(self.source.load(whole), corner, (self.size, self.size))
         return Sample(self.entries[index].name, patch.ir, patch.vis, patch.labels)
+
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """The sets that the samples are from."""
+        return self.source.layouts
 
     def close(self) -> None:
         """Let go of open files."""

@@ -62,6 +62,11 @@ class Source(ABC):
         """Let go of open files; they are opened again when needed."""
 
     @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """The sets that the samples are from."""
+        return (self.layout,)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Names of the samples, in order."""
         return tuple(entry.name for entry in self.entries)
@@ -89,6 +94,11 @@ class Selection(Source):
         self.source, self.indices = source, tuple(indices)
         self.entries = tuple(source.entries[index] for index in self.indices)
         self.layout = source.layout
+
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """The sets that the samples are from."""
+        return self.source.layouts
 
     def load(self, index: int) -> Sample:
         """Return a sample as it is stored."""
@@ -118,6 +128,12 @@ class Joined(Source):
             for entry in source.entries
         )
         self.layout = sources[0].layout
+
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """The sets that the samples are from, each once."""
+        layouts = (one for source in self.sources for one in source.layouts)
+        return tuple({layout.name: layout for layout in layouts}.values())
 
     def load(self, index: int) -> Sample:
         """Return a sample as it is stored."""

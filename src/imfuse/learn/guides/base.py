@@ -55,3 +55,16 @@ class Segmenter(nn.Module, ABC):
         if pictures.ndim != 4 or pictures.shape[1] != 3:
             raise PairMismatch(f"pictures {tuple(pictures.shape)}", expected="(b, 3, h, w)")
         return self.segment(pictures)
+
+    def parameter_groups(self, head_rate: float) -> list[dict[str, object]]:
+        """Return the parameters that train, for an optimiser: those of the heads, and the others.
+
+        Args:
+            head_rate: What the learning rate of the heads is multiplied by, as `scale`.
+        """
+        heads: list[nn.Parameter] = []
+        others: list[nn.Parameter] = []
+        for key, parameter in self.named_parameters():
+            if parameter.requires_grad:
+                (heads if key.startswith(self.heads) else others).append(parameter)
+        return [{"params": others}, {"params": heads, "scale": head_rate}]

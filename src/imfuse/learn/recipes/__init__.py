@@ -1,0 +1,1 @@
+"""One file for the training procedure of each paper."""

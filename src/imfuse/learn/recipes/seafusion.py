@@ -1,0 +1,26 @@
+"""SeAFusion's training: rounds of fusing and segmenting.
+
+L. Tang, J. Yuan, J. Ma, "Image fusion in the loop of high-level vision tasks: A semantic-aware
+real-time infrared and visible image fusion network", Information Fusion 82, 2022,
+doi:10.1016/j.inffus.2021.12.004.
+"""
+
+from imfuse.learn.models.seafusion import SeAFusion
+from imfuse.learn.recipes.joint import JointRecipe
+
+
+class SeAFusionRecipe(JointRecipe):
+    """Algorithm 1 of SeAFusion.
+
+    Departures: without a ResNet-18 of ImageNet at hand the segmenter begins with random weights;
+    fused pictures are stretched one by one (`release`), not over the whole batch of their export.
+    """
+
+    name = "seafusion"
+    title = "Joint low-level and high-level training with BANet"
+    paper = SeAFusion.paper
+    network = "seafusion"
+    departures = (
+        "The segmenter begins with random weights instead of ImageNet's; fused pictures are "
+        "stretched one by one (release), not over a batch."
+    )

@@ -1,0 +1,25 @@
+"""Names of recipes to the classes behind them, imported on demand."""
+
+from importlib import import_module
+
+from imfuse.errors import UnknownName
+from imfuse.learn.trainer.recipe import Recipe
+
+RECIPES = {
+    "scgrfuse": "imfuse.learn.recipes.scgrfuse:SCGRFuseRecipe",
+    "seafusion": "imfuse.learn.recipes.seafusion:SeAFusionRecipe",
+}
+"""Literal, so that listing names imports nothing."""
+
+
+def find_recipe(name: str) -> type[Recipe]:
+    """Return the recipe of a name.
+
+    Raises:
+        UnknownName: There is none.
+    """
+    if name not in RECIPES:
+        raise UnknownName("recipe", name, RECIPES)
+    module, _, attribute = RECIPES[name].partition(":")
+    recipe: type[Recipe] = getattr(import_module(module), attribute)
+    return recipe

@@ -1,0 +1,1 @@
+"""The loop that trains: stages of a recipe, checkpoints, logs, previews."""

@@ -1,0 +1,67 @@
+"""How long a training may take, and what that makes of the paper's schedule."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from imfuse.errors import UsageError
+from imfuse.learn.trainer.recipe import Planned
+
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A number of steps, or of seconds; exactly one of them.
+
+    Attributes:
+        text: As it was written.
+        steps: Steps of all stages together.
+        seconds: Time of all stages together.
+    """
+
+    text: str
+    steps: int | None = None
+    seconds: float | None = None
+
+    def scale(self, plan: Sequence[Planned], seconds_a_step: Sequence[float]) -> float:
+        """Return by what all stages are to be shortened or stretched.
+
+        Args:
+            plan: The stages of the paper's schedule.
+            seconds_a_step: Measured, for each stage; only used where time is limited.
+        """
+        if self.steps is not None:
+            return self.steps / sum(stage.steps for stage in plan)
+        times = (stage.steps * pace for stage, pace in zip(plan, seconds_a_step, strict=True))
+        return (self.seconds or 0.0) / sum(times)
+
+
+def parse_budget(text: str) -> Budget:
+    """Read a budget such as `30m`, `2h`, `90s` or `5000it`.
+
+    Raises:
+        UsageError: It is none.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(it|[smhd])", text.strip().lower())
+    amount = float(found[1]) if found else 0.0
+    whole = found is not None and (found[2] != "it" or amount == int(amount))
+    if found is None or amount <= 0 or not whole:
+        raise UsageError(f"{text!r} is no budget", expected="e.g. 30m, 2h or 5000it")
+    if found[2] == "it":
+        return Budget(text, steps=int(amount))
+    return Budget(text, seconds=amount * _SECONDS[found[2]])
+
+
+def scaled(plan: Sequence[Planned], factor: float) -> tuple[int, ...]:
+    """Return the steps of every stage after scaling, at least one each.
+
+    Rounded so that the stages together have as many steps as the factor asks for, as near as one
+    step each allows.
+    """
+    done, wanted, steps = 0, 0.0, []
+    for stage in plan:
+        wanted += stage.steps * factor
+        steps.append(max(1, round(wanted) - done))
+        done += steps[-1]
+    return tuple(steps)

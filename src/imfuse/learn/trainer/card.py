@@ -1,0 +1,125 @@
+"""The card of weights that were trained here: from what, how, for how long, and how good."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from imfuse.io.atomic import write_atomically
+
+JSON, TEXT = "card.json", "card.md"
+
+
+class StageDone(BaseModel):
+    """One stage of a training."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    steps: int
+    """Steps that it took."""
+    planned: int
+    """Steps of the paper's schedule."""
+
+
+class TrainingCard(BaseModel):
+    """What there is to know of weights that a run made."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    network: str
+    recipe: str
+    preset: str
+    paper: str
+    departures: str
+    """Where the recipe differs from the paper."""
+    parameters: int
+    training_data: str
+    """Sets, and how many pairs there were in all."""
+    training_terms: str
+    data: list[str]
+    """What was given as data, without the folders around it."""
+    pairs: int
+    held_out: int
+    """Pairs that were kept for previews and scores."""
+    pairs_sha256: str
+    """Of the names of the training pairs."""
+    stages: list[StageDone]
+    budget: str | None
+    """As asked for; None: the paper's schedule."""
+    seconds: float
+    """Of all steps, interruptions left out."""
+    precision: str
+    device: str
+    processes: int
+    imfuse: str
+    torch: str
+    seed: int
+    settings: dict[str, Any]
+    """All settings, defaults included."""
+    scores: dict[str, float]
+    """Means over held-out pairs, protocol `reference`; empty if there are none."""
+    scored: int
+    """How many pairs these are means of."""
+
+    @property
+    def share(self) -> float:
+        """Steps taken, over those of the paper's schedule."""
+        planned = sum(stage.planned for stage in self.stages)
+        return sum(stage.steps for stage in self.stages) / planned
+
+    def as_markdown(self) -> str:
+        """Return the card for humans."""
+        length = (
+            "the paper's schedule, whole"
+            if self.budget is None
+            else f"budget {self.budget}: {self.share:.2%} of the paper's steps; rates and warm-ups "
+            "are scaled with it"
+        )
+        lines = [
+            f"# {self.network}, trained by the recipe {self.recipe} ({self.preset})",
+            "",
+            self.paper,
+            "",
+            f"- **Weights**: {self.parameters:,} parameters",
+            f"- **Data**: {self.training_data}; {self.pairs} pairs, {self.held_out} more held out",
+            f"- **Terms of the data**: {self.training_terms or 'none stated'}",
+            f"- **Length**: {length}",
+            f"- **Time**: {_duration(self.seconds)} on {self.device}, {self.processes} "
+            f"process{'es' if self.processes > 1 else ''}, {self.precision}",
+            f"- **Seed**: {self.seed}; imfuse {self.imfuse}, PyTorch {self.torch}",
+            f"- **Differs from the paper**: {self.departures or 'in nothing that we know of'}",
+            "",
+            "| stage | steps | in the paper |",
+            "|---|---|---|",
+            *(f"| {s.name} | {s.steps} | {s.planned} |" for s in self.stages),
+            "",
+        ]
+        if self.scores:
+            lines += [
+                f"Means over {self.scored} held-out pairs (protocol `reference`, gray, 8 bits):",
+                "",
+                "| " + " | ".join(self.scores) + " |",
+                "|" + "---|" * len(self.scores),
+                "| " + " | ".join(f"{value:.4g}" for value in self.scores.values()) + " |",
+                "",
+            ]
+        lines += ["All settings are in `config.yaml`, every step in `log.jsonl`.", ""]
+        return "\n".join(lines)
+
+
+def write_card(folder: Path, card: TrainingCard) -> None:
+    """Write a card as JSON and as text.
+
+    Raises:
+        OutputError: The files can't be written.
+    """
+    content = json.dumps(card.model_dump(mode="json"), indent=2) + "\n"
+    write_atomically(folder / JSON, [content.encode()])
+    write_atomically(folder / TEXT, [card.as_markdown().encode()])
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes else f"{seconds:.0f} s"

@@ -1,0 +1,34 @@
+"""Scores of a network on held-out pairs, for the card of its weights."""
+
+import numpy as np
+import torch
+
+from imfuse.learn.data.sample import gray, quantised
+from imfuse.learn.data.sources import Source
+from imfuse.learn.models.base import FusionNetwork
+from imfuse.learn.trainer.fusing import fuse_sample
+from imfuse.metrics.catalogue import find_metric
+
+SYMBOLS = ("EN", "SD", "SF", "AG", "MI", "SCD", "VIF", "Qabf", "SSIM")
+
+
+def score(
+    network: FusionNetwork, source: Source, device: torch.device, *, most: int
+) -> dict[str, float]:
+    """Return mean scores over the pairs of a source, of 8-bit gray pictures (protocol reference).
+
+    Args:
+        network: The network, in evaluation mode.
+        source: The pairs.
+        device: Where the network is.
+        most: Pairs to score at the most, spread evenly over the source.
+    """
+    count = min(most, len(source))
+    rows = []
+    for i in range(count):
+        sample = source.read(i * len(source) // count)
+        fused = fuse_sample(network, sample, device)
+        looks = [gray(quantised(p)) for p in (fused, sample.ir, sample.vis)]
+        rows.append([find_metric(symbol)(*looks, data_range=255) for symbol in SYMBOLS])
+    means = np.mean(np.array(rows, np.float64), axis=0)
+    return {symbol: round(float(mean), 4) for symbol, mean in zip(SYMBOLS, means, strict=True)}

@@ -1,0 +1,93 @@
+"""Settings from presets, files and the command line, put together and checked."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from imfuse.errors import UnknownName, UsageError
+from imfuse.learn.trainer.recipe import Recipe, Settings
+
+Values = Mapping[str, Any]
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Return the settings in a YAML file.
+
+    Raises:
+        UsageError: It can't be read, or holds something else than names and values.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        remedy = "Check the path."
+        raise UsageError(f"can't read it ({error.strerror})", file=path, remedy=remedy) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"no YAML file ({str(error).splitlines()[0]})", file=path) from error
+    content = {} if content is None else content
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise UsageError("no names and values", file=path, expected="lines such as `batch: 4`")
+    return content
+
+
+def make_settings(recipe: type[Recipe], *layers: Values, preset: str | None = None) -> Settings:
+    """Return the settings of a recipe: its defaults, changed by a preset, then by each layer.
+
+    Args:
+        recipe: The recipe.
+        layers: Settings by name; those of a section under its name, as a mapping or with dots
+            (`segmentation.steps`).
+        preset: One of the recipe's `presets`, or `paper` for its defaults.
+
+    Raises:
+        UnknownName: A recipe has no such setting or preset; names the closest.
+        UsageError: A value is of another type, or out of its range.
+    """
+    presets = {"paper": {}, **recipe.presets}
+    if preset is not None and preset not in presets:
+        raise UnknownName(f"preset of {recipe.name}", preset, presets)
+    merged: dict[str, Any] = {}
+    for layer in (presets[preset or "paper"], *layers):
+        for name, value in layer.items():
+            _put(merged, recipe, name.split("."), value)
+    try:
+        return recipe.options.model_validate(merged)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"] if isinstance(part, str))
+        message = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+        found = f"{where or 'settings'}={first['input']!r} for {recipe.name}"
+        raise UsageError(found, expected=message) from error
+
+
+def _put(into: dict[str, Any], recipe: type[Recipe], path: list[str], value: object) -> None:
+    """Put a value in its place, checking every name on the way."""
+    options: type[BaseModel] | None = recipe.options
+    for depth, name in enumerate(path):
+        section = ".".join(path[:depth])
+        if options is not None and name not in options.model_fields:
+            names = [f"{section}.{one}" if section else one for one in options.model_fields]
+            raise UnknownName(f"setting of {recipe.name}", ".".join(path), names)
+        options = None if options is None else _section(options, name)
+        if depth < len(path) - 1:
+            inner = into.get(name)
+            into[name] = inner = dict(inner) if isinstance(inner, dict) else {}
+            into = inner
+    if isinstance(value, Mapping):
+        inner = into.get(path[-1])
+        into[path[-1]] = inner = dict(inner) if isinstance(inner, dict) else {}
+        for name, one in value.items():
+            if options is not None and name not in options.model_fields:
+                names = [".".join([*path, one]) for one in options.model_fields]
+                raise UnknownName(f"setting of {recipe.name}", ".".join([*path, name]), names)
+            inner[name] = one
+    else:
+        into[path[-1]] = value
+
+
+def _section(options: type[BaseModel], name: str) -> type[BaseModel] | None:
+    """Return the type of a section, or None for a single value or a free mapping."""
+    kind = options.model_fields[name].annotation
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
