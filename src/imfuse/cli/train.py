@@ -94,25 +94,27 @@ def train(
 
     base = {} if config is None else read_settings(config)
     if resume:
-        folder = _folder(out)
+        folder = folder_of(out)
         anything = base or changes or any(value is not None for value in given.values())
         order = make_order(base, given, changes, device) if recipe and anything else None
         if anything and order is None:
             expected = "--resume and -o alone, or the whole command that began it"
             raise UsageError("part of a command", expected=expected)
         run, state = reopen(folder, order, device)
-        say(f"going on after step {state.total} of {sum(run.steps)}")
+        if run.fabric.is_global_zero:
+            say(f"going on after step {state.total} of {sum(run.steps)}")
     else:
         order = make_order(base, given, changes, device)
-        folder = Path() if dry_run else _folder(out)
+        folder = Path() if dry_run else folder_of(out)
         if order.budget is not None and not order.budget.endswith("it"):
             say(f"trying a few steps, to see how many make {order.budget}")
         run, state = prepare(order), None
     if dry_run:
-        _show_plan(run, as_json=as_json)
+        show_plan(run, as_json=as_json)
         return
-    say(_plan_line(run))
-    with _watching(run) as watch:
+    if run.fabric.is_global_zero:
+        say(plan_line(run))
+    with watching(run) as watch:
         card = execute(run, folder, state, watch)
     if not run.fabric.is_global_zero:
         return
@@ -123,13 +125,15 @@ def train(
         print_json({"run": str(folder), **card.model_dump(mode="json")})
 
 
-def _folder(out: Path | None) -> Path:
+def folder_of(out: Path | None) -> Path:
+    """Return the folder of a run, or refuse to do without."""
     if out is None:
         raise UsageError("no folder for the run", expected="-o RUN")
     return out
 
 
-def _plan_line(run: "Run") -> str:
+def plan_line(run: "Run") -> str:
+    """Return what a run is about to do, in one line."""
     planned, steps = sum(stage.steps for stage in run.plan), sum(run.steps)
     scale = "" if planned == steps else f", {steps / planned:.2%} of the paper's {planned}"
     held = 0 if run.held_out is None else len(run.held_out)
@@ -139,7 +143,7 @@ def _plan_line(run: "Run") -> str:
     )
 
 
-def _show_plan(run: "Run", *, as_json: bool) -> None:
+def show_plan(run: "Run", *, as_json: bool) -> None:
     """Print stages and settings."""
     stages = [
         {"name": planned.name, "steps": steps, "planned": planned.steps}
@@ -150,7 +154,7 @@ def _show_plan(run: "Run", *, as_json: bool) -> None:
         return
     import yaml
 
-    show(_plan_line(run))
+    show(plan_line(run))
     for stage in stages:
         show(f"  {stage['name']:<24}{stage['steps']:>9} of {stage['planned']} steps")
     show("settings (change one by --set KEY=VALUE):")
@@ -159,7 +163,7 @@ def _show_plan(run: "Run", *, as_json: bool) -> None:
 
 
 @contextmanager
-def _watching(run: "Run") -> Generator[Callable[["Progress"], None]]:
+def watching(run: "Run") -> Generator[Callable[["Progress"], None]]:
     """Show progress: a bar on a terminal, now and then a line elsewhere."""
     import time
 

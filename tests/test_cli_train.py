@@ -1,0 +1,231 @@
+"""`imfuse train` as its users type it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+from imfuse.scenes import SCENES, render
+
+pytest.importorskip("torch")
+
+SMALL = (
+    *("--set", "crop=32", "--set", "batch=2", "--set", "workers=0", "--set", "rounds=2"),
+    *("--set", "segmentation.crop=40", "--set", "segmentation.batch=2"),
+    *("--set", "segmentation.steps=3610", "--set", "checkpoint_every=2"),
+    *("--budget", "9it"),
+)
+
+
+def write_pair(folder, index, size=(48, 64)):
+    scene = render(SCENES[index % len(SCENES)], size=size, seed=index)
+    for kind, values in (("ir", scene.ir), ("vis", scene.vis)):
+        pixels = np.rint(values * 255).astype(np.uint8)
+        pixels = pixels if kind == "ir" else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / kind / f"{index:02d}.png"), pixels)
+    (folder / "labels").mkdir(exist_ok=True)
+    cv2.imwrite(str(folder / "labels" / f"{index:02d}.png"), scene.labels)
+
+
+@pytest.fixture(scope="session")
+def pairs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pairs")
+    for index in range(6):
+        write_pair(folder, index)
+    return folder
+
+
+def spawn(*arguments, processes=1):
+    several = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes)]
+    command = [sys.executable, *(several if processes > 1 else []), "-m", "imfuse", "train"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [*command, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+    )
+
+
+def finish(process):
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    return output
+
+
+def weights(folder):
+    from safetensors.numpy import load_file
+
+    return load_file(folder / "weights.safetensors")
+
+
+def losses(folder):
+    return [json.loads(line)["loss"] for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="session")
+def whole(pairs, tmp_path_factory):
+    """The folder of a training that ran without interruption."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    finish(spawn("seafusion", "--data", pairs, "-o", folder, *SMALL))
+    return folder
+
+
+def test_the_folder_of_a_run_has_what_the_design_promises(whole):
+    there = {path.name for path in whole.iterdir()}
+    assert there >= {
+        *("config.yaml", "log.jsonl", "state.ckpt", "weights.safetensors", "model.onnx"),
+        *("card.md", "card.json", "previews", "tensorboard"),
+    }
+    lines = [json.loads(line) for line in (whole / "log.jsonl").read_text().splitlines()]
+    assert len(lines) == 9
+    assert all({"step", "seconds", "lr", "loss", "terms"} <= set(line) for line in lines)
+    card = json.loads((whole / "card.json").read_text())
+    assert [stage["steps"] for stage in card["stages"]] == [3, 3, 3]
+    assert card["budget"] == "9it"
+    assert card["pairs"] + card["held_out"] == 6
+    assert card["scored"] == card["held_out"] > 0
+    assert "of the paper's steps" in (whole / "card.md").read_text()
+
+
+def test_the_model_fuses_and_says_what_it_was_trained_on(whole, pairs, tmp_path, run):
+    for model in ("model.onnx", "weights.safetensors"):
+        out = tmp_path / model
+        code, stdout, _ = run(
+            *("fuse", pairs / "ir" / "00.png", pairs / "vis" / "00.png"),
+            *("-o", out.with_suffix(".png"), "-m", whole / model, "--json"),
+        )
+        assert code == 0
+        assert not json.loads(stdout)["failed"]
+    fused = [cv2.imread(str(tmp_path / f"{name}.png")) for name in ("model", "weights")]
+    assert np.abs(fused[0].astype(int) - fused[1]).max() <= 1
+
+
+def test_a_training_killed_and_resumed_gives_the_same_weights(whole, pairs, tmp_path):
+    folder = tmp_path / "killed"
+    process = spawn("seafusion", "--data", pairs, "-o", folder, *SMALL)
+    log = folder / "log.jsonl"
+    deadline = time.monotonic() + 120
+    while not log.exists() or len(log.read_text().splitlines()) < 4:
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert not (folder / "weights.safetensors").exists()
+    assert "going on after step" in finish(spawn("--resume", "-o", folder))
+    one, other = weights(whole), weights(folder)
+    assert all(np.array_equal(one[key], other[key]) for key in one)
+    assert losses(whole) == losses(folder)
+
+
+def test_two_processes_share_a_batch(pairs, tmp_path):
+    alike = ("seafusion", "--data", pairs, "--budget", "5it", "--set", "precision=float32")
+    sizes = ("--set", "rounds=1", "--set", "gamma=0", "--set", "crop=32", "--set", "workers=0")
+    finish(spawn(*alike, *sizes, "-o", tmp_path / "one", "--set", "batch=4"))
+    finish(spawn(*alike, *sizes, "-o", tmp_path / "two", "--set", "batch=4", processes=2))
+    np.testing.assert_allclose(losses(tmp_path / "one"), losses(tmp_path / "two"), rtol=1e-5)
+    one, other = weights(tmp_path / "one"), weights(tmp_path / "two")
+    start = 1e-4 * 5  # Adam's steps are of the size of the rate, whatever the gradient
+    assert max(np.abs(one[key] - other[key]).max() for key in one) < start / 10
+
+
+def test_a_runs_configuration_repeats_it(whole, tmp_path, run):
+    folder = tmp_path / "again"
+    code, _, _ = run("train", "--config", whole / "config.yaml", "-o", folder)
+    assert code == 0
+    # Other numbers of threads sum in another order, which segmenters of two pairs magnify.
+    np.testing.assert_allclose(losses(whole)[:4], losses(folder)[:4], rtol=1e-3)
+    one, other = (yaml.safe_load((f / "config.yaml").read_text()) for f in (whole, folder))
+    assert one == other
+
+
+def test_a_dry_run_shows_stages_and_settings_and_writes_nothing(pairs, tmp_path, run, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = run("train", "scgrfuse", "--data", pairs, "--dry-run", "--json")
+    assert code == 0
+    shown = json.loads(out)
+    assert [stage["planned"] for stage in shown["stages"]] == [3610, 20000] * 3 + [3610]
+    assert shown["settings"]["segmentation"]["rate"] == 0.01
+    code, out, _ = run("train", "scgrfuse", "--data", pairs, "--dry-run", "--preset", "release")
+    assert code == 0
+    assert "decay: 0.75" in out
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "no recipe; expected one of"),
+        (("seafusio",), "Did you mean seafusion"),
+        (("seafusion", "--set", "bach=3"), "Did you mean batch"),
+        (("seafusion", "--set", "network.trainable=1"), "trainable_operators"),
+        (("seafusion", "--set", "batch=none"), "batch='none' for seafusion"),
+        (("seafusion", "--budget", "soon"), "30m, 2h or 5000it"),
+        (("seafusion", "--preset", "code"), "unknown preset of seafusion"),
+        (("seafusion", "--device", "7"), "GPUs asked for"),
+        (("seafusion", "--device", "tpu"), "auto, cpu, gpu"),
+        (("seafusion", "--config", "nowhere.yaml"), "No such file"),
+        (("seafusion", "--set", "classes=3"), "label"),
+    ],
+)
+def test_mistakes_are_named(pairs, tmp_path, run, arguments, message):
+    small = () if "classes=3" not in arguments else SMALL
+    code, _, error = run("train", *arguments, "--data", pairs, "-o", tmp_path / "run", *small)
+    assert code in {2, 3}
+    assert message in error
+    assert "Traceback" not in error
+
+
+def test_pairs_without_labels_and_no_pairs_at_all(pairs, tmp_path, run):
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    for kind in ("ir", "vis"):
+        (plain / kind).symlink_to(pairs / kind)
+    code, _, error = run("train", "seafusion", "--data", plain, "-o", tmp_path / "run")
+    assert code == 2
+    assert "no pair has labels" in error
+    assert "--set gamma=0" in error
+    code, _, error = run("train", "seafusion", "-o", tmp_path / "run")
+    assert code == 2
+    assert "--data DIR" in error
+    assert not (tmp_path / "run").exists()
+
+
+def test_folders_that_hold_something_are_left_alone(whole, pairs, tmp_path, run):
+    before = sorted(path.name for path in whole.iterdir())
+    code, _, error = run("train", "seafusion", "--data", pairs, "-o", whole, *SMALL)
+    assert code == 3
+    assert "it holds a training already" in error
+    assert sorted(path.name for path in whole.iterdir()) == before
+    (tmp_path / "letter.txt").write_text("dear")
+    code, _, error = run("train", "seafusion", "--data", pairs, "-o", tmp_path, *SMALL)
+    assert code == 3
+    assert "not empty" in error
+
+
+def test_resuming_needs_the_same_order_and_the_same_pairs(whole, pairs, tmp_path, run):
+    again = ("train", "seafusion", "--data", pairs, "-o", whole, "--resume", *SMALL)
+    code, _, error = run(*again, "--set", "seed=3")
+    assert code == 2
+    assert "seed: not what the training began with" in error
+    code, _, error = run("train", "--resume", "-o", tmp_path / "nothing")
+    assert code == 3
+    assert "no state of a training" in error
+
+
+def test_resuming_a_finished_training_trains_nothing(whole, run):
+    before = losses(whole)
+    code, _, error = run("train", "--resume", "-o", whole)
+    assert code == 0
+    assert "going on after step 9 of 9" in error
+    assert losses(whole) == before
