@@ -54,8 +54,9 @@ def main() -> None:
     before = RESULTS / "published.json"
     kept = json.loads(before.read_text())["results"]["rows"] if before.exists() else []
     rows = {row["network"]: row for row in kept}
-    rows |= {name: _score(name, data) for name in names}
-    write_results("published", {"rows": [rows[name] for name in FILES if name in rows]})
+    for name in names:
+        rows[name] = _score(name, data)
+        write_results("published", {"rows": [rows[name] for name in FILES if name in rows]})
 
 
 if __name__ == "__main__":

@@ -94,7 +94,7 @@ def test_the_folder_of_a_run_has_what_the_design_promises(whole):
     assert card["budget"] == "9it"
     assert card["pairs"] + card["held_out"] == 6
     assert card["scored"] == card["held_out"] > 0
-    assert "of the paper's steps" in (whole / "card.md").read_text()
+    assert "of the full schedule's steps" in (whole / "card.md").read_text()
 
 
 def test_the_model_fuses_and_says_what_it_was_trained_on(whole, pairs, tmp_path, run):

@@ -58,9 +58,9 @@ class RuntimeName(StrEnum):
 
 def complete_method(incomplete: str) -> list[str]:
     """Complete the name of a method in the shell."""
-    from imfuse.registry import method_names
+    from imfuse.engines.load import model_names
 
-    return [name for name in method_names() if name.startswith(incomplete)]
+    return [name for name in model_names() if name.startswith(incomplete)]
 
 
 def fuse(

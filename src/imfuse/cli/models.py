@@ -1,6 +1,7 @@
 """`imfuse models`: what there is to fuse with."""
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,19 +29,22 @@ def _row(spec: "FusionSpec", *, weights: bool) -> dict[str, object]:
 def list_(as_json: JsonOption = False) -> None:
     """List the methods that `imfuse fuse -m` takes, and the networks that imfuse can build."""
     from imfuse.cards import network_cards
+    from imfuse.engines.shipped import shipped
     from imfuse.registry import DEFAULT_METHOD, find_method, method_names
 
     methods = [find_method(name).spec for name in method_names()]
-    networks = [c.spec for name, c in network_cards().items() if name not in method_names()]
+    others = [c.spec for name, c in network_cards().items() if name not in method_names()]
+    ready = [*methods, *(spec for spec in others if spec.name in shipped())]
+    networks = [spec for spec in others if spec.name not in shipped()]
     if as_json:
-        ready = [_row(spec, weights=spec.kind == "network") for spec in methods]
-        print_json([*ready, *(_row(spec, weights=False) for spec in networks)])
+        rows = [_row(spec, weights=spec.kind == "network") for spec in ready]
+        print_json([*rows, *(_row(spec, weights=False) for spec in networks)])
         return
     from rich.console import Console
     from rich.table import Table
 
     table = Table("name", "kind", "year", "parameters", "what it is", box=None, pad_edge=False)
-    for spec in (*methods, *networks):
+    for spec in (*ready, *networks):
         mark = " *" if spec.name == DEFAULT_METHOD else " -" if spec in networks else ""
         year = "" if spec.year is None else str(spec.year)
         table.add_row(f"{spec.name}{mark}", spec.kind, year, f"{spec.parameters:,}", spec.title)
@@ -60,10 +64,10 @@ def info(
 ) -> None:
     """Show the card of a method or network: paper, cost, sizes, weights, licence, scores."""
     from imfuse.cards import find_card, network_cards
-    from imfuse.engines.load import load_engine
-    from imfuse.registry import method_names
+    from imfuse.engines.load import load_engine, model_names
+    from imfuse.engines.shipped import shipped
 
-    card = find_card(name) if name in network_cards() and name not in method_names() else None
+    card = find_card(name) if name in network_cards() and name not in model_names() else None
     if card is None:
         spec = load_engine(name).spec
         row = _row(spec, weights=spec.kind == "network")
@@ -79,6 +83,8 @@ def info(
     lines = _describe(spec)
     if row["weights"] or card is None:
         lines |= _describe_weights(spec)
+    if name in shipped():
+        lines |= _describe_training(shipped()[name].card)
     for title, value in (lines | ({} if card is None else _describe_card(card))).items():
         show(f"  {title:<34}{value}")
     if card is not None:
@@ -114,6 +120,21 @@ def _describe_weights(spec: "FusionSpec") -> dict[str, object]:
     }
 
 
+def _describe_training(card: Mapping[str, Any]) -> dict[str, object]:
+    """Return how weights that are part of imfuse were trained, by headings."""
+    steps, planned = (sum(stage[key] for stage in card["stages"]) for key in ("steps", "planned"))
+    scores = "  ".join(f"{symbol} {value:.4g}" for symbol, value in card["scores"].items())
+    return {
+        "trained by": f"imfuse train {card['recipe']} --preset {card['preset']}, seed "
+        f"{card['seed']}, at commit {card['commit']}",
+        "pairs": f"{card['pairs']}, and {card['held_out']} held out",
+        "steps": f"{steps}, {steps / planned:.1%} of the full schedule",
+        "time": f"{card['seconds'] / 60:.0f} min on {card['device']}, {card['precision']}",
+        "differs from the paper": card["departures"] or "-",
+        f"scores on {card['scored']} held-out pairs": scores,
+    }
+
+
 def _describe_card(card: "NetworkCard") -> dict[str, object]:
     """Return what is known of a network besides, by headings."""
     cost = f"{card.gmacs_256:.4g} billion multiply-adds for 256x256"
@@ -139,3 +160,17 @@ def _show_scores(card: "NetworkCard") -> None:
     for score in card.scores:
         means = "  ".join(f"{symbol} {value:.4g}" for symbol, value in score.means.items())
         show(f"  {f'scores on {score.pairs}':<34}{means}  (protocol {score.protocol})")
+
+
+@app.command()
+def verify(as_json: JsonOption = False) -> None:
+    """Check the weights that are part of imfuse against their checksums."""
+    from imfuse.engines.shipped import shipped, shipped_file
+
+    sums = {name: shipped_file(name).name for name in shipped()}
+    if as_json:
+        print_json({"verified": sums})
+        return
+    for name, file in sums.items():
+        show(f"{name:<14}{file:<24}ok")
+    show(f"{len(sums)} files of weights are as they were made")

@@ -135,7 +135,9 @@ def folder_of(out: Path | None) -> Path:
 def plan_line(run: "Run") -> str:
     """Return what a run is about to do, in one line."""
     planned, steps = sum(stage.steps for stage in run.plan), sum(run.steps)
-    scale = "" if planned == steps else f", {steps / planned:.2%} of the paper's {planned}"
+    scale = (
+        "" if planned == steps else f", {steps / planned:.2%} of the {planned} of the full schedule"
+    )
     held = 0 if run.held_out is None else len(run.held_out)
     return (
         f"{run.recipe.name} on {len(run.source)} pairs ({held} held out): "

@@ -7,7 +7,8 @@ from typing import Literal, TypeAlias
 from imfuse.cards import network_cards
 from imfuse.engines.onnx import OnnxEngine
 from imfuse.engines.openvino import OpenVinoEngine
-from imfuse.errors import UsageError, WeightsError
+from imfuse.engines.shipped import shipped, shipped_file
+from imfuse.errors import UnknownName, UsageError, WeightsError
 from imfuse.registry import DEFAULT_METHOD, find_method, method_names
 from imfuse.types import Engine
 
@@ -40,6 +41,11 @@ def _open_onnx(path: Path, threads: int | None, runtime: Runtime) -> Engine:
     return OpenVinoEngine(path, threads=threads, precision=precision)
 
 
+def model_names() -> list[str]:
+    """Return all names that `load_engine` takes: methods, then networks with weights."""
+    return [*method_names(), *(name for name in shipped() if name not in method_names())]
+
+
 def load_engine(
     model: str | Path | Engine | None = None,
     *,
@@ -49,8 +55,9 @@ def load_engine(
     """Return the engine that a name or a model file stands for.
 
     Args:
-        model: Name of a registered method, path of an `.onnx` file or of weights, or an
-            engine, which is returned as it is; None: the default method.
+        model: Name of a registered method, or of a network whose weights are part of imfuse, path
+            of an `.onnx` file or of weights, or an engine, which is returned as it is; None: the
+            default method.
         threads: Threads inside a network; None: all cores. Classical methods ignore it.
         runtime: What runs an `.onnx` file; see `imfuse.Fuser`. Others ignore it.
 
@@ -79,9 +86,13 @@ def load_engine(
             remedy="`imfuse models list` shows the names.",
         )
     name = str(model)
+    if name in shipped():
+        return _open_onnx(shipped_file(name), threads, runtime)
     if name in network_cards() and name not in method_names():
         raise WeightsError(
             f"the weights of the network {name} are not part of imfuse",
             remedy=f"`imfuse models info {name}` says where there are some; give the file with -m.",
         )
+    if name not in method_names():
+        raise UnknownName("method", name, {*model_names(), *network_cards()})
     return find_method(name)

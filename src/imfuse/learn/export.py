@@ -19,18 +19,25 @@ from imfuse.types import FusionSpec
 TOLERANCE = 1e-4
 """Most that a fused value may differ between PyTorch and ONNX Runtime."""
 
+_WORTH_HALVING = 32
+"""Values from which a tensor is stored in half precision."""
+
 _TRACED = (5, 7)
 _CHECKED = ((3, 4), (9, 6))
 """Sizes for tracing, and for checking, in multiples of what the network takes; all unlike."""
 
 
-def export_onnx(network: FusionNetwork, out: Path, spec: FusionSpec | None = None) -> float:
+def export_onnx(
+    network: FusionNetwork, out: Path, spec: FusionSpec | None = None, *, half: bool = False
+) -> float:
     """Write a network as an ONNX file with dynamic height and width and its description inside.
 
     Args:
         network: The network, with its weights.
         out: File to write.
         spec: What the file says of itself; None: `network.spec()`.
+        half: Store weights as half precision, in half of the bytes. The network's own are rounded
+            so, too; all is still computed in single precision.
 
     Returns:
         The largest difference between the file's output and the network's, over two sizes that
@@ -41,7 +48,9 @@ def export_onnx(network: FusionNetwork, out: Path, spec: FusionSpec | None = Non
         OutputError: The file can't be written.
     """
     network = network.eval()
-    content = _convert(network, spec or network.spec())
+    if half:
+        network.half().float()
+    content = _convert(network, spec or network.spec(), half=half)
     with tempfile.TemporaryDirectory() as folder:
         trial = Path(folder) / "model.onnx"
         trial.write_bytes(content)
@@ -86,7 +95,7 @@ class _Fuse(nn.Module):
         return self.network.fuse(ir, vis)
 
 
-def _convert(network: FusionNetwork, spec: FusionSpec) -> bytes:
+def _convert(network: FusionNetwork, spec: FusionSpec, *, half: bool) -> bytes:
     rule = network.size
     least = -(-rule.minimum // rule.multiple)
     sides = [torch.export.Dim(name, min=least) for name in ("height", "width")]
@@ -112,8 +121,28 @@ def _convert(network: FusionNetwork, spec: FusionSpec) -> bytes:
     for node in model.graph.node:  # where the exporter ran is nobody's business
         del node.metadata_props[:]
         node.doc_string = ""
+    if half:
+        _halve(model.graph)
     content: bytes = model.SerializeToString()
     return content
+
+
+def _halve(graph: onnx.GraphProto) -> None:
+    """Store weights in half precision, each followed by a cast that ONNX Runtime does once."""
+    casts = []
+    for weights in graph.initializer:
+        values = onnx.numpy_helper.to_array(weights)
+        halved = values.astype(np.float16)
+        if values.dtype != np.float32 or values.size < _WORTH_HALVING or (halved != values).any():
+            continue
+        name = f"{weights.name}_half"
+        casts.append(
+            onnx.helper.make_node("Cast", [name], [weights.name], to=onnx.TensorProto.FLOAT)
+        )
+        weights.CopyFrom(onnx.numpy_helper.from_array(halved, name))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
 
 
 def _difference(network: FusionNetwork, engine: OnnxEngine, times: tuple[int, int]) -> float:

@@ -107,7 +107,7 @@ class JointSettings(Settings):
     """How the segmenter is trained."""
 
 
-RELEASE = {
+RELEASE: dict[str, Any] = {
     "rate": 1e-3,
     "decay": 0.75,
     "betas": (0.9, 0.999),
@@ -116,6 +116,23 @@ RELEASE = {
     "segmentation": {"warmup": 1000, "loss": "hard-examples", "auxiliary": 0.75, "stretch": True},
 }
 """The values of the published programs of SeAFusion and SCGRFuse."""
+
+CPU: dict[str, Any] = {
+    **RELEASE,
+    "batch": 8,
+    "crop": 128,
+    "rounds": 2,
+    "afresh": False,
+    "segmentation": {
+        **RELEASE["segmentation"],
+        "steps": 3610,
+        "batch": 8,
+        "crop": 192,
+        "warmup": 180,
+    },
+}
+"""Two rounds on crops, the second one going on with the first one's network: what an hour or two of
+an ordinary processor make best use of."""
 
 _EPOCHS = 10
 """Epochs of a round; the rate falls after each."""
@@ -130,7 +147,10 @@ class JointRecipe(Recipe):
     """Rounds of fusing and segmenting; subclasses say of which network."""
 
     options = JointSettings
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"release": RELEASE}
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "release": RELEASE,
+        "cpu": CPU,
+    }
     settings: JointSettings
 
     def __init__(self, settings: Settings) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -20,7 +20,7 @@ class StageDone(BaseModel):
     steps: int
     """Steps that it took."""
     planned: int
-    """Steps of the paper's schedule."""
+    """Steps of the full schedule."""
 
 
 class TrainingCard(BaseModel):
@@ -47,7 +47,7 @@ class TrainingCard(BaseModel):
     """Of the names of the training pairs."""
     stages: list[StageDone]
     budget: str | None
-    """As asked for; None: the paper's schedule."""
+    """As asked for; None: the full schedule."""
     seconds: float
     """Of all steps, interruptions left out."""
     precision: str
@@ -63,19 +63,22 @@ class TrainingCard(BaseModel):
     scored: int
     """How many pairs these are means of."""
 
+    scored_by: ClassVar[str] = "Means over {} held-out pairs (protocol `reference`, gray, 8 bits)"
+    """What the scores are, in words."""
+
     @property
     def share(self) -> float:
-        """Steps taken, over those of the paper's schedule."""
+        """Steps taken, over those of the full schedule."""
         planned = sum(stage.planned for stage in self.stages)
         return sum(stage.steps for stage in self.stages) / planned
 
     def as_markdown(self) -> str:
         """Return the card for humans."""
         length = (
-            "the paper's schedule, whole"
+            f"the whole schedule of the preset {self.preset}"
             if self.budget is None
-            else f"budget {self.budget}: {self.share:.2%} of the paper's steps; rates and warm-ups "
-            "are scaled with it"
+            else f"budget {self.budget}: {self.share:.2%} of the full schedule's steps; rates and "
+            "warm-ups are scaled with it"
         )
         lines = [
             f"# {self.network}, trained by the recipe {self.recipe} ({self.preset})",
@@ -91,14 +94,14 @@ class TrainingCard(BaseModel):
             f"- **Seed**: {self.seed}; imfuse {self.imfuse}, PyTorch {self.torch}",
             f"- **Differs from the paper**: {self.departures or 'in nothing that we know of'}",
             "",
-            "| stage | steps | in the paper |",
+            "| stage | steps | full schedule |",
             "|---|---|---|",
             *(f"| {s.name} | {s.steps} | {s.planned} |" for s in self.stages),
             "",
         ]
         if self.scores:
             lines += [
-                f"Means over {self.scored} held-out pairs (protocol `reference`, gray, 8 bits):",
+                f"{self.scored_by.format(self.scored)}:",
                 "",
                 "| " + " | ".join(self.scores) + " |",
                 "|" + "---|" * len(self.scores),

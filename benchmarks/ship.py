@@ -1,0 +1,53 @@
+"""Put trained weights into the package: `python ship.py RUN...`, folders of `imfuse train`.
+
+Writes `src/imfuse/weights/NETWORK.onnx` in half precision, and its card into the manifest.
+"""
+
+import hashlib
+import json
+import subprocess
+from pathlib import Path
+
+from harness import parser
+
+from imfuse.engines.shipped import MANIFEST
+from imfuse.learn.checkpoints import load_weights
+from imfuse.learn.export import export_onnx
+from imfuse.learn.trainer.card import JSON, TrainingCard
+
+WEIGHTS = Path(__file__).parents[1] / "src" / "imfuse" / "weights"
+
+
+def _commit() -> str:
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def ship(run: Path) -> None:
+    """Export the weights of a run, and enter them into the manifest."""
+    loaded = load_weights(run / "weights.safetensors")
+    card = TrainingCard.model_validate_json((run / JSON).read_text())
+    name = loaded.network.name
+    out = WEIGHTS / f"{name}.onnx"
+    difference = export_onnx(loaded.network, out, loaded.network.spec(loaded.origin), half=True)
+    manifest = json.loads((WEIGHTS / MANIFEST).read_text())
+    manifest[name] = {
+        "file": out.name,
+        "sha256": hashlib.sha256(out.read_bytes()).hexdigest(),
+        "card": {**card.model_dump(mode="json"), "commit": _commit()},
+    }
+    text = json.dumps(dict(sorted(manifest.items())), indent=2)
+    (WEIGHTS / MANIFEST).write_text(text + "\n")
+    print(f"{out.name}: {out.stat().st_size / 1e6:.2f} MB, differs by {difference:.1g}")
+
+
+def main() -> None:
+    """Ship the runs that are named."""
+    arguments = parser(__doc__)
+    arguments.add_argument("runs", nargs="+", type=Path)
+    for run in arguments.parse_args().runs:
+        ship(run)
+
+
+if __name__ == "__main__":
+    main()

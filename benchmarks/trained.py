@@ -1,0 +1,114 @@
+"""Scores of the networks trained here, on the papers' test pairs, in the papers' conventions.
+
+Every network whose weights are part of imfuse fuses MSRS's 361 test pairs, the 25 of TNO and the 50
+of RoadScene, and those whose papers do so the Harvard test pairs; so do trivial baselines. Each is
+scored as it is, and as most papers save it: every picture stretched to the whole range. Networks
+that are not named keep their rows. Needs `IMFUSE_DATA`.
+"""
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+from harness import RESULTS, parser, write_results
+
+from imfuse.engines.shipped import shipped
+
+SETS = {
+    "MSRS": ("msrs/test/ir", "msrs/test/vis", ""),
+    "TNO": ("tno25/ir", "tno25/vis", ""),
+    "RoadScene": ("roadscene/ir", "roadscene/vis", "roadscene/test50.txt"),
+    "Harvard MRI-CT": ("harvard/mri-ct/test/ct", "harvard/mri-ct/test/mri", ""),
+    "Harvard MRI-PET": ("harvard/mri-pet/test/mri", "harvard/mri-pet/test/pet", ""),
+    "Harvard MRI-SPECT": ("harvard/mri-spect/test/mri", "harvard/mri-spect/test/spect", ""),
+}
+SYMBOLS = ("EN", "SD", "SF", "AG", "MI", "SCD", "VIF", "Qabf", "SSIM")
+BASELINES = ("average", "max", "laplacian-max")
+MEDICAL = ("smfnet", "refinefuse", *BASELINES)
+"""What fuses the Harvard pairs."""
+
+
+def _protocols(model: str) -> tuple[str, ...]:
+    """Return the kits with which a paper's tables agree, and which all rows share."""
+    return ("tang", "smfnet") if model in {"smfnet", *BASELINES} else ("tang",)
+
+
+def _imfuse(*arguments: str | Path) -> str:
+    command = [sys.executable, "-m", "imfuse", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def _linked(data: Path, parts: tuple[str, str, str], into: Path) -> tuple[Path, Path]:
+    """Return folders with the test pairs alone."""
+    ir, vis, names = parts
+    if not names:
+        return data / ir, data / vis
+    wanted = set((data / names).read_text().split())
+    wanted |= {Path(name).stem for name in wanted}
+    for kind, folder in (("ir", ir), ("vis", vis)):
+        (into / kind).mkdir(parents=True)
+        for file in sorted((data / folder).iterdir()):
+            if file.stem in wanted:
+                (into / kind / file.name).symlink_to(file.resolve())
+    return into / "ir", into / "vis"
+
+
+def _stretch(fused: Path, out: Path) -> None:
+    """Stretch every picture as a whole to 0..255."""
+    out.mkdir()
+    for file in sorted(fused.glob("*.png")):
+        pixels = cv2.imread(str(file), cv2.IMREAD_UNCHANGED).astype(np.float64)
+        span = max(float(np.ptp(pixels)), 1.0)
+        stretched = np.rint((pixels - pixels.min()) / span * 255)
+        cv2.imwrite(str(out / file.name), stretched.astype(np.uint8))
+
+
+def _rows(model: str, dataset: str, data: Path) -> list[dict[str, object]]:
+    with tempfile.TemporaryDirectory() as folder:
+        pairs = _linked(data, SETS[dataset], Path(folder) / "pairs")
+        fused, stretched = Path(folder) / "fused", Path(folder) / "stretched"
+        _imfuse("fuse", *pairs, "-o", fused, "-m", model)
+        _stretch(fused, stretched)
+        rows = []
+        outputs = (("as it is", fused), ("stretched", stretched))
+        for (kind, where), protocol in itertools.product(outputs, _protocols(model)):
+            found = json.loads(_imfuse("evaluate", where, *pairs, "--protocol", protocol, "--json"))
+            rows.append(
+                {
+                    "model": model,
+                    "dataset": dataset,
+                    "pairs": found["count"],
+                    "pairs_sha256": found["pairs_sha256"],
+                    "output": kind,
+                    "protocol": protocol,
+                    "means": {s: round(v, 4) for s, v in found["mean"].items() if s in SYMBOLS},
+                }
+            )
+        return rows
+
+
+def main() -> None:
+    """Score all networks and baselines, or those that are named."""
+    arguments = parser(__doc__)
+    arguments.add_argument("names", nargs="*", default=[*shipped(), *BASELINES])
+    names = arguments.parse_args().names
+    data = Path(os.environ.get("IMFUSE_DATA", "../shared/data"))
+    before = RESULTS / "trained.json"
+    kept = json.loads(before.read_text())["results"]["rows"] if before.exists() else []
+    known = [*shipped(), *BASELINES]
+    rows = {name: [row for row in kept if row["model"] == name] for name in known}
+    for name in names:
+        sets = [d for d in SETS if name in MEDICAL or not d.startswith("Harvard")]
+        rows[name] = [row for dataset in sets for row in _rows(name, dataset, data)]
+        flat = [row for of_model in rows.values() for row in of_model]
+        write_results("trained", {"rows": flat})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Networks whose weights are part of imfuse: trained here, each with a card, checked by SHA-256.
+
+`weights/manifest.json` lists them. A name in it is a name of `imfuse fuse -m`.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from imfuse.errors import UnknownName, WeightsError
+
+MANIFEST = "manifest.json"
+
+
+class Shipped(BaseModel):
+    """One file of weights."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str
+    """Name of the ONNX file beside the manifest."""
+    sha256: str
+    card: dict[str, Any]
+    """What `imfuse train` wrote of the training, and the `commit` of imfuse that it ran with."""
+
+
+def _folder() -> Path:
+    """Return the folder of the weights; wheels are unpacked when they are installed."""
+    return Path(str(files("imfuse") / "weights"))
+
+
+@cache
+def shipped() -> Mapping[str, Shipped]:
+    """Return the networks whose weights are part of imfuse, by name."""
+    text = (_folder() / MANIFEST).read_bytes()
+    return TypeAdapter(dict[str, Shipped]).validate_json(text)
+
+
+@cache
+def shipped_file(name: str) -> Path:
+    """Return the file of a network's weights, after checking it.
+
+    Raises:
+        UnknownName: No weights of that name are part of imfuse.
+        WeightsError: The file is missing, or was changed.
+    """
+    known = shipped()
+    if name not in known:
+        raise UnknownName("network with weights", name, known)
+    path = _folder() / known[name].file
+    try:
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        lost = f"the file is missing ({error.strerror})"
+        raise WeightsError(lost, file=path, remedy="Install imfuse again.") from error
+    if found != known[name].sha256:
+        raise WeightsError(
+            f"SHA-256 {found[:12]}...",
+            file=path,
+            expected=f"{known[name].sha256[:12]}...",
+            remedy="The file was changed or damaged. Install imfuse again.",
+        )
+    return path

@@ -1,0 +1,127 @@
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+from imfuse.engines import shipped as module
+from imfuse.engines.load import load_engine, model_names
+from imfuse.engines.shipped import MANIFEST, Shipped, shipped, shipped_file
+from imfuse.errors import UnknownName, WeightsError
+
+torch = pytest.importorskip("torch")
+
+
+CARD = {
+    "network": "seafusion",
+    "recipe": "seafusion",
+    "preset": "cpu",
+    "seed": 7,
+    "stages": [{"name": "fuse", "steps": 50, "planned": 200}],
+    "seconds": 600.0,
+    "pairs": 90,
+    "held_out": 10,
+    "scored": 8,
+    "scores": {"EN": 6.5},
+    "departures": "in this",
+    "device": "2 cores",
+    "precision": "bf16-mixed",
+    "commit": "abc1234",
+}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with a network in half precision."""
+    from imfuse.learn.export import export_onnx
+    from imfuse.learn.models.seafusion import SeAFusion
+
+    folder = tmp_path_factory.mktemp("weights")
+    torch.manual_seed(0)
+    network = SeAFusion()
+    assert export_onnx(network, folder / "seafusion.onnx", half=True) < 1e-6
+    whole = export_onnx(network, folder / "whole.onnx")
+    assert whole < 1e-6
+    return folder
+
+
+@pytest.fixture
+def folder(trained, tmp_path, monkeypatch):
+    """The same, taken for that of the package."""
+    content = (trained / "seafusion.onnx").read_bytes()
+    (tmp_path / "seafusion.onnx").write_bytes(content)
+    sha256 = hashlib.sha256(content).hexdigest()
+    entry = {"file": "seafusion.onnx", "sha256": sha256, "card": CARD}
+    (tmp_path / MANIFEST).write_text(json.dumps({"seafusion": entry}))
+    monkeypatch.setattr(module, "_folder", lambda: tmp_path)
+    for cached in (shipped, shipped_file):
+        cached.cache_clear()
+    yield tmp_path
+    for cached in (shipped, shipped_file):
+        cached.cache_clear()
+
+
+def test_the_files_of_the_package_are_as_they_were_made():
+    for name, entry in shipped().items():
+        assert shipped_file(name).name == entry.file
+        assert entry.card["network"] == name
+        assert load_engine(name).spec.training_data
+
+
+def test_names_of_the_manifest_fuse(folder, rng):
+    assert "seafusion" in model_names()
+    ir, vis = rng.random((2, 24, 31), np.float32)
+    fused = load_engine("seafusion").fuse(ir, vis)
+    assert fused.shape == ir.shape
+
+
+def test_half_precision_halves_the_file_and_computes_the_same(trained, rng):
+    halved, whole = (trained / f"{name}.onnx" for name in ("seafusion", "whole"))
+    assert halved.stat().st_size < 0.6 * whole.stat().st_size
+    ir, vis = rng.random((2, 24, 31), np.float32)
+    found, expected = (load_engine(path).fuse(ir, vis) for path in (halved, whole))
+    # The second file was written from weights that the first had rounded.
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_changed_and_missing_files_are_refused(folder):
+    (folder / "seafusion.onnx").write_bytes(b"something else")
+    with pytest.raises(WeightsError, match=r"SHA-256.*Install imfuse again"):
+        load_engine("seafusion")
+    (folder / "seafusion.onnx").unlink()
+    with pytest.raises(WeightsError, match="missing"):
+        load_engine("seafusion")
+
+
+def test_unknown_names_are_told_from_networks_too(folder):
+    with pytest.raises(UnknownName, match="seafusion"):
+        load_engine("seafuson")
+    with pytest.raises(UnknownName, match="seafusion"):
+        shipped_file("seafuson")
+    with pytest.raises(WeightsError, match="not part of imfuse"):
+        load_engine("cddfuse")
+
+
+def test_the_command_line_lists_shows_and_verifies_them(folder, run):
+    code, out, _ = run("models", "list", "--json")
+    assert code == 0
+    rows = {row["name"]: row for row in json.loads(out)}
+    assert rows["seafusion"]["weights"]
+    assert not rows["cddfuse"]["weights"]
+    code, out, _ = run("models", "info", "seafusion", "--json")
+    assert (code, json.loads(out)["weights"]) == (0, True)
+    code, out, _ = run("models", "info", "seafusion")
+    for shown in ("--preset cpu, seed 7, at commit abc1234", "90, and 10", "50, 25.0%", "EN 6.5"):
+        assert shown in out
+    code, out, _ = run("models", "verify", "--json")
+    assert json.loads(out) == {"verified": {"seafusion": "seafusion.onnx"}}
+    (folder / "seafusion.onnx").write_bytes(b"")
+    shipped_file.cache_clear()
+    code, _, error = run("models", "verify")
+    assert code == 3
+    assert "seafusion.onnx" in error
+
+
+def test_entries_have_no_unknown_fields():
+    with pytest.raises(ValueError, match="extra"):
+        Shipped(file="a", sha256="b", card={}, url="c")
