@@ -17,8 +17,8 @@ from imfuse.learn.data.cache import CachedSource
 from imfuse.learn.data.opening import open_source
 from imfuse.learn.data.sources import Source
 from imfuse.learn.recipes.table import RECIPES, find_recipe
-from imfuse.learn.trainer.loop import Running
 from imfuse.learn.trainer.recipe import Recipe, Workshop
+from imfuse.learn.trainer.running import Running
 from imfuse.learn.trainer.settings import make_settings
 
 BATCH, CROP = 4, 128

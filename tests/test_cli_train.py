@@ -229,3 +229,15 @@ def test_resuming_a_finished_training_trains_nothing(whole, run):
     assert code == 0
     assert "going on after step 9 of 9" in error
     assert losses(whole) == before
+
+
+@pytest.mark.parametrize("command", ["train", "export"])
+def test_a_missing_pytorch_is_named_with_the_remedy(command, run, monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("imfuse.learn")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    arguments = ["seafusion", "--data", "scenes:2", "-o", "x"] if command == "train" else ["x.pth"]
+    code, _, error = run(command, *arguments)
+    assert code == 2
+    assert "the Python package torch is missing" in error
+    assert "pip install 'imfuse[learn]'" in error

@@ -7,9 +7,27 @@ from typing import Annotated
 import typer
 
 from imfuse import __version__
-from imfuse.cli import bench, data, doctor, evaluate, explain, fuse, models, scenes, train, weights
+from imfuse.cli import (
+    bench,
+    data,
+    doctor,
+    evaluate,
+    explain,
+    fuse,
+    models,
+    scenes,
+    segment,
+    train,
+    weights,
+)
 from imfuse.cli.console import print_json, say
-from imfuse.errors import ImfuseError
+from imfuse.errors import ImfuseError, UsageError
+
+_LEARN = {
+    *("torch", "onnx", "safetensors", "onnxscript"),
+    *("lightning_fabric", "yaml", "tensorboard", "transformers"),
+}
+"""Packages that only come with the extra `learn`."""
 
 app = typer.Typer(
     name="imfuse",
@@ -26,6 +44,7 @@ app.command()(weights.convert)
 app.command()(weights.export)
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
+app.add_typer(segment.app, name="segment")
 app.command()(doctor.doctor)
 app.command()(scenes.scenes)
 app.command()(scenes.demo)
@@ -58,9 +77,24 @@ def main(arguments: list[str] | None = None) -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        app(arguments, prog_name="imfuse")
+        try:
+            app(arguments, prog_name="imfuse")
+        except ModuleNotFoundError as error:
+            raise _missing(error) from error
     except ImfuseError as error:
         if "--json" in arguments:
             print_json({"error": error.as_dict()})
         say(f"error: {error}")
         sys.exit(error.exit_code)
+
+
+def _missing(error: ModuleNotFoundError) -> ImfuseError | ModuleNotFoundError:
+    """Return what to say where a package of the extra `learn` is missing."""
+    package = (error.name or "").partition(".")[0]
+    if package not in _LEARN:
+        return error
+    return UsageError(
+        f"the Python package {package} is missing",
+        expected="what comes with the extra `learn`",
+        remedy="pip install 'imfuse[learn]'.",
+    )

@@ -89,7 +89,8 @@ def train(
         "layout": layout,
         "stride": stride,
     }
-    from imfuse.learn.run import execute, make_order, prepare, reopen
+    from imfuse.learn.order import make_order
+    from imfuse.learn.run import execute, prepare, reopen
     from imfuse.learn.trainer.settings import read_settings
 
     base = {} if config is None else read_settings(config)

@@ -34,7 +34,7 @@ class OnnxEngine:
     """
 
     def __init__(self, model: Path, *, threads: int | None = None, optimise: bool = True) -> None:
-        self._session = _open(model, threads, optimise=optimise)
+        self._session = open_session(model, threads, optimise=optimise)
         self.spec = _read_spec(self._session, model)
         _check_signature(self._session, self.spec, model)
 
@@ -54,7 +54,17 @@ def picture_of(fused: Float) -> Float:
     return fused[0, 0] if fused.shape[1] == 1 else np.ascontiguousarray(fused[0].transpose(1, 2, 0))
 
 
-def _open(model: Path, threads: int | None, *, optimise: bool) -> Any:  # noqa: ANN401 - onnxruntime is untyped
+def open_session(model: Path, threads: int | None = None, *, optimise: bool = True) -> Any:  # noqa: ANN401 - onnxruntime is untyped
+    """Open an ONNX file.
+
+    Args:
+        model: Path of the file.
+        threads: Threads inside the network; None: all cores.
+        optimise: Whether to prepare the network for this machine.
+
+    Raises:
+        WeightsError: The file is missing or corrupted.
+    """
     import onnxruntime  # noqa: PLC0415 - 0.1 s to import, and only networks need it
 
     options = onnxruntime.SessionOptions()

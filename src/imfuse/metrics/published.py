@@ -44,30 +44,31 @@ _CONVENTIONS = {
 """By which protocol a paper's table was made (found by scoring the same pictures)."""
 
 
-def published_rows(dataset: str) -> list[QuotedRow]:
-    """Return the rows that the papers print for a data set in their comparisons of fused pictures.
+def published_rows(dataset: str, *, task: str = "fusion") -> list[QuotedRow]:
+    """Return the rows that the papers print for a data set.
 
     Args:
         dataset: As the papers name it (`MSRS`, `RoadScene`, `TNO`, `M3FD`, `Harvard MRI-CT`,
             `Harvard MRI-PET`, `Harvard MRI-SPECT`), in any case.
+        task: `fusion`: their comparisons of fused pictures; `ablation`: those of parts left out.
 
     Returns:
         The rows in the order of the papers and tables; empty for a data set that none has.
     """
-    return [row for row in _all_rows() if row.dataset.casefold() == dataset.casefold()]
+    return [row for row in _all_rows(task) if row.dataset.casefold() == dataset.casefold()]
 
 
 def published_datasets() -> list[str]:
     """Return the data sets that have rows."""
-    return sorted({row.dataset for row in _all_rows()})
+    return sorted({row.dataset for row in _all_rows("fusion")})
 
 
 @cache
-def _all_rows() -> tuple[QuotedRow, ...]:
+def _all_rows(task: str) -> tuple[QuotedRow, ...]:
     text = files("imfuse.metrics").joinpath("papers.csv").read_text(encoding="utf-8")
     grouped: dict[tuple[str, ...], list[dict[str, str]]] = {}
     for cell in csv.DictReader(text.splitlines()):
-        if cell["task"] == "fusion":
+        if cell["task"] == task and not cell["class"]:
             key = tuple(cell[name] for name in ("paper", "table", "dataset", "method"))
             grouped.setdefault(key, []).append(cell)
     return tuple(
@@ -76,7 +77,7 @@ def _all_rows() -> tuple[QuotedRow, ...]:
             table=table,
             dataset=dataset,
             method=method,
-            convention=_CONVENTIONS[paper],
+            convention=_CONVENTIONS.get(paper, ""),
             values={cell["metric"]: float(cell["value"]) for cell in cells},
             notes=tuple(dict.fromkeys(cell["note"] for cell in cells if cell["note"])),
         )

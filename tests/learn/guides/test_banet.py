@@ -97,3 +97,15 @@ def test_heads_are_what_ends_in_logits():
 def test_wrong_batches_are_refused():
     with pytest.raises(PairMismatch, match=r"\(b, 3, h, w\)"):
         BANet()(torch.zeros(1, 1, 64, 64))
+
+
+def test_a_published_encoder_is_adopted():
+    torch.manual_seed(0)
+    guide, other = BANet(), BANet()
+    published = {**other.encoder.state_dict(), "fc.weight": torch.zeros(2, 2)}
+    head = guide.main_head[1].weight.clone()
+    guide.adopt(published)
+    assert torch.equal(guide.encoder.layer4[1].conv2.weight, other.encoder.layer4[1].conv2.weight)
+    assert torch.equal(guide.main_head[1].weight, head)
+    guide.adopt(other.state_dict())
+    assert torch.equal(guide.main_head[1].weight, other.main_head[1].weight)

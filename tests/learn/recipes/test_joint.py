@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from imfuse.errors import BadValues, UsageError
+from imfuse.errors import BadValues, UnknownName, UsageError
 from imfuse.learn.blocks.color import luma, recolour
 from imfuse.learn.data.batches import Batches
 from imfuse.learn.data.opening import open_source
@@ -194,3 +194,13 @@ def test_labels_beyond_the_classes_are_refused(workshop, batch, source):
     labels = torch.full_like(batch.labels, 3)
     with pytest.raises(BadValues, match="label 3; expected 0 to 2, or 255"):
         stage.objective(batch.ir, batch.vis, labels)
+
+
+def test_other_segmenters_may_guide(workshop, batch):
+    recipe = make(guide="segformer-b0")
+    stage = recipe.stage(2, workshop)
+    recipe.set_modes(stage.trained)
+    found = stage.objective(batch.ir, batch.vis, batch.labels)
+    assert set(found.terms) == {"intensity", "texture", "main"}
+    with pytest.raises(UnknownName, match="banet"):
+        make(guide="bannet")

@@ -10,8 +10,9 @@ from lightning_fabric import Fabric
 from imfuse.errors import TrainingDiverged, TrainingInterrupted, UsageError, WeightsError
 from imfuse.learn.trainer.checkpoint import FILE, FORMAT, State, load_state, save_state
 from imfuse.learn.trainer.journal import LOG, Journal, read_lines
-from imfuse.learn.trainer.loop import Running, Trainer, seconds_a_step
+from imfuse.learn.trainer.loop import Trainer
 from imfuse.learn.trainer.recipe import Settings, Workshop
+from imfuse.learn.trainer.running import Running, seconds_a_step
 
 
 def settings(**changes):
@@ -163,17 +164,20 @@ def test_a_loss_that_is_no_number_stops_before_it_does_harm(train, tiny, tmp_pat
     assert all(torch.isfinite(value).all() for value in state.modules.values())
 
 
-def test_a_request_to_stop_is_kept_until_the_step_is_done(train, tmp_path):
+@pytest.mark.parametrize("step", [6, 7])
+def test_a_request_to_stop_is_kept_until_the_step_is_done(train, tmp_path, step):
     def interrupt(progress):
-        if progress.step == 7:
+        if progress.step == step:
             signal.raise_signal(signal.SIGTERM)
 
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(TrainingInterrupted, match=r"after step 7 of 16.*--resume") as caught:
+    with pytest.raises(TrainingInterrupted, match=rf"after step {step} of 16.*--resume") as caught:
         train(watch=interrupt)
     assert caught.value.exit_code == 130
     assert signal.getsignal(signal.SIGTERM) is before
-    assert load_state(tmp_path / "run" / FILE).total == 7
+    state = load_state(tmp_path / "run" / FILE)
+    assert state.total == step
+    assert equal(weights(train("whole")), weights(train(state=state)))
 
 
 def test_trainings_run_in_other_threads_too(train):

@@ -1,19 +1,12 @@
 """Pairs stored as pictures: two files, one PNG of four channels, or two halves of one picture."""
 
-from pathlib import Path
-
-import cv2
-import numpy as np
-from PIL import Image
-
-from imfuse.errors import ImfuseError, UnreadableImage, UnsupportedImage
+from imfuse.errors import UnsupportedImage
 from imfuse.io.images import read_image
+from imfuse.io.labels import read_labels
 from imfuse.learn.data.folders import Found, PairPaths
 from imfuse.learn.data.sample import Sample, make_sample, pixels_of
 from imfuse.learn.data.sources import Entry, Source
 from imfuse.types import Pixels
-
-_INDEXED = ("L", "P", "1")
 
 
 class PicturePairs(Source):
@@ -83,34 +76,3 @@ _READERS = {
     "four channels": _four_channels,
     "side by side": _halves,
 }
-
-
-def read_labels(path: Path) -> Pixels:
-    """Read a label picture: the class of each pixel as its gray value or palette index.
-
-    Returns:
-        `(H, W)` uint8.
-
-    Raises:
-        UnreadableImage: It is missing or damaged.
-        UnsupportedImage: It shows classes by colours.
-    """
-    try:
-        with Image.open(path) as image:
-            mode, labels = image.mode, np.asarray(image)
-    except ImfuseError:
-        raise
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UnreadableImage(
-            f"the labels can't be read ({error})", file=path, expected="a label PNG"
-        ) from error
-    if mode in _INDEXED:
-        return labels.astype(np.uint8)
-    if mode == "RGB" and (labels == labels[..., :1]).all():
-        return np.asarray(cv2.extractChannel(labels, 0), np.uint8)
-    raise UnsupportedImage(
-        f"labels as a picture of mode {mode}",
-        file=path,
-        expected="one 8-bit channel (or a palette) whose values are classes",
-        remedy="Coloured pictures of labels are for looking at: give the index pictures.",
-    )

@@ -4,12 +4,16 @@ C. Peng, T. Tian, C. Chen, X. Guo, J. Ma, "Bilateral attention decoder: A lightw
 real-time semantic segmentation", Neural Networks 137, 2021, doi:10.1016/j.neunet.2021.01.021.
 """
 
+from collections.abc import Mapping
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from imfuse.learn.blocks.resnet import ResidualStage
 from imfuse.learn.guides.base import Logits, Segmenter
+from imfuse.learn.guides.imagenet import EfficientNetLite
 
 _WIDTH = 128
 
@@ -19,10 +23,16 @@ class BANet(Segmenter):
 
     Args:
         classes: Number of classes; 9 in MSRS, the background included.
+        encoder: `resnet-18`, as published, or `efficientnet-lite0`, which needs the extra
+            `imagenet`.
+        pretrained: Whether `efficientnet-lite0` begins with weights of ImageNet.
+
+    Raises:
+        UsageError: The extra `imagenet` is missing.
 
     Departures: as in the code that SeAFusion and SCGRFuse publish, where it is called BiSeNet.
-        Its encoder begins there with weights of ImageNet; here with random ones, unless
-        `load_state_dict` brings some (`encoder` has the usual names of a ResNet-18).
+        Its encoder begins there with weights of ImageNet; here with random ones, unless `adopt`
+        brings some.
     """
 
     name = "banet"
@@ -34,12 +44,21 @@ class BANet(Segmenter):
     )
     heads = ("main_head.", "auxiliary_head.")
 
-    def __init__(self, *, classes: int = 9) -> None:
+    def __init__(
+        self,
+        *,
+        classes: int = 9,
+        encoder: Literal["resnet-18", "efficientnet-lite0"] = "resnet-18",
+        pretrained: bool = True,
+    ) -> None:
         super().__init__()
-        self.encoder = _Encoder()
-        self.refine8 = _Refinement(128)
-        self.refine16 = _Refinement(256)
-        self.refine32 = _Refinement(512)
+        self.encoder: _Encoder | EfficientNetLite = (
+            _Encoder() if encoder == "resnet-18" else EfficientNetLite(pretrained=pretrained)
+        )
+        at8, at16, at32 = self.encoder.widths
+        self.refine8 = _Refinement(at8)
+        self.refine16 = _Refinement(at16)
+        self.refine32 = _Refinement(at32)
         self.from32 = _conv(_WIDTH, _WIDTH, 3)
         self.from16 = _conv(_WIDTH, _WIDTH, 3)
         self.join16 = _conv(2 * _WIDTH, _WIDTH)
@@ -49,6 +68,18 @@ class BANet(Segmenter):
         self.merge = _conv(_WIDTH, _WIDTH)
         self.main_head = _head(_WIDTH, classes)
         self.auxiliary_head = _head(64, classes)
+
+    def adopt(self, weights: Mapping[str, Tensor]) -> None:
+        """Take over weights: our own, or a published ResNet-18's for the encoder.
+
+        Raises:
+            RuntimeError: They are of another network.
+        """
+        if "conv1.weight" in weights:
+            whole = {key: value for key, value in weights.items() if not key.startswith("fc.")}
+            self.encoder.load_state_dict(whole)
+        else:
+            super().adopt(weights)
 
     def segment(self, pictures: Tensor) -> Logits:
         """Segment `(b, 3, h, w)`; sides from 33 pixels in training, where batches are normed."""
@@ -76,6 +107,8 @@ class BANet(Segmenter):
 
 class _Encoder(nn.Module):
     """The convolutions of a ResNet-18, under the names that its published weights use."""
+
+    widths = (128, 256, 512)
 
     def __init__(self) -> None:
         super().__init__()

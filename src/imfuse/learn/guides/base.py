@@ -1,6 +1,7 @@
 """What every segmenter promises."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar, NamedTuple
 
 from torch import Tensor, nn
@@ -55,6 +56,14 @@ class Segmenter(nn.Module, ABC):
         if pictures.ndim != 4 or pictures.shape[1] != 3:
             raise PairMismatch(f"pictures {tuple(pictures.shape)}", expected="(b, 3, h, w)")
         return self.segment(pictures)
+
+    def adopt(self, weights: Mapping[str, Tensor]) -> None:
+        """Take over weights of a file, by the names of this network or of a published one.
+
+        Raises:
+            RuntimeError: They are of another network.
+        """
+        self.load_state_dict(weights)
 
     def parameter_groups(self, head_rate: float) -> list[dict[str, object]]:
         """Return the parameters that train, for an optimiser: those of the heads, and the others.

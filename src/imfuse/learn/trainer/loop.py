@@ -1,7 +1,6 @@
 """The loop: stage after stage, step after step, able to stop anywhere and go on exactly there."""
 
 import signal
-import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,11 +11,11 @@ from typing import Any, cast
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from imfuse.errors import TrainingDiverged, TrainingInterrupted, UsageError
-from imfuse.learn.data.batches import Batch, Batches
+from imfuse.errors import TrainingInterrupted
+from imfuse.learn.data.sample import Sample
 from imfuse.learn.data.sources import Source
 from imfuse.learn.models.base import FusionNetwork
 from imfuse.learn.trainer.checkpoint import (
@@ -28,7 +27,8 @@ from imfuse.learn.trainer.checkpoint import (
 )
 from imfuse.learn.trainer.journal import Journal
 from imfuse.learn.trainer.previews import preview_samples, write_preview
-from imfuse.learn.trainer.recipe import Losses, Planned, Recipe, Stage, Workshop
+from imfuse.learn.trainer.recipe import Planned, Recipe, Stage, Workshop
+from imfuse.learn.trainer.running import Running, Taken
 
 _SEED_OF_STAGE = 1000
 """Distance of the seeds of two stages."""
@@ -89,11 +89,18 @@ class Trainer:
         self._previewed = preview_samples(held_out) if held_out and self._lead else []
 
     @property
+    def result(self) -> nn.Module:
+        """The module that came out: with the mean of its weights, if one was kept."""
+        return self._subject if self._average is None else self._average.module
+
+    @property
     def network(self) -> FusionNetwork:
-        """The network that came out: with the mean of its weights, if one was kept."""
-        if self._average is None:
-            return self.recipe.fusion
-        return cast(FusionNetwork, self._average.module)
+        """The same, where the recipe trains a fusion network."""
+        return cast(FusionNetwork, self.result)
+
+    @property
+    def _subject(self) -> nn.Module:
+        return self.recipe.modules[self.recipe.subject]
 
     def fit(self, state: State) -> State:
         """Train from a state to the end.
@@ -121,6 +128,8 @@ class Trainer:
                 self._run(index, state, log, stop)
                 state.stage, state.step, state.optimizers = index + 1, 0, []
                 self._save(state)
+                if state.stage < len(self.plan):
+                    self._stop_if_asked(stop, state)
         return state
 
     def _restore(self, state: State) -> None:
@@ -131,7 +140,7 @@ class Trainer:
 
     def _new_average(self) -> AveragedModel:
         mean = get_ema_multi_avg_fn(self._settings.ema)  # type: ignore[no-untyped-call]
-        averaged = AveragedModel(self.recipe.fusion, multi_avg_fn=mean, use_buffers=True)
+        averaged = AveragedModel(self._subject, multi_avg_fn=mean, use_buffers=True)
         return averaged.to(self._fabric.device)
 
     def _run(self, index: int, state: State, log: Journal | None, stop: threading.Event) -> None:
@@ -140,7 +149,7 @@ class Trainer:
         steps = self.steps[index]
         stage = self.recipe.stage(index, self._workshop())
         running = Running(stage, self.recipe, self._fabric)
-        if self._settings.ema and "fusion" in stage.trained and state.step == 0:
+        if self._settings.ema and self.recipe.subject in stage.trained and state.step == 0:
             self._average = self._new_average()
         if state.optimizers:
             for one, stored in zip(stage.optimizations, state.optimizers, strict=True):
@@ -160,8 +169,8 @@ class Trainer:
             arrived = time.perf_counter()
             position = state.step * planned / steps
             taken = running.step(batch, position, f"{name}, step {state.total + 1}")
-            if self._average is not None and "fusion" in stage.trained:
-                self._average.update_parameters(self.recipe.fusion)
+            if self._average is not None and self.recipe.subject in stage.trained:
+                self._average.update_parameters(self._subject)
             now = time.perf_counter()
             state.step, state.total = state.step + 1, state.total + 1
             state.seconds += now - before
@@ -182,7 +191,7 @@ class Trainer:
         )
 
     def _note(
-        self, log: Journal | None, name: str, state: State, taken: "Taken", *, waited: float
+        self, log: Journal | None, name: str, state: State, taken: Taken, *, waited: float
     ) -> None:
         """Write the line of a step, and tell who watches."""
         if log is None:
@@ -208,29 +217,44 @@ class Trainer:
         """Write previews and checkpoints where they are due; stop where that was asked for."""
         settings, last = self._settings, state.step == self.steps[index]
         if self._previewed and (state.total % settings.preview_every == 0 or last):
-            self._preview(state.total, stage)
-        stopping = stop.is_set()
-        if (state.total % settings.checkpoint_every == 0 or stopping) and not last:
+            self._preview(state.total)
+        if last:
+            return  # the end of a stage is stored as such
+        if self._asked(stop) or state.total % settings.checkpoint_every == 0:
             state.stage = index
             state.optimizers = [one.optimizer.state_dict() for one in stage.optimizations]
             state.random = random_state()
             self._save(state)
             state.random = {}
-        if stopping:
+            self._stop_if_asked(stop, state)
+
+    def _asked(self, stop: threading.Event) -> bool:
+        """Return whether any process was asked to stop, the same in all of them."""
+        if self._fabric.world_size == 1:
+            return stop.is_set()
+        asked = torch.tensor(float(stop.is_set()), device=self._fabric.device)
+        return bool(self._fabric.all_reduce(asked, reduce_op="sum"))
+
+    def _stop_if_asked(self, stop: threading.Event, state: State) -> None:
+        if self._asked(stop):
             raise TrainingInterrupted(
                 f"stopped after step {state.total} of {sum(self.steps)}",
                 file=self.folder,
                 remedy="Go on by the same command with --resume.",
             )
 
-    def _preview(self, step: int, stage: Stage) -> None:
+    def _preview(self, step: int) -> None:
         folder = self.folder / "previews"
         folder.mkdir(exist_ok=True)
-        network = self.network
-        was_training = network.training
-        network.eval()
-        write_preview(folder / f"{step:07d}.png", network, self._previewed, self._fabric.device)
-        network.train(was_training)
+        result = self.result
+        was_training = result.training
+        result.eval()
+        self.preview(folder / f"{step:07d}.png", self._previewed)
+        result.train(was_training)
+
+    def preview(self, path: Path, samples: Sequence[Sample]) -> None:
+        """Write a picture of what the result makes of samples."""
+        write_preview(path, self.network, samples, self._fabric.device)
 
     def _save(self, state: State) -> None:
         if self._lead:
@@ -238,156 +262,6 @@ class Trainer:
             state.average = None if self._average is None else self._average.state_dict()
             save_state(self.folder / FILE, state)
         self._fabric.barrier()
-
-
-@dataclass(frozen=True)
-class Taken:
-    """What a step was: rates of the optimisers, loss, its terms, norm of the gradient."""
-
-    rates: tuple[float, ...]
-    loss: float
-    terms: dict[str, float]
-    gradient: float
-
-
-class Running:
-    """A stage set up on a device.
-
-    Args:
-        stage: The stage.
-        recipe: Whose modules it trains.
-        fabric: Device, precision and processes.
-    """
-
-    def __init__(self, stage: Stage, recipe: Recipe, fabric: Fabric) -> None:
-        self.stage, self._recipe, self._fabric = stage, recipe, fabric
-        recipe.set_modes(stage.trained)
-        stage.objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        optimizers = [one.optimizer for one in stage.optimizations]
-        self._objective, *self._optimizers = fabric.setup(stage.objective, *optimizers)
-        # Setting up may have changed modes of the objective as a whole.
-        recipe.set_modes(stage.trained)
-
-    def batches(self, *, seed: int, done: int, steps: int, workers: int | None) -> Batches:
-        """Return the batches of this process.
-
-        Raises:
-            UsageError: A batch can't be shared evenly among the processes.
-        """
-        world, batch = self._fabric.world_size, self.stage.batch
-        if batch % world:
-            raise UsageError(
-                f"batches of {batch} for {world} processes",
-                expected="a batch that can be divided by the number of processes",
-            )
-        if workers is None and self._fabric.device.type == "cpu":
-            workers = 1  # the cores are at work on the steps themselves
-        return Batches(
-            self.stage.source,
-            batch // world,
-            self.stage.augmentation,
-            seed=seed,
-            seen=done * batch,
-            steps=steps,
-            workers=workers,
-            ranks=(self._fabric.global_rank, world),
-        )
-
-    def step(self, batch: Batch, position: float, where: str) -> Taken:
-        """Take one step.
-
-        Args:
-            batch: The samples.
-            position: Step of the paper's schedule, for the rates.
-            where: What an error calls this step.
-
-        Raises:
-            TrainingDiverged: A loss or a gradient is not finite; no weight was changed.
-        """
-        rates = tuple(one.set_rate(position) for one in self.stage.optimizations)
-        batch = batch.to(self._fabric.device)
-        form = torch.channels_last
-        ir, vis = (part.contiguous(memory_format=form) for part in (batch.ir, batch.vis))
-        for one in self.stage.optimizations:
-            one.optimizer.zero_grad(set_to_none=True)
-        losses: Losses = self._objective(ir, vis, batch.labels)
-        self._fabric.backward(losses.total)
-        norms = [self._gradient(one.parameters, one.clip) for one in self.stage.optimizations]
-        norm = float(torch.stack(norms).norm())
-        taken = self._reduced(losses, rates, norm)
-        if not all(torch.isfinite(torch.tensor([taken.loss, norm]))):
-            raise self._diverged(taken, batch, where)
-        for optimizer in self._optimizers:
-            optimizer.step()
-        return taken
-
-    @staticmethod
-    def _gradient(parameters: Sequence[nn.Parameter], clip: float | None) -> Tensor:
-        """Return the norm of a gradient before it is clipped."""
-        gradients = [p.grad for p in parameters if p.grad is not None]
-        norm = nn.utils.get_total_norm(gradients)
-        if clip is not None:
-            nn.utils.clip_grads_with_norm_(parameters, clip, norm)
-        return norm
-
-    def _reduced(self, losses: Losses, rates: tuple[float, ...], norm: float) -> Taken:
-        """Return the losses as numbers, as means over all processes."""
-        values = torch.stack([losses.total, *losses.terms.values()]).detach().float()
-        if self._fabric.world_size > 1:
-            values = self._fabric.all_reduce(values, reduce_op="mean")  # type: ignore[assignment]
-        loss, *terms = values.tolist()
-        return Taken(rates, loss, dict(zip(losses.terms, terms, strict=True)), norm)
-
-    def _diverged(self, taken: Taken, batch: Batch, where: str) -> TrainingDiverged:
-        def bad(number: float) -> bool:
-            return not abs(number) < float("inf")
-
-        terms = [f"{name} = {value}" for name, value in taken.terms.items() if bad(value)]
-        gradients = [
-            name
-            for name, p in self._recipe.modules.named_parameters()
-            if p.grad is not None and not torch.isfinite(p.grad).all()
-        ]
-        what = f"loss terms: {', '.join(terms)}" if terms else f"loss {taken.loss}"
-        if gradients:
-            more = f" and {len(gradients) - 2} more" if len(gradients) > 2 else ""
-            what += f"; gradient of {', '.join(gradients[:2])}{more}"
-        return TrainingDiverged(
-            f"{where}: {what} not finite, with {', '.join(batch.names[:3])}",
-            remedy="The last checkpoint is kept. Lower the learning rate, or try "
-            "--set precision=float32; look at the pairs named.",
-        )
-
-
-def seconds_a_step(recipe: Recipe, source: Source, fabric: Fabric) -> list[float]:
-    """Return how long a step of each stage takes, by trying some.
-
-    Args:
-        recipe: A recipe of its own for this: its weights are changed.
-        source: What would be trained on.
-        fabric: Device, precision and processes.
-    """
-    found = []
-    for index in range(len(recipe.plan(source))):
-        recipe.begin(index)
-        stage = recipe.stage(index, Workshop(source, None, fabric.device))
-        running = Running(stage, recipe, fabric)
-        batches = running.batches(seed=0, done=0, steps=_TRIED, workers=recipe.settings.workers)
-        times: list[float] = []
-        before = time.perf_counter()
-        for batch in batches:
-            running.step(batch, 0.0, f"trial of stage {index + 1}")
-            times.append(time.perf_counter() - before)
-            if len(times) > 1 and sum(times) > _ENOUGH:
-                break
-            before = time.perf_counter()
-        # The first steps of a process are slower than all others.
-        found.append(statistics.median(times[len(times) // 2 :]))
-    return found
-
-
-_TRIED, _ENOUGH = 8, 20.0
-"""Steps, and seconds, that a trial of a stage takes at most; at least two steps."""
 
 
 @contextmanager

@@ -175,7 +175,7 @@ class Recipe(ABC):
 
     Attributes:
         settings: The settings.
-        modules: All networks, under the names that stages use; `fusion` is what is trained for.
+        modules: All networks, under the names that stages use.
     """
 
     name: ClassVar[str]
@@ -192,6 +192,8 @@ class Recipe(ABC):
     """Other values under a name, such as those of the published code (`release`)."""
     departures: ClassVar[str] = ""
     """Where it differs from the paper, for the card."""
+    subject: ClassVar[str] = "fusion"
+    """Name of the module that is trained for."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

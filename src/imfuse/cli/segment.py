@@ -1,0 +1,300 @@
+"""`imfuse segment`: train a segmenter, label pictures with one, and score labels."""
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from imfuse.cli.console import JsonOption, parse_settings, parse_size, print_json, say, say_list
+from imfuse.cli.train import folder_of, plan_line, show_plan, watching
+from imfuse.errors import ImfuseError, UsageError
+
+if TYPE_CHECKING:
+    from imfuse.labelling import LabelScores
+
+app = typer.Typer(no_args_is_help=True, help="Train segmenters, label with them, score labels.")
+
+
+def complete_guide(incomplete: str) -> list[str]:
+    """Complete the name of a segmenter in the shell."""
+    from imfuse.learn.guides.table import GUIDES
+
+    return [name for name in GUIDES if name.startswith(incomplete)]
+
+
+@app.command()
+def train(
+    guide: Annotated[
+        str | None, typer.Argument(help="Name of the segmenter.", autocompletion=complete_guide)
+    ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DIR", help="Folder of labelled pairs, or scenes:N. May be repeated."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="RUN", help="Folder of the run.")
+    ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            metavar="vis|ir|fused:DIR", help="What it looks at; fused pictures named as the pairs."
+        ),
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Weights to begin with (.safetensors).")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="30m, 2h or 5000it, to which the schedule is scaled.")
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Values of the `paper` (default), or another preset.")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.yaml", help="Settings, or the config.yaml of another run."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Setting, such as seed=7 or batch=4."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run that was interrupted.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, gpu, or a number of GPUs.")] = "auto",
+    layout: Annotated[
+        str | None, typer.Option(help="Name of the layout, where the folder does not show it.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show stages and settings, and train nothing.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a segmenter as the papers do that guide fusion by it, or judge fusion by it.
+
+    For example `imfuse segment train segformer-b0 --data MSRS --on fused:fused/ -o run
+    --budget 2h`, then `imfuse segment run run/model.onnx fused-test/ -o labels/`.
+
+    Segmenters: banet, banet-imagenet, segformer-b0, segformer-b2, deeplabv3plus.
+    """
+    changes = parse_settings(settings or [])
+    changes |= {} if on is None else {"on": on}
+    changes |= {} if weights is None else {"weights": str(weights)}
+    given = {"recipe": guide, "data": data, "preset": preset, "budget": budget, "layout": layout}
+    from imfuse.learn.order import make_order
+    from imfuse.learn.recipes.segmenters import SEGMENTERS, find_segmenter
+    from imfuse.learn.run import prepare, reopen
+    from imfuse.learn.segmenting import execute_segmenter
+    from imfuse.learn.trainer.settings import read_settings
+
+    base = {} if config is None else read_settings(config)
+    if guide is None and not resume and "recipe" not in base:
+        raise UsageError("no segmenter", expected=f"one of {', '.join(SEGMENTERS)}")
+    if resume:
+        folder = folder_of(out)
+        anything = base or changes or any(value is not None for value in given.values())
+        order = make_order(base, given, changes, device) if guide and anything else None
+        if anything and order is None:
+            expected = "--resume and -o alone, or the whole command that began it"
+            raise UsageError("part of a command", expected=expected)
+        run, state = reopen(folder, order, device, find_segmenter)
+    else:
+        order = make_order(base, given, changes, device)
+        folder = Path() if dry_run else folder_of(out)
+        run, state = prepare(order, find_segmenter), None
+    if dry_run:
+        show_plan(run, as_json=as_json)
+        return
+    if run.fabric.is_global_zero:
+        say(plan_line(run))
+    with watching(run) as watch:
+        card = execute_segmenter(run, folder, state, watch)
+    if not run.fabric.is_global_zero:
+        return
+    for symbol, value in card.scores.items():
+        say(f"  {symbol:<6}{value:8.4f}")
+    say(f"use it: imfuse segment run {folder / 'model.onnx'} PICTURES -o LABELS")
+    if as_json:
+        print_json({"run": str(folder), **card.model_dump(mode="json")})
+
+
+@app.command()
+def run(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="Any ONNX segmenter.")],
+    pictures: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of pictures.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of labels.")],
+    size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WIDTHxHEIGHT",
+            help="Size that pictures are brought to. Default: what the file fixes, or their own.",
+        ),
+    ] = None,
+    scale: Annotated[
+        float, typer.Option(help="255 for files that take values from 0 to 255, not 0 to 1.")
+    ] = 1.0,
+    mean: Annotated[
+        str, typer.Option(metavar="R,G,B", help="What is then taken away from each channel.")
+    ] = "0,0,0",
+    std: Annotated[
+        str, typer.Option(metavar="R,G,B", help="What each channel then is divided by.")
+    ] = "1,1,1",
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            "--map", metavar="A=B,...", help="Write class B for A; * stands for the rest."
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Label every picture of a folder: a PNG of the same name, whose values are classes.
+
+    For example, with a file made on Cityscapes by the usual values of ImageNet:
+    `imfuse segment run cityscapes.onnx vis/ -o labels/ --mean 0.485,0.456,0.406
+    --std 0.229,0.224,0.225 --map '13=1,11=2,12=2,18=3,17=3,*=0'`
+    """
+    from imfuse.cli.progress import track
+    from imfuse.engines.segmenter import OnnxSegmenter
+    from imfuse.io.pairs import list_images
+    from imfuse.labelling import label_folder
+
+    renames = None if classes is None else parse_map(classes)
+    segmenter = OnnxSegmenter(
+        model,
+        scale=scale,
+        mean=_channels("--mean", mean),
+        std=_channels("--std", std),
+        size=None if size is None else parse_size(size),
+    )
+    total = len(list_images(pictures))
+    results = label_folder(segmenter, pictures, out, renames)
+    done = list(track(results, total, "labelling", unit="pictures"))
+    failed = [one.error for one in done if one.error is not None]
+    counts: Counter[int] = Counter()
+    for one in done:
+        counts.update(one.counts)
+    if as_json:
+        print_json(
+            {
+                "out": str(out),
+                "labelled": len(done) - len(failed),
+                "pixels": {str(number): pixels for number, pixels in sorted(counts.items())},
+                "failed": [error.as_dict() for error in failed],
+            }
+        )
+    else:
+        names = () if segmenter.spec is None or renames else segmenter.spec.classes
+        for number, pixels in sorted(counts.items()):
+            name = names[number] if number < len(names) else ""
+            say(f"  {number:>3}  {name:<16}{pixels / counts.total():8.2%} of all pixels")
+        say(f"{len(done) - len(failed)} pictures labelled in {out}")
+    say_list("not labelled", map(str, failed))
+    if failed:
+        sys.exit(ImfuseError.exit_code)
+
+
+@app.command()
+def score(
+    labels: Annotated[Path, typer.Argument(metavar="LABELS_DIR", help="Labels to score.")],
+    truth: Annotated[Path, typer.Argument(metavar="TRUTH_DIR", help="True labels.")],
+    classes: Annotated[
+        int, typer.Option(min=1, max=255, help="Number of classes, the background included.")
+    ] = 9,
+    exclude: Annotated[
+        str | None, typer.Option(metavar="A,B,...", help="Classes to leave out of the means.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Score labels against true ones, as papers do: from the pixels of all pictures together.
+
+    The background counts as a class, and true labels of 255 are not counted.
+    """
+    from imfuse.labelling import score_folders
+
+    left_out = [] if exclude is None else _numbers("--exclude", exclude, below=classes)
+    result = score_folders(labels, truth, classes, exclude=left_out)
+    if as_json:
+        print_json(_as_dict(result))
+    else:
+        _show(result)
+    say_list("in one folder only, not counted", result.unmatched)
+    say_list("not compared", map(str, result.failed))
+    if result.failed:
+        sys.exit(ImfuseError.exit_code)
+
+
+def _as_dict(result: "LabelScores") -> dict[str, object]:
+    scores = result.scores
+
+    def number(value: float) -> float | None:
+        return None if value != value else float(value)  # noqa: PLR0124 - NaN is no JSON
+
+    return {
+        "count": len(result.scored),
+        "miou": number(scores.mean_iou),
+        "macc": number(scores.mean_accuracy),
+        "accuracy": number(scores.accuracy),
+        "iou": [number(value) for value in scores.iou],
+        "acc": [number(value) for value in scores.recall],
+        "unmatched": list(result.unmatched),
+        "failed": [error.as_dict() for error in result.failed],
+    }
+
+
+def _show(result: "LabelScores") -> None:
+    from rich.table import Table
+
+    from imfuse.cli.console import print_table, show
+
+    def percent(value: float) -> str:
+        return "-" if value != value else f"{100 * value:.2f}"  # noqa: PLR0124 - NaN: no such pixel
+
+    scores = result.scores
+    table = Table("class", box=None, pad_edge=False)
+    for title in ("IoU", "Acc"):
+        table.add_column(title, justify="right")
+    for number, values in enumerate(zip(scores.iou, scores.recall, strict=True)):
+        table.add_row(str(number), *map(percent, values))
+    table.add_row("mean", percent(scores.mean_iou), percent(scores.mean_accuracy))
+    print_table(table)
+    show(f"{len(result.scored)} pictures; {percent(scores.accuracy)} % of all pixels right")
+
+
+def parse_map(text: str) -> dict[int | str, int]:
+    """Read a map of classes such as `2=1,0=2,*=0`.
+
+    Raises:
+        UsageError: It is none.
+    """
+    classes: dict[int | str, int] = {}
+    for part in text.split(","):
+        old, _, new = (side.strip() for side in part.partition("="))
+        rest = old == "*"
+        if not (_is_class(new) and (rest or _is_class(old))):
+            expected = "A=B,... with classes from 0 to 255, or * for the rest"
+            raise UsageError(f"--map {part.strip()!r}", expected=expected)
+        classes[old if rest else int(old)] = int(new)
+    return classes
+
+
+def _is_class(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and int(text) <= 255
+
+
+def _numbers(option: str, text: str, *, below: int) -> list[int]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(_is_class(part) and int(part) < below for part in parts):
+        raise UsageError(f"{option} {text}", expected=f"A,B,... with classes from 0 to {below - 1}")
+    return [int(part) for part in parts]
+
+
+def _channels(option: str, text: str) -> tuple[float, float, float]:
+    try:
+        red, green, blue = (float(part) for part in text.split(","))
+    except ValueError:
+        expected = "three numbers, red first, e.g. 0.485,0.456,0.406"
+        raise UsageError(f"{option} {text}", expected=expected) from None
+    if option == "--std" and 0 in (red, green, blue):
+        raise UsageError(f"{option} {text}", expected="numbers other than 0")
+    return red, green, blue

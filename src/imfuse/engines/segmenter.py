@@ -1,0 +1,178 @@
+"""Segmenters in ONNX files, ours or anybody's, run by ONNX Runtime on the CPU.
+
+Such a file has one input (b, 3, H, W), float, and gives either logits (b, k, H', W') or classes
+(b, H', W'). Height and width may be fixed. Ours say of themselves, as JSON under the metadata key
+`imfuse.segmenter`, what their classes are.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from imfuse.engines.onnx import open_session
+from imfuse.errors import BadValues, WeightsError
+from imfuse.types import Float
+
+SPEC_KEY = "imfuse.segmenter"
+"""Metadata key that holds the `SegmenterSpec` as JSON."""
+
+_HIGHEST = 255
+"""Highest class that label pictures can hold; it stands for unknown there."""
+
+
+class SegmenterSpec(BaseModel):
+    """What a file of ours says of itself."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str
+    """Name of the network."""
+    classes: tuple[str, ...]
+    """Names of the classes, by number."""
+    on: Literal["vis", "ir", "fused"] = "vis"
+    """What kind of pictures it was trained on."""
+    minimum: int = 1
+    """Least height and width; smaller pictures are continued at their borders."""
+    training_data: str = ""
+    training_terms: str = ""
+
+
+class OnnxSegmenter:
+    """A segmenter in an ONNX file.
+
+    Pictures are multiplied by `scale`, then `mean` is taken away and the rest divided by `std`.
+
+    Args:
+        model: Path of the file.
+        scale: 1: the file takes values from 0 to 1; 255: from 0 to 255.
+        mean: Of each channel, red first.
+        std: Of each channel.
+        size: Height and width that pictures are brought to; None: what the file fixes, else their
+            own.
+        threads: Threads inside the network; None: all cores.
+
+    Attributes:
+        spec: What the file says of itself; None for other people's.
+
+    Raises:
+        WeightsError: The file is missing, corrupted, or takes something else than pictures.
+    """
+
+    def __init__(
+        self,
+        model: Path,
+        *,
+        scale: float = 1.0,
+        mean: Sequence[float] = (0.0, 0.0, 0.0),
+        std: Sequence[float] = (1.0, 1.0, 1.0),
+        size: tuple[int, int] | None = None,
+        threads: int | None = None,
+    ) -> None:
+        self._model, self._session = model, open_session(model, threads)
+        self.spec = _read_spec(self._session, model)
+        self._input, fixed = _input(self._session, model)
+        self._size = fixed if size is None else size
+        self._scale = np.float32(scale)
+        self._mean, self._std = (np.asarray(one, np.float32) for one in (mean, std))
+
+    def label(self, picture: Float) -> NDArray[np.uint8]:
+        """Return the class of each pixel.
+
+        Args:
+            picture: `(H, W, 3)` RGB, or `(H, W)` gray, in [0, 1].
+
+        Returns:
+            `(H, W)`.
+
+        Raises:
+            WeightsError: The file can't take pictures of this size, or gives something else than
+                logits or classes.
+            BadValues: There are more classes than 8 bits hold.
+        """
+        rgb = np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture
+        height, width = rgb.shape[:2]
+        least = 1 if self.spec is None else self.spec.minimum
+        missing = max(0, least - height), max(0, least - width)
+        border = cv2.BORDER_REPLICATE
+        shown = cv2.copyMakeBorder(rgb, 0, missing[0], 0, missing[1], border)
+        whole = shown.shape[0], shown.shape[1]
+        if self._size is not None and self._size != whole:
+            smaller = self._size[0] < whole[0] or self._size[1] < whole[1]
+            way = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+            shown = cv2.resize(shown, self._size[::-1], interpolation=way)
+        values = (np.asarray(shown, np.float32) * self._scale - self._mean) / self._std
+        found = self._run(np.ascontiguousarray(values.transpose(2, 0, 1)[None], np.float32))
+        return self._classes(found, whole)[:height, :width]
+
+    def _run(self, values: Float) -> NDArray[Any]:
+        try:
+            outputs = self._session.run(None, {self._input: values})
+        except Exception as error:
+            height, width = values.shape[2:]
+            raise WeightsError(
+                f"it can't segment a picture of {width}x{height} ({str(error).splitlines()[0]})",
+                file=self._model,
+                remedy="Give the size that it was made for, such as --size 512x512.",
+            ) from error
+        for output in outputs:
+            found = np.asarray(output)
+            if found.ndim in (3, 4) and found.shape[0] == 1:
+                return found
+        raise WeightsError(
+            f"outputs of the shapes {', '.join(str(np.shape(one)) for one in outputs)}",
+            file=self._model,
+            expected="logits (1, classes, height, width) or classes (1, height, width)",
+        )
+
+    def _classes(self, found: NDArray[Any], size: tuple[int, int]) -> NDArray[np.uint8]:
+        """Return classes at a size: the largest logits there, or the nearest class."""
+        if found.ndim == 4 and found.shape[1] > 1:
+            planes = np.stack(
+                [
+                    cv2.resize(plane, size[::-1], interpolation=cv2.INTER_LINEAR)
+                    for plane in np.asarray(found[0], np.float32)
+                ]
+            )
+            classes = planes.argmax(axis=0)
+        else:
+            plane = found[0, 0] if found.ndim == 4 else found[0]
+            nearest = cv2.INTER_NEAREST_EXACT
+            plane = np.rint(plane).astype(np.float32)
+            classes = cv2.resize(plane, size[::-1], interpolation=nearest).astype(np.int64)
+        if classes.min() < 0 or classes.max() > _HIGHEST:
+            worst = classes.max() if classes.max() > _HIGHEST else classes.min()
+            raise BadValues(
+                f"class {worst}", file=self._model, expected=f"classes from 0 to {_HIGHEST}"
+            )
+        return np.asarray(classes, np.uint8)
+
+
+def _input(session: Any, model: Path) -> tuple[str, tuple[int, int] | None]:  # noqa: ANN401 - onnxruntime is untyped
+    """Return the name of the input, and its height and width if they are fixed."""
+    inputs = session.get_inputs()
+    first = inputs[0]
+    shape = list(first.shape)
+    if len(inputs) != 1 or first.type != "tensor(float)" or len(shape) != 4 or shape[1] != 3:
+        raise WeightsError(
+            f"inputs {', '.join(f'{one.name} {one.type} {one.shape}' for one in inputs)}",
+            file=model,
+            expected="one input of floats (1, 3, height, width)",
+            remedy="Export the segmenter so that it takes a picture and nothing else.",
+        )
+    height, width = shape[2:]
+    fixed = (height, width) if isinstance(height, int) and isinstance(width, int) else None
+    return first.name, fixed
+
+
+def _read_spec(session: Any, model: Path) -> SegmenterSpec | None:  # noqa: ANN401 - onnxruntime is untyped
+    text = session.get_modelmeta().custom_metadata_map.get(SPEC_KEY)
+    try:
+        return None if text is None else SegmenterSpec.model_validate_json(text)
+    except ValidationError as error:
+        found = f"bad metadata {SPEC_KEY} ({error.errors()[0]['msg']})"
+        raise WeightsError(found, file=model, remedy="Export it again.") from error

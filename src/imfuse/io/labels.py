@@ -1,0 +1,59 @@
+"""Label pictures: files whose values are classes, not light."""
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from imfuse.errors import ImfuseError, UnreadableImage, UnsupportedImage
+from imfuse.io.images import write_image
+from imfuse.types import Picture
+
+_INDEXED = ("L", "P", "1")
+
+
+def read_labels(path: Path) -> NDArray[np.uint8]:
+    """Read a label picture: the class of each pixel as its gray value or palette index.
+
+    Returns:
+        `(H, W)` uint8.
+
+    Raises:
+        UnreadableImage: It is missing or damaged.
+        UnsupportedImage: It shows classes by colours.
+    """
+    try:
+        with Image.open(path) as image:
+            mode, labels = image.mode, np.asarray(image)
+    except ImfuseError:
+        raise
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UnreadableImage(
+            f"the labels can't be read ({error})", file=path, expected="a label PNG"
+        ) from error
+    if mode in _INDEXED:
+        return labels.astype(np.uint8)
+    if mode == "RGB" and (labels == labels[..., :1]).all():
+        return np.asarray(cv2.extractChannel(labels, 0), np.uint8)
+    raise UnsupportedImage(
+        f"labels as a picture of mode {mode}",
+        file=path,
+        expected="one 8-bit channel (or a palette) whose values are classes",
+        remedy="Coloured pictures of labels are for looking at: give the index pictures.",
+    )
+
+
+def write_labels(path: str | os.PathLike[str], labels: NDArray[np.uint8]) -> None:
+    """Write a label picture: one 8-bit channel, without loss.
+
+    Args:
+        path: A file ending in `.png`.
+        labels: `(H, W)` classes.
+
+    Raises:
+        OutputError: The file can't be written.
+    """
+    write_image(path, Picture(pixels=np.ascontiguousarray(labels)))

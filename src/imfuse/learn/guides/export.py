@@ -1,0 +1,110 @@
+"""Segmenters to ONNX files that `imfuse segment run` needs no PyTorch for; always compared."""
+
+import logging
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor, nn
+
+from imfuse.engines.onnx import open_session
+from imfuse.engines.segmenter import SPEC_KEY, SegmenterSpec
+from imfuse.errors import WeightsError
+from imfuse.io.atomic import write_atomically
+from imfuse.learn.guides.base import Segmenter
+
+TOLERANCE = 1e-3
+"""Most that logits may differ between PyTorch and ONNX Runtime, as a part of their range."""
+
+_TRACED = (101, 135)
+_CHECKED = ((97, 66), (64, 160))
+
+
+def export_segmenter(guide: Segmenter, out: Path, spec: SegmenterSpec) -> float:
+    """Write a segmenter as an ONNX file: input `pictures`, output `logits`, any height and width.
+
+    Args:
+        guide: The segmenter, with its weights.
+        out: File to write.
+        spec: What the file says of itself; `minimum` is the least height and width.
+
+    Returns:
+        The largest difference between the file's logits and the segmenter's, as a part of their
+        range, over two sizes that the exporter did not see.
+
+    Raises:
+        WeightsError: That difference exceeds `TOLERANCE`; nothing is written then.
+        OutputError: The file can't be written.
+    """
+    guide = guide.eval()
+    content = _convert(guide, spec)
+    with tempfile.TemporaryDirectory() as folder:
+        trial = Path(folder) / "model.onnx"
+        trial.write_bytes(content)
+        session = open_session(trial)
+        difference = 0.0
+        for size in _CHECKED:
+            pictures = _noise(size)
+            with torch.inference_mode():
+                expected = guide.segment(pictures).main.numpy()
+            found = session.run(["logits"], {"pictures": pictures.numpy()})[0]
+            reach = max(float(np.ptp(expected)), 1e-6)
+            difference = max(difference, float(np.abs(found - expected).max()) / reach)
+    if not difference <= TOLERANCE:
+        raise WeightsError(
+            f"the exported {guide.name} differs by {difference:.2g} of its range",
+            file=out,
+            expected=f"at most {TOLERANCE:g}",
+            remedy="This is a fault of imfuse or of the exporter; please report it.",
+        )
+    write_atomically(out, [content])
+    return difference
+
+
+class _Main(nn.Module):
+    """The head that counts, without the checks of its input, which only concern Python."""
+
+    def __init__(self, guide: Segmenter) -> None:
+        super().__init__()
+        self.guide = guide
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return self.guide.segment(pictures).main
+
+
+def _noise(size: tuple[int, int]) -> Tensor:
+    return torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(sum(size)))
+
+
+def _convert(guide: Segmenter, spec: SegmenterSpec) -> bytes:
+    sides = {
+        2 + i: torch.export.Dim(name, min=spec.minimum)
+        for i, name in enumerate(("height", "width"))
+    }
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it misses packages we don't need
+    with warnings.catch_warnings():
+        # Raised inside torch and its exporter, about themselves.
+        warnings.simplefilter("ignore", category=FutureWarning)
+        warnings.simplefilter("ignore", category=UserWarning)
+        warnings.simplefilter("ignore", category=DeprecationWarning)
+        program = torch.onnx.export(
+            _Main(guide),
+            (_noise(_TRACED),),
+            input_names=["pictures"],
+            output_names=["logits"],
+            dynamic_shapes={"pictures": sides},
+            dynamo=True,
+            verbose=False,
+        )
+    if program is None:
+        raise WeightsError(f"{guide.name} can't be exported", remedy="Please report it.")
+    model = program.model_proto
+    onnx.helper.set_model_props(model, {SPEC_KEY: spec.model_dump_json()})
+    for node in model.graph.node:  # where the exporter ran is nobody's business
+        del node.metadata_props[:]
+        node.doc_string = ""
+    content: bytes = model.SerializeToString()
+    return content

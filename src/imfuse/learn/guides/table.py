@@ -1,0 +1,62 @@
+"""Names of segmenters to the classes behind them, imported on demand."""
+
+from importlib import import_module
+from typing import Any, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from imfuse.errors import UnknownName, UsageError
+from imfuse.learn.guides.base import Segmenter
+
+GUIDES: dict[str, tuple[str, dict[str, Any]]] = {
+    "banet": ("imfuse.learn.guides.banet:BANet", {}),
+    "banet-imagenet": ("imfuse.learn.guides.banet:BANet", {"encoder": "efficientnet-lite0"}),
+    "segformer-b0": ("imfuse.learn.guides.segformer:SegFormer", {"size": "b0"}),
+    "segformer-b2": ("imfuse.learn.guides.segformer:SegFormer", {"size": "b2"}),
+    "deeplabv3plus": ("imfuse.learn.guides.deeplab:DeepLabV3Plus", {}),
+}
+"""The class of each, and what its settings are unless told otherwise."""
+
+
+def find_guide(name: str) -> type[Segmenter]:
+    """Return the class of a segmenter.
+
+    Raises:
+        UnknownName: None has this name; the message holds the closest ones.
+    """
+    if name not in GUIDES:
+        raise UnknownName("segmenter", name, GUIDES)
+    module, attribute = GUIDES[name][0].split(":")
+    guide: type[Segmenter] = getattr(import_module(module), attribute)
+    return guide
+
+
+def create_guide(name: str, **settings: Any) -> Segmenter:  # noqa: ANN401 - each segmenter's own
+    """Return a segmenter with fresh weights.
+
+    Args:
+        name: Name of the segmenter.
+        settings: Arguments of its constructor.
+
+    Raises:
+        UnknownName: None has this name, or it has no such setting.
+        UsageError: A setting is of another type, or none of the values that it may have, or a
+            package is missing.
+
+    Example:
+        >>> create_guide("banet", classes=4).title
+        'ResNet-18 with a decoder of gates, 12.9 million parameters'
+    """
+    guide = find_guide(name)
+    known = get_type_hints(guide.__init__)
+    known.pop("return", None)
+    for setting, value in settings.items():
+        if setting not in known:
+            raise UnknownName(f"setting of {name}", setting, known)
+        try:
+            TypeAdapter(known[setting]).validate_python(value, strict=True)
+        except ValidationError as error:
+            expected = error.errors()[0]["msg"].removeprefix("Input should be ")
+            found = f"{setting}={value!r} for {name}"
+            raise UsageError(found, expected=expected) from error
+    return guide(**{**GUIDES[name][1], **settings})

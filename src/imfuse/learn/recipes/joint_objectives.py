@@ -1,0 +1,176 @@
+"""What fusing and segmenting minimise in a joint training, and all its settings."""
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from torch import Tensor
+
+from imfuse.errors import UsageError
+from imfuse.learn.blocks.color import luma, recolour
+from imfuse.learn.guides.base import Segmenter
+from imfuse.learn.losses.gradient import maximum_gradient
+from imfuse.learn.losses.intensity import maximum_intensity
+from imfuse.learn.losses.segmentation import cross_entropy, hard_example_cross_entropy
+from imfuse.learn.models.base import FusionNetwork
+from imfuse.learn.trainer.recipe import (
+    Losses,
+    Objective,
+    Section,
+    Settings,
+    Share,
+    Size,
+    check_labels,
+    exact,
+)
+
+
+class Segmentation(Section):
+    """How the segmenter is trained in each round."""
+
+    steps: PositiveInt = 20_000
+    """Steps of a round."""
+    batch: PositiveInt = 16
+    """Samples of a step, over all processes together."""
+    crop: Size | None = (480, 640)
+    """Height and width of the part cut from each sample."""
+    scale: tuple[PositiveFloat, PositiveFloat] = (0.75, 2.0)
+    """Least and greatest factor of the samples' size."""
+    jitter: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    """Greatest change of brightness, contrast and saturation."""
+    rate: PositiveFloat = 0.01
+    """Highest learning rate of SGD; ten times that for the heads."""
+    head_rate: PositiveFloat = 10.0
+    """What the rate is multiplied by for the heads."""
+    momentum: Share = 0.9
+    weight_decay: NonNegativeFloat = 5e-4
+    power: PositiveFloat = 0.9
+    """Of the polynomial by which the rate falls over all rounds."""
+    warmup: NonNegativeInt = 0
+    """First steps of all, in which the rate grows from 1e-5."""
+    loss: Literal["cross-entropy", "hard-examples"] = "cross-entropy"
+    """Over all pixels, or over the hardest (OHEM)."""
+    auxiliary: NonNegativeFloat = 0.1
+    """Weight of the auxiliary head's loss."""
+    stretch: bool = False
+    """Whether fused pictures are stretched to [0, 1] before the segmenter sees them."""
+
+
+class JointSettings(Settings):
+    """Settings of a joint training of a fusion network and a segmenter."""
+
+    batch: PositiveInt = 3
+    crop: Size | None = None
+    classes: PositiveInt = 9
+    """Classes of the labels, the background included; 9 in MSRS."""
+    rounds: PositiveInt = 4
+    """Rounds of fusing and segmenting; the last one only fuses."""
+    steps: PositiveInt = 3610
+    """Steps of the fusion network in each round."""
+    afresh: bool = True
+    """Whether the fusion network starts anew in each round, as in the published code."""
+    rate: PositiveFloat = 1e-4
+    """Learning rate of Adam (of the second of ten epochs, where it decays)."""
+    decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Factor of the rate after each tenth of a round."""
+    betas: tuple[float, float] = (0.9, 0.99)
+    weight_decay: NonNegativeFloat = 2e-4
+    intensity: NonNegativeFloat = 1.0
+    """Weight of the intensity loss."""
+    texture: NonNegativeFloat = 10.0
+    """Weight of the texture loss."""
+    gamma: NonNegativeFloat = 1.0
+    """The semantic loss weighs gamma (m - 1) in round m; 0: no segmenter at all."""
+    auxiliary: NonNegativeFloat = 0.1
+    """Weight of the auxiliary head in the semantic loss."""
+    guide: str = "banet"
+    """The segmenter; see `imfuse segment train --help` for others."""
+    semantic: Literal["cross-entropy", "hard-examples"] = "cross-entropy"
+    """The semantic loss: over all pixels, or over the hardest (OHEM)."""
+    segmentation: Segmentation = Field(default_factory=Segmentation)
+    """How the segmenter is trained."""
+
+
+_HEAD_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "cross-entropy": cross_entropy,
+    "hard-examples": hard_example_cross_entropy,
+}
+
+
+class FusingObjective(Objective):
+    """Content, and from the second round on what a segmenter can make of it.
+
+    Args:
+        network: The network that is trained.
+        segmenter: The segmenter, which stands still; None: content alone.
+        weight: Of the semantic loss, beta.
+        settings: The other weights.
+    """
+
+    def __init__(
+        self,
+        network: FusionNetwork,
+        segmenter: torch.nn.Module | None,
+        weight: float,
+        settings: JointSettings,
+    ) -> None:
+        super().__init__()
+        self.network, self.segmenter = network, segmenter
+        self._weight, self._settings = weight, settings
+
+    def forward(self, ir: Tensor, vis: Tensor, labels: Tensor | None) -> Losses:
+        """Return alpha1 L_int + alpha2 L_texture + beta (L_main + lambda L_aux).
+
+        SeAFusion eq. 6 to 13, SCGRFuse eq. 8 to 14.
+        """
+        settings, y = self._settings, luma(vis)
+        fused = self.network(ir, y)
+        with exact(ir):
+            fused = fused.float()
+            terms = {
+                "intensity": maximum_intensity(fused, ir, y),
+                "texture": maximum_gradient(fused, ir, y),
+            }
+            total = settings.intensity * terms["intensity"] + settings.texture * terms["texture"]
+        if self.segmenter is None or labels is None:
+            return Losses(total, terms)
+        check_labels(labels, settings.classes)
+        logits = self.segmenter(recolour(fused, vis))
+        with exact(ir):
+            measure = _HEAD_LOSSES[settings.semantic]
+            terms["main"] = measure(logits.main.float(), labels)
+            semantic = terms["main"]
+            if logits.auxiliary is not None:
+                terms["auxiliary"] = measure(logits.auxiliary.float(), labels)
+                semantic = semantic + settings.auxiliary * terms["auxiliary"]
+            return Losses(total + self._weight * semantic, terms)
+
+
+class SegmentingObjective(Objective):
+    """Main and auxiliary head of a segmenter on pictures as they come.
+
+    Args:
+        segmenter: The segmenter that is trained.
+        settings: Kind of loss, and weight of the auxiliary head.
+        classes: Number of classes.
+    """
+
+    def __init__(self, segmenter: Segmenter, settings: Segmentation, classes: int) -> None:
+        super().__init__()
+        self.segmenter, self._settings, self._classes = segmenter, settings, classes
+
+    def forward(self, ir: Tensor, vis: Tensor, labels: Tensor | None) -> Losses:
+        """Return L_main + lambda L_aux (SCGRFuse, algorithm 1, line 13)."""
+        if labels is None:
+            raise UsageError("pairs without labels", expected="labels to train a segmenter")
+        check_labels(labels, self._classes)
+        logits = self.segmenter(vis)
+        measure = _HEAD_LOSSES[self._settings.loss]
+        with exact(ir):
+            terms = {"main": measure(logits.main.float(), labels)}
+            total = terms["main"]
+            if logits.auxiliary is not None:
+                terms["auxiliary"] = measure(logits.auxiliary.float(), labels)
+                total = total + self._settings.auxiliary * terms["auxiliary"]
+        return Losses(total, terms)

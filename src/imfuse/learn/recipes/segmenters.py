@@ -1,0 +1,289 @@
+"""How the segmenters are trained that guide fusion, or that judge it.
+
+SCGRFuse and SeAFusion (BANet), BFFR (SegFormer-B0), PSFusion (SegFormer-B2) and SCGRFuse again
+(DeepLabv3+); what their texts leave out is from the programs.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import torch
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from imfuse.errors import UnknownName
+from imfuse.learn.models.bffr import BFFR
+from imfuse.learn.models.psfusion import PSFusion
+from imfuse.learn.models.scgrfuse import SCGRFuse
+from imfuse.learn.models.seafusion import SeAFusion
+from imfuse.learn.recipes.segmenter import (
+    LargeSize,
+    SegmenterRecipe,
+    SegmenterSettings,
+    Several,
+    undecayed_norms,
+)
+from imfuse.learn.schedules import cosine, polynomial, polynomial_from_below
+from imfuse.learn.trainer.recipe import Optimization, Planned, Recipe, Share, trainable
+
+
+class BANetSettings(SegmenterSettings):
+    """Settings of BANet's training."""
+
+    batch: Several = 16
+    crop: LargeSize = (480, 640)
+    scale: tuple[PositiveFloat, PositiveFloat] = (0.75, 2.0)
+    jitter: tuple[Share, Share, Share] = (0.5, 0.5, 0.5)
+    steps: PositiveInt = 80_000
+    """Steps of the training: those of all four rounds."""
+    rate: PositiveFloat = 0.01
+    head_rate: PositiveFloat = 10.0
+    """What the rate is multiplied by for the heads."""
+    weight_decay: NonNegativeFloat = 5e-4
+    momentum: Share = 0.9
+    power: PositiveFloat = 0.9
+    """Of the polynomial by which the rate falls."""
+    warmup: NonNegativeInt = 0
+    """First steps, in which the rate grows from 1e-5."""
+
+
+class BANetRecipe(SegmenterRecipe):
+    """BANet as SeAFusion and SCGRFuse train it, all rounds in one.
+
+    Departures: begins with random weights instead of ImageNet's; whole rounds on one kind of
+    pictures instead of on what each round's fusion network makes of them.
+    """
+
+    name = network = "banet"
+    title = "BANet, as SeAFusion and SCGRFuse train it"
+    paper = SeAFusion.paper
+    options = BANetSettings
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "release": {"warmup": 1000, "loss": "hard-examples", "auxiliary": 0.75}
+    }
+    departures = "Begins with random weights instead of ImageNet's."
+    settings: BANetSettings
+
+    def stages(self, pairs: int) -> Sequence[Planned]:
+        """Return the only stage."""
+        return [Planned("segment", self.settings.steps)]
+
+    def optimization(self, index: int, pairs: int) -> Optimization:
+        """Return SGD with a rate that falls by a polynomial."""
+        settings = self.settings
+        groups = self.segmenter.parameter_groups(settings.head_rate)
+        sgd = torch.optim.SGD(
+            groups,
+            lr=settings.rate,
+            momentum=settings.momentum,
+            weight_decay=settings.weight_decay,
+        )
+
+        def rate(step: float) -> float:
+            return polynomial(
+                step,
+                steps=settings.steps,
+                start=settings.rate,
+                power=settings.power,
+                warmup=settings.warmup,
+            )
+
+        return Optimization(sgd, rate)
+
+
+class ImageNetRecipe(BANetRecipe):
+    """BANet on an encoder that has seen ImageNet; `network.pretrained=false` takes that away."""
+
+    name = network = "banet-imagenet"
+    title = "BANet on EfficientNet-Lite0 with weights of ImageNet"
+    departures = "EfficientNet-Lite0 in place of ResNet-18."
+
+
+class SegFormerSettings(SegmenterSettings):
+    """Settings of SegFormer's training; defaults are those of BFFR's evaluation."""
+
+    batch: Several = 8
+    crop: LargeSize = (240, 320)
+    steps: PositiveInt = 160_000
+    """Steps of the training."""
+    scale: tuple[PositiveFloat, PositiveFloat] = (0.5, 2.0)
+    jitter: tuple[Share, Share, Share] = (0.25, 0.5, 0.5)
+    rate: PositiveFloat = 6e-5
+    head_rate: PositiveFloat = 10.0
+    """What the rate is multiplied by for the decoder."""
+    weight_decay: NonNegativeFloat = 0.01
+    """For all but the norms of the encoder."""
+    betas: tuple[Share, Share] = (0.9, 0.999)
+    power: PositiveFloat = 1.0
+    """Of the polynomial by which the rate falls."""
+    warmup: NonNegativeInt = 1500
+    """First steps, in which the rate grows from a millionth of the polynomial."""
+
+
+class SegFormerB2Settings(SegFormerSettings):
+    """Settings of the SegFormer-B2 that judges PSFusion."""
+
+    crop: LargeSize = (480, 640)
+    rate: PositiveFloat = 1e-4
+
+
+class SegFormerRecipe(SegmenterRecipe):
+    """SegFormer-B0 as BFFR trains it to judge fused pictures, from scratch on each method's.
+
+    Departures: begins with random weights throughout; colours are changed in brightness, contrast
+    and saturation always, not in hue.
+    """
+
+    name = network = "segformer-b0"
+    title = "SegFormer-B0, as BFFR is judged"
+    paper = BFFR.paper
+    options = SegFormerSettings
+    departures = "Begins with random weights; hues are not changed."
+    settings: SegFormerSettings
+
+    def stages(self, pairs: int) -> Sequence[Planned]:
+        """Return the only stage."""
+        return [Planned("segment", self.settings.steps)]
+
+    def optimization(self, index: int, pairs: int) -> Optimization:
+        """Return AdamW with a rate that falls in a line after the warm-up."""
+        settings = self.settings
+        adamw = torch.optim.AdamW(
+            undecayed_norms(self.segmenter, settings.head_rate),
+            lr=settings.rate,
+            betas=settings.betas,
+            weight_decay=settings.weight_decay,
+        )
+
+        def rate(step: float) -> float:
+            return polynomial_from_below(
+                step,
+                steps=settings.steps,
+                start=settings.rate,
+                power=settings.power,
+                warmup=settings.warmup,
+            )
+
+        return Optimization(adamw, rate)
+
+
+class SegFormerB2Recipe(SegFormerRecipe):
+    """SegFormer-B2 as PSFusion trains it to judge fused pictures.
+
+    Departures: as of SegFormer-B0; pictures are not normed by mean and deviation of the set.
+    """
+
+    name = network = "segformer-b2"
+    title = "SegFormer-B2, as PSFusion is judged"
+    paper = PSFusion.paper
+    options = SegFormerB2Settings
+    departures = "Begins with random weights; hues are not changed; pictures are not normed."
+
+
+class DeepLabSettings(SegmenterSettings):
+    """Settings of DeepLabv3+'s training."""
+
+    batch: Several = 4
+    crop: LargeSize = (512, 512)
+    scale: tuple[PositiveFloat, PositiveFloat] = (0.25, 2.0)
+    jitter: tuple[Share, Share, Share] = (0.5, 0.0, 0.5)
+    epochs: PositiveInt = 100
+    """Epochs of the training."""
+    frozen: NonNegativeInt = 0
+    """First epochs, in which the encoder stands still; only for one that has seen something."""
+    frozen_batch: Several = 8
+    """Samples of a step in these."""
+    rate: PositiveFloat = 7e-3
+    end_rate: NonNegativeFloat = 7e-5
+    """Learning rate at the end."""
+    weight_decay: NonNegativeFloat = 1e-4
+    momentum: Share = 0.9
+    loss: Literal["cross-entropy", "hard-examples", "cross-entropy-dice"] = "cross-entropy-dice"
+
+
+class DeepLabRecipe(SegmenterRecipe):
+    """DeepLabv3+ as SCGRFuse trains it to judge fused pictures.
+
+    Departures: begins with random weights; the rate falls with each step, not each epoch, and has
+    no warm-up, nor the factor batch / 16, of which the text says nothing; samples keep their
+    proportions, and what lies outside a sample is not counted instead of being background.
+    """
+
+    name = network = "deeplabv3plus"
+    title = "DeepLabv3+ on MobileNetV2, as SCGRFuse is judged"
+    paper = SCGRFuse.paper
+    options = DeepLabSettings
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"template": {"frozen": 50}}
+    departures = (
+        "Begins with random weights; the rate falls with each step, without warm-up; samples keep "
+        "their proportions."
+    )
+    settings: DeepLabSettings
+
+    @property
+    def _lengths(self) -> tuple[int, int]:
+        """Epochs with the encoder frozen, and without."""
+        frozen = min(self.settings.frozen, self.settings.epochs)
+        return frozen, self.settings.epochs - frozen
+
+    def stages(self, pairs: int) -> Sequence[Planned]:
+        """Return the frozen stage, if any, and the other; a last batch that is not full is none."""
+        frozen, free = self._lengths
+        settings = self.settings
+        stages = [
+            Planned("frozen", frozen * max(1, pairs // settings.frozen_batch)),
+            Planned("segment", free * max(1, pairs // settings.batch)),
+        ]
+        return [stage for stage in stages if stage.steps]
+
+    def _is_frozen(self, index: int) -> bool:
+        return index == 0 and self.settings.frozen > 0
+
+    def batch(self, index: int) -> int:
+        """Return how many samples make a step of a stage."""
+        return self.settings.frozen_batch if self._is_frozen(index) else self.settings.batch
+
+    def optimization(self, index: int, pairs: int) -> Optimization:
+        """Return SGD with a rate that falls along half a cosine over all epochs."""
+        settings = self.settings
+        still = self._is_frozen(index)
+        for name, parameter in self.segmenter.named_parameters():
+            parameter.requires_grad_(not (still and name.startswith("encoder.")))
+        self.install("segmenter", self.segmenter)
+        sgd = torch.optim.SGD(
+            trainable(self.segmenter),
+            lr=settings.rate,
+            momentum=settings.momentum,
+            nesterov=settings.momentum > 0,
+            weight_decay=settings.weight_decay,
+        )
+        before = 0 if still else self._lengths[0]
+        of_epoch = max(1, pairs // self.batch(index))
+
+        def rate(step: float) -> float:
+            epoch = before + step / of_epoch
+            return cosine(epoch, steps=settings.epochs, start=settings.rate, end=settings.end_rate)
+
+        return Optimization(sgd, rate)
+
+
+_RECIPES: tuple[type[SegmenterRecipe], ...] = (
+    BANetRecipe,
+    ImageNetRecipe,
+    SegFormerRecipe,
+    SegFormerB2Recipe,
+    DeepLabRecipe,
+)
+
+SEGMENTERS: dict[str, type[Recipe]] = {one.name: one for one in _RECIPES}
+"""Trainings of segmenters by name."""
+
+
+def find_segmenter(name: str) -> type[Recipe]:
+    """Return the training of a segmenter.
+
+    Raises:
+        UnknownName: There is none.
+    """
+    if name not in SEGMENTERS:
+        raise UnknownName("segmenter", name, SEGMENTERS)
+    return SEGMENTERS[name]

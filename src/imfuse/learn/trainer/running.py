@@ -1,0 +1,165 @@
+"""One stage on its device: its batches, and what a step does."""
+
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from imfuse.errors import TrainingDiverged, UsageError
+from imfuse.learn.data.batches import Batch, Batches
+from imfuse.learn.data.sources import Source
+from imfuse.learn.trainer.recipe import Losses, Recipe, Stage, Workshop
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a step was: rates of the optimisers, loss, its terms, norm of the gradient."""
+
+    rates: tuple[float, ...]
+    loss: float
+    terms: dict[str, float]
+    gradient: float
+
+
+class Running:
+    """A stage set up on a device.
+
+    Args:
+        stage: The stage.
+        recipe: Whose modules it trains.
+        fabric: Device, precision and processes.
+    """
+
+    def __init__(self, stage: Stage, recipe: Recipe, fabric: Fabric) -> None:
+        self.stage, self._recipe, self._fabric = stage, recipe, fabric
+        recipe.set_modes(stage.trained)
+        stage.objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        optimizers = [one.optimizer for one in stage.optimizations]
+        self._objective, *self._optimizers = fabric.setup(stage.objective, *optimizers)
+        # Setting up may have changed modes of the objective as a whole.
+        recipe.set_modes(stage.trained)
+
+    def batches(self, *, seed: int, done: int, steps: int, workers: int | None) -> Batches:
+        """Return the batches of this process.
+
+        Raises:
+            UsageError: A batch can't be shared evenly among the processes.
+        """
+        world, batch = self._fabric.world_size, self.stage.batch
+        if batch % world:
+            raise UsageError(
+                f"batches of {batch} for {world} processes",
+                expected="a batch that can be divided by the number of processes",
+            )
+        if workers is None and self._fabric.device.type == "cpu":
+            workers = 1  # the cores are at work on the steps themselves
+        return Batches(
+            self.stage.source,
+            batch // world,
+            self.stage.augmentation,
+            seed=seed,
+            seen=done * batch,
+            steps=steps,
+            workers=workers,
+            ranks=(self._fabric.global_rank, world),
+        )
+
+    def step(self, batch: Batch, position: float, where: str) -> Taken:
+        """Take one step.
+
+        Args:
+            batch: The samples.
+            position: Step of the paper's schedule, for the rates.
+            where: What an error calls this step.
+
+        Raises:
+            TrainingDiverged: A loss or a gradient is not finite; no weight was changed.
+        """
+        rates = tuple(one.set_rate(position) for one in self.stage.optimizations)
+        batch = batch.to(self._fabric.device)
+        form = torch.channels_last
+        ir, vis = (part.contiguous(memory_format=form) for part in (batch.ir, batch.vis))
+        for one in self.stage.optimizations:
+            one.optimizer.zero_grad(set_to_none=True)
+        losses: Losses = self._objective(ir, vis, batch.labels)
+        self._fabric.backward(losses.total)
+        norms = [self._gradient(one.parameters, one.clip) for one in self.stage.optimizations]
+        norm = float(torch.stack(norms).norm())
+        taken = self._reduced(losses, rates, norm)
+        if not all(torch.isfinite(torch.tensor([taken.loss, norm]))):
+            raise self._diverged(taken, batch, where)
+        for optimizer in self._optimizers:
+            optimizer.step()
+        return taken
+
+    @staticmethod
+    def _gradient(parameters: Sequence[nn.Parameter], clip: float | None) -> Tensor:
+        """Return the norm of a gradient before it is clipped."""
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        norm = nn.utils.get_total_norm(gradients)
+        if clip is not None:
+            nn.utils.clip_grads_with_norm_(parameters, clip, norm)
+        return norm
+
+    def _reduced(self, losses: Losses, rates: tuple[float, ...], norm: float) -> Taken:
+        """Return the losses as numbers, as means over all processes."""
+        values = torch.stack([losses.total, *losses.terms.values()]).detach().float()
+        if self._fabric.world_size > 1:
+            values = self._fabric.all_reduce(values, reduce_op="mean")  # type: ignore[assignment]
+        loss, *terms = values.tolist()
+        return Taken(rates, loss, dict(zip(losses.terms, terms, strict=True)), norm)
+
+    def _diverged(self, taken: Taken, batch: Batch, where: str) -> TrainingDiverged:
+        def bad(number: float) -> bool:
+            return not abs(number) < float("inf")
+
+        terms = [f"{name} = {value}" for name, value in taken.terms.items() if bad(value)]
+        gradients = [
+            name
+            for name, p in self._recipe.modules.named_parameters()
+            if p.grad is not None and not torch.isfinite(p.grad).all()
+        ]
+        what = f"loss terms: {', '.join(terms)}" if terms else f"loss {taken.loss}"
+        if gradients:
+            more = f" and {len(gradients) - 2} more" if len(gradients) > 2 else ""
+            what += f"; gradient of {', '.join(gradients[:2])}{more}"
+        return TrainingDiverged(
+            f"{where}: {what} not finite, with {', '.join(batch.names[:3])}",
+            remedy="The last checkpoint is kept. Lower the learning rate, or try "
+            "--set precision=float32; look at the pairs named.",
+        )
+
+
+def seconds_a_step(recipe: Recipe, source: Source, fabric: Fabric) -> list[float]:
+    """Return how long a step of each stage takes, by trying some.
+
+    Args:
+        recipe: A recipe of its own for this: its weights are changed.
+        source: What would be trained on.
+        fabric: Device, precision and processes.
+    """
+    found = []
+    for index in range(len(recipe.plan(source))):
+        recipe.begin(index)
+        stage = recipe.stage(index, Workshop(source, None, fabric.device))
+        running = Running(stage, recipe, fabric)
+        batches = running.batches(seed=0, done=0, steps=_TRIED, workers=recipe.settings.workers)
+        times: list[float] = []
+        before = time.perf_counter()
+        for batch in batches:
+            running.step(batch, 0.0, f"trial of stage {index + 1}")
+            times.append(time.perf_counter() - before)
+            if len(times) > 1 and sum(times) > _ENOUGH:
+                break
+            before = time.perf_counter()
+        # The first steps of a process are slower than all others.
+        found.append(statistics.median(times[len(times) // 2 :]))
+    return found
+
+
+_TRIED, _ENOUGH = 8, 20.0
+"""Steps, and seconds, that a trial of a stage takes at most; at least two steps."""
