@@ -180,6 +180,12 @@ def select_split(source: Source, split: str) -> Source:
     return source if len(kept) == len(source) else Selection(source, kept)
 
 
+def labelled_part(source: Source) -> Source:
+    """Return the samples of a source that have labels; there may be none."""
+    kept = [index for index, entry in enumerate(source.entries) if entry.labelled]
+    return source if len(kept) == len(source) else Selection(source, kept)
+
+
 def hold_out(source: Source, share: float = 0.1) -> tuple[Source, Source]:
     """Cut a validation part from training samples, the same in every run and on every machine.
 

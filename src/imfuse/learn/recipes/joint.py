@@ -10,7 +10,7 @@ from typing import Any, ClassVar, cast
 
 import torch
 
-from imfuse.learn.data.sources import Source
+from imfuse.learn.data.sources import Source, labelled_part
 from imfuse.learn.data.transforms import Augmentation
 from imfuse.learn.guides.base import Segmenter
 from imfuse.learn.guides.table import create_guide
@@ -174,15 +174,17 @@ class JointRecipe(Recipe):
         )
 
     def _fused(self, turn: int, workshop: Workshop) -> Source:
-        """Return the training pairs with what the fusion network makes of them."""
+        """Return the labelled pairs with what the fusion network makes of them."""
+        source = labelled_part(workshop.source)
         if workshop.folder is None:
-            return workshop.source
+            return source
         return FusedSource(
-            workshop.source,
+            source,
             self.fusion.to(workshop.device),
             Path(workshop.folder) / "fused" / f"round-{turn + 1}",
             workshop.device,
             stretch=self.settings.segmentation.stretch,
             lead=workshop.lead,
             wait=workshop.wait,
+            autocast=workshop.autocast,
         )

@@ -6,8 +6,12 @@ from imfuse.errors import UnknownName
 from imfuse.learn.trainer.recipe import Recipe
 
 RECIPES = {
+    "bffr": "imfuse.learn.recipes.bffr:BFFRRecipe",
+    "psfusion": "imfuse.learn.recipes.psfusion:PSFusionRecipe",
+    "refinefuse": "imfuse.learn.recipes.refinefuse:RefineFuseRecipe",
     "scgrfuse": "imfuse.learn.recipes.scgrfuse:SCGRFuseRecipe",
     "seafusion": "imfuse.learn.recipes.seafusion:SeAFusionRecipe",
+    "smfnet": "imfuse.learn.recipes.smfnet:SMFNetRecipe",
 }
 """Literal, so that listing names imports nothing."""
 

@@ -1,6 +1,7 @@
 """Whole pictures through a network that is being trained: for previews, scores, and segmenters."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,18 +20,25 @@ from imfuse.learn.models.base import FusionNetwork
 from imfuse.types import Float
 
 
-def fuse_sample(network: FusionNetwork, sample: Sample, device: torch.device) -> Float:
+def fuse_sample(
+    network: FusionNetwork,
+    sample: Sample,
+    device: torch.device,
+    autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> Float:
     """Return a sample's pictures fused, `(H, W, 3)` in [0, 1], with the visible one's chroma.
 
     Args:
         network: The network, in evaluation mode.
         sample: With float32 values.
         device: Where the network is.
+        autocast: Gives a context that says how precisely to compute.
     """
     ir = torch.from_numpy(np.array(sample.ir))[None, None].to(device)
     vis = torch.from_numpy(np.array(sample.vis.transpose(2, 0, 1)))[None].to(device)
     with torch.inference_mode():
-        fused = _any_size(network, ir, vis)
+        with autocast():
+            fused = _any_size(network, ir, vis).float()
         rgb = fused.clamp(0, 1) if fused.shape[1] == 3 else recolour(fused, vis)
     result: Float = rgb[0].permute(1, 2, 0).float().cpu().numpy()
     return result
@@ -61,6 +69,7 @@ class FusedSource(Source):
         stretch: Whether each picture's values are stretched to [0, 1].
         lead: Whether this process writes; others find the files made.
         wait: Returns when all processes have called it.
+        autocast: Gives a context that says how precisely to compute.
     """
 
     def __init__(
@@ -73,6 +82,7 @@ class FusedSource(Source):
         stretch: bool = False,
         lead: bool = True,
         wait: Callable[[], object] = lambda: None,
+        autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self.source, self.entries, self.layout = source, source.entries, source.layout
         self._folder = folder
@@ -80,7 +90,7 @@ class FusedSource(Source):
             folder.mkdir(parents=True, exist_ok=True)
             for index in range(len(source)):
                 if not self._file(index).exists():
-                    fused = fuse_sample(network, source.read(index), device)
+                    fused = fuse_sample(network, source.read(index), device, autocast)
                     write_atomically(self._file(index), [_encoded(fused, stretch=stretch)])
         wait()
 

@@ -188,6 +188,7 @@ class Trainer:
             self._fabric.device,
             lead=self._lead,
             wait=self._fabric.barrier,
+            autocast=self._fabric.autocast,
         )
 
     def _note(
@@ -254,7 +255,8 @@ class Trainer:
 
     def preview(self, path: Path, samples: Sequence[Sample]) -> None:
         """Write a picture of what the result makes of samples."""
-        write_preview(path, self.network, samples, self._fabric.device)
+        device, autocast = self._fabric.device, self._fabric.autocast
+        write_preview(path, self.network, samples, device, autocast)
 
     def _save(self, state: State) -> None:
         if self._lead:

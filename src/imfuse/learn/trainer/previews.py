@@ -1,6 +1,7 @@
 """Pictures of how far a training is: infrared, visible and fused, side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import cv2
@@ -32,9 +33,20 @@ def _middle(sample: Sample) -> Sample:
 
 
 def write_preview(
-    path: Path, network: FusionNetwork, samples: Sequence[Sample], device: torch.device
+    path: Path,
+    network: FusionNetwork,
+    samples: Sequence[Sample],
+    device: torch.device,
+    autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> None:
     """Write one picture with a row for each sample.
+
+    Args:
+        path: File to write.
+        network: The network, in evaluation mode.
+        samples: With float32 values.
+        device: Where the network is.
+        autocast: Gives a context that says how precisely to compute.
 
     Raises:
         OutputError: The file can't be written.
@@ -42,7 +54,7 @@ def write_preview(
     rows = []
     for sample in samples:
         ir = np.repeat(sample.ir[..., None], 3, axis=2)
-        parts = [ir, sample.vis, fuse_sample(network, sample, device)]
+        parts = [ir, sample.vis, fuse_sample(network, sample, device, autocast)]
         rows.append([np.pad(part, ((0, _GAP), (0, _GAP), (0, 0))) for part in parts])
     width = max(sum(part.shape[1] for part in row) for row in rows)
     lines = [np.concatenate(row, axis=1) for row in rows]

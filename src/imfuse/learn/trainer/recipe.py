@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, cast
@@ -157,6 +158,7 @@ class Workshop:
         device: Where networks run.
         lead: Whether this process is the one that writes files.
         wait: Returns when all processes have called it.
+        autocast: Gives a context in which networks compute as precisely as in training.
     """
 
     source: Source
@@ -164,6 +166,7 @@ class Workshop:
     device: torch.device
     lead: bool = True
     wait: Callable[[], object] = lambda: None
+    autocast: Callable[[], AbstractContextManager[object]] = nullcontext
 
 
 class Recipe(ABC):

@@ -1,0 +1,56 @@
+"""What PSFusion and RefineFuse have in common: SGD with a polynomial decay, on turned crops."""
+
+from collections.abc import Iterable
+
+import torch
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat
+from torch import nn
+
+from imfuse.learn.schedules import polynomial
+from imfuse.learn.trainer.recipe import Optimization, Settings, Share
+
+
+class DescentSettings(Settings):
+    """Settings of a training by stochastic gradient descent (SGD)."""
+
+    rate: PositiveFloat = 1e-3
+    """Highest learning rate."""
+    momentum: Share = 0.9
+    """Of SGD."""
+    weight_decay: NonNegativeFloat = 5e-4
+    """Of SGD."""
+    power: PositiveFloat = 0.9
+    """Of the polynomial by which the rate of SGD falls."""
+    warmup: NonNegativeInt = 1000
+    """First steps, in which the rate of SGD grows from 1e-5; a tenth of all at the most."""
+
+
+def make_descent(
+    parameters: Iterable[nn.Parameter], settings: DescentSettings, steps: int
+) -> Optimization:
+    """Return an optimiser and its rates.
+
+    Args:
+        parameters: What it changes.
+        settings: Rates and the like.
+        steps: Steps of the paper's schedule for the pairs at hand; few pairs make few.
+    """
+    sgd = torch.optim.SGD(
+        parameters,
+        lr=settings.rate,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+    )
+    warmup = min(settings.warmup, steps // 10)
+
+    def rate(step: float) -> float:
+        return polynomial(
+            step, steps=steps, start=settings.rate, power=settings.power, warmup=warmup
+        )
+
+    return Optimization(sgd, rate)
+
+
+def is_square(crop: tuple[int, int] | None) -> bool:
+    """Return whether crops can be turned by 90 degrees and still make a batch."""
+    return crop is not None and crop[0] == crop[1]

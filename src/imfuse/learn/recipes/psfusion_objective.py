@@ -1,0 +1,255 @@
+"""What PSFusion minimises: equations 16 to 23, and all their settings."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
+from torch import Tensor
+
+from imfuse.errors import UsageError
+from imfuse.learn.blocks.color import luma
+from imfuse.learn.data.sample import IGNORED
+from imfuse.learn.losses.filters import Border
+from imfuse.learn.losses.gradient import Magnitude, Operator, gradient_error, maximum_gradient
+from imfuse.learn.losses.intensity import (
+    PixelError,
+    absolute_error,
+    both_intensities,
+    weighted_intensity,
+)
+from imfuse.learn.losses.masks import (
+    SALIENT,
+    boundary_mask,
+    contrast_masks,
+    foreground_mask,
+    hard_weights,
+    soft_weights,
+)
+from imfuse.learn.losses.segmentation import (
+    MSRS_BINARY_WEIGHTS,
+    MaskForm,
+    hard_example_cross_entropy,
+    mask_cross_entropy,
+)
+from imfuse.learn.losses.similarity import Over, correlation_loss
+from imfuse.learn.models.psfusion import PSFusion, PSFusionFeatures
+from imfuse.learn.recipes.descent import DescentSettings
+from imfuse.learn.recipes.salience import Classes, find_salient
+from imfuse.learn.trainer.recipe import (
+    Losses,
+    Objective,
+    Share,
+    Size,
+    check_labels,
+    exact,
+)
+
+
+class PSFusionSettings(DescentSettings):
+    """Settings of PSFusion's training."""
+
+    batch: Annotated[int, Field(ge=2)] = 16
+    """Samples of a step, over all processes together; at least two in each."""
+    crop: Size | None = (256, 256)
+    """Height and width of the part cut from each sample, multiples of 32; squares are turned."""
+    classes: PositiveInt = 9
+    """Classes of the labels, the background included; 9 in MSRS. The network's, too."""
+    epochs: PositiveInt = 2500
+    """How often every pair is seen."""
+    warmup: NonNegativeInt = 0
+    """First steps, in which the rate grows from 1e-5; a tenth of all at the most."""
+
+    settle: Share = 0.0
+    """Steps, as a part of the others, that follow them: they change no weight, but let the norms
+    see larger crops, whose statistics differ. 0: none."""
+    settle_crop: Size = (256, 256)
+    """Height and width of those crops."""
+
+    fusion: NonNegativeFloat = 10.0
+    """Weight of the losses of the fused picture, lambda_f."""
+    correlation: NonNegativeFloat = 0.1
+    """Weight of the correlation loss among them, alpha."""
+    correlation_limit: PositiveFloat | None = None
+    """Count that loss only where it is below this, and not negative; none: always."""
+    fidelity: NonNegativeFloat = 5.0
+    """Weight of the losses of both restored pictures, lambda_sf."""
+    semantic: NonNegativeFloat = 10.0
+    """Weight of the losses of the three semantic heads, lambda_se."""
+
+    intensity: Literal["soft-masks", "hard-masks", "both"] = "soft-masks"
+    """By masks that weigh (equation 17); by masks that choose; or without masks (equation 23)."""
+    salient: Classes = SALIENT
+    """Labels of what stands out in infrared: car, person, bike; []: masks of contrast alone."""
+    border: Border = "reflected"
+    """What contrast sees outside a picture."""
+    error: PixelError = "absolute"
+    """The intensity's distance, where there are masks: of pixels, or of windows."""
+    texture_operator: Magnitude = "sobel"
+    """The gradient of the texture loss."""
+    fidelity_operator: Operator = "sobel"
+    """The gradient of restored pictures."""
+    correlation_over: Over = "channels"
+    """One correlation coefficient for each picture, or one for the batch."""
+
+    hard_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.75
+    """A pixel counts if its class is given less than this (OHEM)."""
+    hard_share: Annotated[float, Field(gt=0, le=1)] = 1 / 16
+    """The hardest pixels that count in any case, as a part of the batch."""
+    boundary: PositiveInt = 3
+    """Pixels on either side of an edge between classes that its boundary takes."""
+    binary_weights: tuple[PositiveFloat, PositiveFloat] = MSRS_BINARY_WEIGHTS
+    """Weights of background and object."""
+    head_form: MaskForm = "cross-entropy"
+    """The loss of boundaries and objects: by softmax, or by a sigmoid for each channel."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_number_of_classes(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Let the network have as many classes as the recipe, and the other way round."""
+        network = values.get("network", {})
+        if not isinstance(network, dict):
+            return values
+        count = values.get("classes", network.get("classes", cls.model_fields["classes"].default))
+        return {"classes": count, **values, "network": {"classes": count, **network}}
+
+
+class PSFusionObjective(Objective):
+    """The fused picture, the restored ones, and what is seen in them.
+
+    Args:
+        network: The network that is trained.
+        settings: Weights and forms of the losses.
+    """
+
+    def __init__(self, network: PSFusion, settings: PSFusionSettings) -> None:
+        super().__init__()
+        self.network, self._settings = network, settings
+
+    def forward(self, ir: Tensor, vis: Tensor, labels: Tensor | None) -> Losses:
+        """Return lambda_f L_f + lambda_sf (L_vi + L_ir) + lambda_se (L_se + L_bd + L_bi)."""
+        _check_batch(ir)
+        settings = self._settings
+        found = self.network.features(ir, vis)
+        with exact(ir):
+            y = luma(vis)
+            fused = self._fusion(found.fused.float(), ir, y, labels)
+            fidelity = self._fidelity(found, ir, y)
+            semantic = {} if labels is None else self._semantic(found, labels)
+            correlation = settings.correlation * self._limited(fused["correlation"])
+            total = settings.fusion * (fused["intensity"] + fused["texture"] + correlation)
+            total = total + settings.fidelity * _sum(fidelity, total)
+            total = total + settings.semantic * _sum(semantic, total)
+            return Losses(total, fused | fidelity | semantic)
+
+    def _fusion(
+        self, fused: Tensor, ir: Tensor, y: Tensor, labels: Tensor | None
+    ) -> dict[str, Tensor]:
+        """Return the terms of equation 20."""
+        settings = self._settings
+        return {
+            "intensity": self._intensity(fused, ir, y, labels),
+            "texture": maximum_gradient(fused, ir, y, operator=settings.texture_operator),
+            "correlation": correlation_loss(fused, ir, y, over=settings.correlation_over),
+        }
+
+    def _limited(self, correlation: Tensor) -> Tensor:
+        """Return the correlation loss where it counts, else 0."""
+        limit = self._settings.correlation_limit
+        if limit is None:
+            return correlation
+        return correlation.where((correlation > 0) & (correlation < limit), 0)
+
+    def _intensity(self, fused: Tensor, ir: Tensor, y: Tensor, labels: Tensor | None) -> Tensor:
+        settings = self._settings
+        if settings.intensity == "both":
+            return both_intensities(fused, ir, y)
+        contrast = contrast_masks(ir, y, border=settings.border)
+        salient = find_salient(labels, settings.salient, like=ir)
+        weigh = soft_weights if settings.intensity == "soft-masks" else hard_weights
+        weights = weigh(contrast, salient)
+        return weighted_intensity(
+            fused,
+            ir,
+            y,
+            ir_weight=weights.ir,
+            vis_weight=weights.vis,
+            error=settings.error,
+        )
+
+    def _fidelity(self, found: PSFusionFeatures, ir: Tensor, y: Tensor) -> dict[str, Tensor]:
+        """Return the terms of equation 21, none if nothing is restored."""
+        pictures = {"visible": (found.visible, y), "infrared": (found.infrared, ir)}
+        operator = self._settings.fidelity_operator
+        return {
+            name: absolute_error(restored.float(), source)
+            + gradient_error(restored.float(), source, operator=operator)
+            for name, (restored, source) in pictures.items()
+            if restored is not None
+        }
+
+    def _semantic(self, found: PSFusionFeatures, labels: Tensor) -> dict[str, Tensor]:
+        """Return the semantic terms of equation 22, none if there are no heads."""
+        if found.semantic is None or found.boundary is None or found.binary is None:
+            return {}
+        settings = self._settings
+        check_labels(labels, settings.classes)
+        known = labels != IGNORED
+        boundary = boundary_mask(labels, radius=settings.boundary)
+        return {
+            "semantic": hard_example_cross_entropy(
+                found.semantic.float(),
+                labels,
+                threshold=settings.hard_threshold,
+                least=round(settings.hard_share * labels.numel()),
+            ),
+            "boundary": _of_known(found.boundary, boundary, known, settings.head_form),
+            "binary": _of_known(
+                found.binary,
+                foreground_mask(labels),
+                known,
+                settings.head_form,
+                settings.binary_weights,
+            ),
+        }
+
+
+def _check_batch(ir: Tensor) -> None:
+    """Refuse what the network has no norms of, or can't halve five times."""
+    if len(ir) < 2:
+        remedy = "Train with larger batches, or in fewer processes."
+        raise UsageError("a batch of 1", expected="at least 2 a process", remedy=remedy)
+    height, width = ir.shape[2:]
+    multiple = PSFusion.size.multiple
+    if height % multiple or width % multiple:
+        raise UsageError(
+            f"pictures of {height}x{width} pixels for psfusion",
+            expected=f"multiples of {multiple}",
+            remedy="Train on crops: --set crop=256.",
+        )
+
+
+def _of_known(
+    logits: Tensor,
+    mask: Tensor,
+    known: Tensor,
+    form: MaskForm,
+    weights: tuple[float, float] | None = None,
+) -> Tensor:
+    """Return the loss of a head over the pixels with labels, 0 if there are none."""
+    logits = logits.float()
+    if not known.any():
+        return 0 * logits.sum()
+    # The losses are means over pixels, wherever these are: all that count, in one row.
+    row = logits.movedim(1, 0)[:, known][None, :, None]
+    return mask_cross_entropy(row, mask[:, 0][known][None, None, None], weights=weights, form=form)
+
+
+def _sum(terms: Mapping[str, Tensor], like: Tensor) -> Tensor:
+    return sum(terms.values(), start=like.new_zeros(()))
