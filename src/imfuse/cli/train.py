@@ -155,13 +155,13 @@ def show_plan(run: "Run", *, as_json: bool) -> None:
     if as_json:
         print_json({**run.config, "stages": stages})
         return
-    import yaml
+    from imfuse.learn.trainer.settings import explained
 
     show(plan_line(run))
     for stage in stages:
         show(f"  {stage['name']:<24}{stage['steps']:>9} of {stage['planned']} steps")
     show("settings (change one by --set KEY=VALUE):")
-    for line in yaml.safe_dump(run.config["settings"], sort_keys=False).splitlines():
+    for line in explained(run.recipe.settings):
         show(f"  {line}")
 
 

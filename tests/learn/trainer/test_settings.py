@@ -2,7 +2,9 @@ import pytest
 
 from imfuse.errors import UnknownName, UsageError
 from imfuse.learn.recipes.seafusion import SeAFusionRecipe
-from imfuse.learn.trainer.settings import make_settings, read_settings
+from imfuse.learn.recipes.segmenters import SEGMENTERS, find_segmenter
+from imfuse.learn.recipes.table import RECIPES, find_recipe
+from imfuse.learn.trainer.settings import explained, make_settings, read_settings
 
 
 def make(*layers, preset=None):
@@ -62,6 +64,22 @@ def test_settings_of_the_network_are_free_here_and_checked_by_it():
 def test_settings_round_trip_through_plain_values():
     settings = make({"crop": 96, "segmentation.jitter": [0, 0, 0]}, preset="release")
     assert make(settings.model_dump(mode="json")) == settings
+
+
+def test_explained_settings_are_yaml_that_gives_them_back(tmp_path):
+    settings = make({"crop": 96, "segmentation.jitter": [0, 0, 0]}, preset="release")
+    lines = list(explained(settings))
+    file = tmp_path / "a.yaml"
+    file.write_text("\n".join(lines))
+    assert make(read_settings(file)) == settings
+    assert "crop: [96, 96]  # Height and width of the part cut from each sample" in lines[2]
+
+
+def test_every_setting_of_every_recipe_is_explained():
+    recipes = [*map(find_recipe, RECIPES), *map(find_segmenter, SEGMENTERS)]
+    for recipe in recipes:
+        settings = make_settings(recipe)
+        assert [line for line in explained(settings) if "  # " not in line] == []
 
 
 def test_files(tmp_path):

@@ -44,7 +44,9 @@ class Segmentation(Section):
     head_rate: PositiveFloat = 10.0
     """What the rate is multiplied by for the heads."""
     momentum: Share = 0.9
+    """Of SGD."""
     weight_decay: NonNegativeFloat = 5e-4
+    """Of SGD."""
     power: PositiveFloat = 0.9
     """Of the polynomial by which the rate falls over all rounds."""
     warmup: NonNegativeInt = 0
@@ -74,8 +76,10 @@ class JointSettings(Settings):
     """Learning rate of Adam (of the second of ten epochs, where it decays)."""
     decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Factor of the rate after each tenth of a round."""
-    betas: tuple[float, float] = (0.9, 0.99)
+    betas: tuple[Share, Share] = (0.9, 0.99)
+    """Of Adam: how much of the past its means of gradients and of their squares keep."""
     weight_decay: NonNegativeFloat = 2e-4
+    """Of Adam."""
     intensity: NonNegativeFloat = 1.0
     """Weight of the intensity loss."""
     texture: NonNegativeFloat = 10.0

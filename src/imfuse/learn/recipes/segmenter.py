@@ -70,6 +70,7 @@ class SegmenterSettings(Settings):
     rate: PositiveFloat
     """Highest learning rate."""
     weight_decay: NonNegativeFloat
+    """Of the optimiser."""
     loss: Literal["cross-entropy", "hard-examples", "cross-entropy-dice"] = "cross-entropy"
     """Over all pixels, over the hardest (OHEM), or over all with the Dice loss added."""
     auxiliary: NonNegativeFloat = 0.1

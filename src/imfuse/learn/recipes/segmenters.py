@@ -40,6 +40,7 @@ class BANetSettings(SegmenterSettings):
     """What the rate is multiplied by for the heads."""
     weight_decay: NonNegativeFloat = 5e-4
     momentum: Share = 0.9
+    """Of SGD."""
     power: PositiveFloat = 0.9
     """Of the polynomial by which the rate falls."""
     warmup: NonNegativeInt = 0
@@ -113,6 +114,7 @@ class SegFormerSettings(SegmenterSettings):
     weight_decay: NonNegativeFloat = 0.01
     """For all but the norms of the encoder."""
     betas: tuple[Share, Share] = (0.9, 0.999)
+    """How much of the past the means of gradients and of their squares keep."""
     power: PositiveFloat = 1.0
     """Of the polynomial by which the rate falls."""
     warmup: NonNegativeInt = 1500
@@ -197,6 +199,7 @@ class DeepLabSettings(SegmenterSettings):
     """Learning rate at the end."""
     weight_decay: NonNegativeFloat = 1e-4
     momentum: Share = 0.9
+    """Of SGD."""
     loss: Literal["cross-entropy", "hard-examples", "cross-entropy-dice"] = "cross-entropy-dice"
 
 

@@ -1,6 +1,7 @@
 """Settings from presets, files and the command line, put together and checked."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,34 @@ def make_settings(recipe: type[Recipe], *layers: Values, preset: str | None = No
         message = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
         found = f"{where or 'settings'}={first['input']!r} for {recipe.name}"
         raise UsageError(found, expected=message) from error
+
+
+def explained(settings: BaseModel, indent: str = "") -> Iterator[str]:
+    """Yield lines of YAML with all settings and what they mean.
+
+    Args:
+        settings: The settings.
+        indent: What lines begin with.
+    """
+    plain = settings.model_dump(mode="json")
+    for name in type(settings).model_fields:
+        meaning = _meaning(type(settings), name)
+        comment = f"  # {meaning}" if meaning else ""
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
+            yield f"{indent}{name}:{comment}"
+            yield from explained(value, f"{indent}  ")
+        else:
+            yield f"{indent}{name}: {json.dumps(plain[name])}{comment}"
+
+
+def _meaning(options: type[BaseModel], name: str) -> str:
+    """Return what a setting means; one that only has another default means what it did."""
+    for kind in options.__mro__:
+        fields = kind.model_fields if issubclass(kind, BaseModel) else {}
+        if name in fields and fields[name].description:
+            return " ".join((fields[name].description or "").split())
+    return ""
 
 
 def _put(into: dict[str, Any], recipe: type[Recipe], path: list[str], value: object) -> None:
