@@ -241,3 +241,10 @@ def test_a_missing_pytorch_is_named_with_the_remedy(command, run, monkeypatch):
     assert code == 2
     assert "the Python package torch is missing" in error
     assert "pip install 'imfuse[learn]'" in error
+
+
+def test_the_help_names_all_recipes(run):
+    from imfuse.learn.recipes.table import RECIPES
+
+    _, out, _ = run("train", "--help")
+    assert f"Recipes: {', '.join(sorted(RECIPES))}." in " ".join(out.split())
