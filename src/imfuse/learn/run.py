@@ -25,7 +25,7 @@ from imfuse.learn.models.base import Origin
 from imfuse.learn.order import Find, Order, check_same, make_config, stored_order
 from imfuse.learn.recipes.table import find_recipe
 from imfuse.learn.trainer.budget import parse_budget, scaled
-from imfuse.learn.trainer.card import StageDone, TrainingCard, write_card
+from imfuse.learn.trainer.card import StageDone, TrainingCard, shareable, write_card
 from imfuse.learn.trainer.checkpoint import FILE, State, load_state
 from imfuse.learn.trainer.devices import hardware, make_fabric, precision_of
 from imfuse.learn.trainer.loop import Progress, Trainer
@@ -270,5 +270,5 @@ def facts(run: Run, state: State) -> dict[str, Any]:
         "imfuse": __version__,
         "torch": torch.__version__,
         "seed": run.recipe.settings.seed,
-        "settings": run.config["settings"],
+        "settings": shareable(run.recipe.settings),
     }

@@ -204,3 +204,10 @@ def test_other_segmenters_may_guide(workshop, batch):
     assert set(found.terms) == {"intensity", "texture", "main"}
     with pytest.raises(UnknownName, match="banet"):
         make(guide="bannet")
+
+
+def test_the_card_says_what_guided():
+    assert "random weights instead of ImageNet's" in make().departures
+    assert "weights of ImageNet instead" in make(guide="banet-imagenet").departures
+    assert "segformer-b0, not BANet" in make(guide="segformer-b0").departures
+    assert make(gamma=0, rounds=1).departures == ""

@@ -59,6 +59,13 @@ CPU: dict[str, Any] = {
 """Two rounds on crops, the second one going on with the first one's network: what an hour or two of
 an ordinary processor make best use of."""
 
+_DEPARTURES = {
+    "banet": "The segmenter begins with random weights instead of ImageNet's.",
+    "banet-imagenet": "The segmenter's encoder is an EfficientNet-Lite0 with weights of ImageNet "
+    "instead of a ResNet-18 with such.",
+}
+"""How a guide differs from the papers'."""
+
 _EPOCHS = 10
 """Epochs of a round; the rate falls after each."""
 
@@ -78,6 +85,10 @@ class JointRecipe(Recipe):
         self.install("fusion", self.create())
         if self._guided:
             own = self.settings
+            self.departures = (
+                f"{_DEPARTURES.get(own.guide, f'The segmenter is {own.guide}, not BANet.')} Fused "
+                "pictures are stretched one by one (release), not over a batch."
+            )
             self.install("segmenter", create_guide(own.guide, classes=own.classes))
 
     @property

@@ -18,7 +18,3 @@ class SCGRFuseRecipe(JointRecipe):
     title = "Joint low-level and high-level training with BANet"
     paper = SCGRFuse.paper
     network = "scgrfuse"
-    departures = (
-        "The segmenter begins with random weights instead of ImageNet's; fused pictures are "
-        "stretched one by one (release), not over a batch."
-    )

@@ -20,7 +20,3 @@ class SeAFusionRecipe(JointRecipe):
     title = "Joint low-level and high-level training with BANet"
     paper = SeAFusion.paper
     network = "seafusion"
-    departures = (
-        "The segmenter begins with random weights instead of ImageNet's; fused pictures are "
-        "stretched one by one (release), not over a batch."
-    )

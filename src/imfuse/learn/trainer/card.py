@@ -112,6 +112,18 @@ class TrainingCard(BaseModel):
         return "\n".join(lines)
 
 
+def shareable(settings: BaseModel) -> dict[str, Any]:
+    """Return settings as plain values, of files their names alone: folders are nobody's business."""
+    plain = settings.model_dump(mode="json")
+    for name in plain:
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
+            plain[name] = shareable(value)
+        elif isinstance(value, Path):
+            plain[name] = value.name
+    return plain
+
+
 def write_card(folder: Path, card: TrainingCard) -> None:
     """Write a card as JSON and as text.
 

@@ -193,8 +193,8 @@ class Recipe(ABC):
     """Its settings, with the paper's values as defaults."""
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Other values under a name, such as those of the published code (`release`)."""
-    departures: ClassVar[str] = ""
-    """Where it differs from the paper, for the card."""
+    departures: str = ""
+    """Where it differs from the paper, for the card; settings may have a say."""
     subject: ClassVar[str] = "fusion"
     """Name of the module that is trained for."""
 
