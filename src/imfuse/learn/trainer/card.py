@@ -113,7 +113,7 @@ class TrainingCard(BaseModel):
 
 
 def shareable(settings: BaseModel) -> dict[str, Any]:
-    """Return settings as plain values, of files their names alone: folders are nobody's business."""
+    """Return settings as plain values; of files their names alone, without folders."""
     plain = settings.model_dump(mode="json")
     for name in plain:
         value = getattr(settings, name)
