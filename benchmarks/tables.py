@@ -11,15 +11,13 @@ from pathlib import Path
 from harness import RESULTS, parser
 
 from imfuse.cards import network_cards
-from imfuse.engines.shipped import shipped
 from imfuse.metrics.catalogue import METRICS
 from imfuse.metrics.metric import MetricInfo
 from imfuse.metrics.protocols import PROTOCOLS
-from imfuse.metrics.published import QuotedRow, published_rows
 from imfuse.registry import DEFAULT_METHOD, find_method
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/methods.md", "docs/metrics.md", "docs/networks.md", "docs/results.md")
+PAGES = ("README.md", "docs/methods.md", "docs/metrics.md", "docs/networks.md")
 
 
 def _results(name: str) -> dict[str, object]:
@@ -179,59 +177,7 @@ def network_speed() -> str:
     return "\n".join(lines)
 
 
-def shipped_weights() -> str:
-    """Return one row for each network whose weights are part of imfuse."""
-    lines = ["| network | recipe | pairs | steps | of the full schedule | time | MB |"]
-    lines.append("|---|---|---:|---:|---:|---|---:|")
-    for name, entry in shipped().items():
-        card = entry.card
-        steps, planned = (sum(one[key] for one in card["stages"]) for key in ("steps", "planned"))
-        size = (ROOT / "src" / "imfuse" / "weights" / entry.file).stat().st_size / 1e6
-        lines.append(
-            f"| `{name}` | `{card['recipe']}`, preset `{card['preset']}` | {card['pairs']} "
-            f"| {steps:,} | {steps / planned:.1%} | {card['seconds'] / 60:.0f} min on "
-            f"{card['device']} | {size:.2f} |"
-        )
-    return "\n".join(lines)
-
-
-def _printed(dataset: str, model: str) -> list[QuotedRow]:
-    """Return what papers print of a network, its own paper first, one row a paper."""
-    rows = [*published_rows(dataset), *published_rows(dataset, task="ablation")]
-    mine = [row for row in rows if row.method.casefold() == model]
-    mine.sort(key=lambda row: row.paper.casefold() != model)
-    return list({row.paper: row for row in reversed(mine)}.values())[::-1]
-
-
-def trained_scores() -> str:
-    """Return the scores of networks trained here, beside the printed ones, for each data set."""
-    rows = _results("trained")["rows"]
-    symbols = list(rows[0]["means"])
-    lines = [
-        f"| pairs | network | output | protocol | {' | '.join(symbols)} |",
-        "|---|---|---|---|" + "---:|" * len(symbols),
-    ]
-    for dataset in dict.fromkeys(row["dataset"] for row in rows):
-        of_set = [row for row in rows if row["dataset"] == dataset]
-        for model in dict.fromkeys(row["model"] for row in of_set):
-            for quoted in _printed(dataset, model):
-                cells = [f"*{quoted.values[s]:g}*" if s in quoted.values else "" for s in symbols]
-                lines.append(
-                    f"| {dataset} | `{model}` | *printed: {quoted.source}* | {quoted.convention} "
-                    f"| {' | '.join(cells)} |"
-                )
-            for row in (row for row in of_set if row["model"] == model):
-                cells = [f"{row['means'][s]:.4g}" if s in row["means"] else "" for s in symbols]
-                lines.append(
-                    f"| {dataset} ({row['pairs']}) | `{model}` | {row['output']} "
-                    f"| `{row['protocol']}` | {' | '.join(cells)} |"
-                )
-    return "\n".join(lines)
-
-
 TABLES = {
-    "shipped-weights": shipped_weights,
-    "trained-scores": trained_scores,
     "networks": networks,
     "network-speed": network_speed,
     "quality": quality,
