@@ -14,6 +14,7 @@ from imfuse.cards import network_cards
 from imfuse.metrics.catalogue import METRICS
 from imfuse.metrics.metric import MetricInfo
 from imfuse.metrics.protocols import PROTOCOLS
+from imfuse.metrics.published import published_rows
 from imfuse.registry import DEFAULT_METHOD, find_method
 
 ROOT = Path(__file__).parents[1]
@@ -177,7 +178,23 @@ def network_speed() -> str:
     return "\n".join(lines)
 
 
+def published_scores() -> str:
+    """Return the scores of the authors' weights as run here, beside what papers print of them."""
+    rows = _results("published")["rows"]
+    symbols = [symbol for symbol in rows[0]["means"] if symbol != "SSIM"]
+    lines = [f"| network | | {' | '.join(symbols)} |", "|---|---|" + "---:|" * len(symbols)]
+    for row in rows:
+        means = [f"{row['means'][symbol]:.4g}" for symbol in symbols]
+        lines.append(f"| `{row['network']}` | run here | {' | '.join(means)} |")
+        for quoted in published_rows("MSRS"):
+            if quoted.method.casefold() == row["network"]:
+                cells = [f"*{quoted.values[s]:g}*" if s in quoted.values else "" for s in symbols]
+                lines.append(f"| | *printed: {quoted.source}* | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 TABLES = {
+    "published-scores": published_scores,
     "networks": networks,
     "network-speed": network_speed,
     "quality": quality,
