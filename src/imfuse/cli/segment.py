@@ -8,7 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from imfuse.cli.console import JsonOption, parse_settings, parse_size, print_json, say, say_list
-from imfuse.cli.train import folder_of, plan_line, show_plan, watching
+from imfuse.cli.training import (
+    BudgetOption,
+    ConfigOption,
+    DataOption,
+    DeviceOption,
+    DryRunOption,
+    LayoutOption,
+    PresetOption,
+    ResumeOption,
+    RunOption,
+    SetOption,
+    plan_line,
+    set_up,
+    show_plan,
+    watching,
+)
 from imfuse.errors import ImfuseError, UsageError
 
 if TYPE_CHECKING:
@@ -29,13 +44,8 @@ def train(
     guide: Annotated[
         str | None, typer.Argument(help="Name of the segmenter.", autocompletion=complete_guide)
     ] = None,
-    data: Annotated[
-        list[str] | None,
-        typer.Option(metavar="DIR", help="Folder of labelled pairs, or scenes:N. May be repeated."),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="RUN", help="Folder of the run.")
-    ] = None,
+    data: DataOption = None,
+    out: RunOption = None,
     on: Annotated[
         str | None,
         typer.Option(
@@ -45,30 +55,14 @@ def train(
     weights: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Weights to begin with (.safetensors).")
     ] = None,
-    budget: Annotated[
-        str | None, typer.Option(help="30m, 2h or 5000it, to which the schedule is scaled.")
-    ] = None,
-    preset: Annotated[
-        str | None, typer.Option(help="Values of the `paper` (default), or another preset.")
-    ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.yaml", help="Settings, or the config.yaml of another run."),
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Setting, such as seed=7 or batch=4."),
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run that was interrupted.")
-    ] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, gpu, or a number of GPUs.")] = "auto",
-    layout: Annotated[
-        str | None, typer.Option(help="Name of the layout, where the folder does not show it.")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show stages and settings, and train nothing.")
-    ] = False,
+    budget: BudgetOption = None,
+    preset: PresetOption = None,
+    config: ConfigOption = None,
+    settings: SetOption = None,
+    resume: ResumeOption = False,
+    device: DeviceOption = "auto",
+    layout: LayoutOption = None,
+    dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Train a segmenter as the papers do that guide fusion by it, or judge fusion by it.
@@ -82,27 +76,21 @@ def train(
     changes |= {} if on is None else {"on": on}
     changes |= {} if weights is None else {"weights": str(weights)}
     given = {"recipe": guide, "data": data, "preset": preset, "budget": budget, "layout": layout}
-    from imfuse.learn.order import make_order
     from imfuse.learn.recipes.segmenters import SEGMENTERS, find_segmenter
-    from imfuse.learn.run import prepare, reopen
     from imfuse.learn.segmenting import execute_segmenter
-    from imfuse.learn.trainer.settings import read_settings
 
-    base = {} if config is None else read_settings(config)
-    if guide is None and not resume and "recipe" not in base:
+    if guide is None and config is None and not resume:
         raise UsageError("no segmenter", expected=f"one of {', '.join(SEGMENTERS)}")
-    if resume:
-        folder = folder_of(out)
-        anything = base or changes or any(value is not None for value in given.values())
-        order = make_order(base, given, changes, device) if guide and anything else None
-        if anything and order is None:
-            expected = "--resume and -o alone, or the whole command that began it"
-            raise UsageError("part of a command", expected=expected)
-        run, state = reopen(folder, order, device, find_segmenter)
-    else:
-        order = make_order(base, given, changes, device)
-        folder = Path() if dry_run else folder_of(out)
-        run, state = prepare(order, find_segmenter), None
+    run, state, folder = set_up(
+        given,
+        changes,
+        find=find_segmenter,
+        config=config,
+        out=out,
+        resume=resume,
+        device=device,
+        dry_run=dry_run,
+    )
     if dry_run:
         show_plan(run, as_json=as_json)
         return

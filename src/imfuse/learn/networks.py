@@ -1,11 +1,10 @@
 """Names of networks to the classes behind them, imported on demand."""
 
 from importlib import import_module
-from typing import Any, get_type_hints
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
-from imfuse.errors import UnknownName, UsageError
+from imfuse.errors import UnknownName
+from imfuse.learn.blocks.building import build
 from imfuse.learn.models.base import FusionNetwork
 
 NETWORKS = {
@@ -54,18 +53,4 @@ def create_network(name: str, **settings: Any) -> FusionNetwork:  # noqa: ANN401
         UnknownName: No network has this name, or it has no such setting.
         UsageError: A setting is of another type, or none of the values that it may have.
     """
-    network = find_network(name)
-    known = get_type_hints(network.__init__)
-    known.pop("return", None)
-    for setting, value in settings.items():
-        if setting not in known:
-            if not known:
-                raise UsageError(f"{name} has no setting {setting!r}", expected="none")
-            raise UnknownName(f"setting of {name}", setting, known)
-        try:
-            TypeAdapter(known[setting]).validate_python(value, strict=True)
-        except ValidationError as error:
-            expected = error.errors()[0]["msg"].removeprefix("Input should be ")
-            found = f"{setting}={value!r} for {name}"
-            raise UsageError(found, expected=expected) from error
-    return network(**settings)
+    return build(find_network(name), name, settings)

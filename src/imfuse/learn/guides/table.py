@@ -1,11 +1,10 @@
 """Names of segmenters to the classes behind them, imported on demand."""
 
 from importlib import import_module
-from typing import Any, get_type_hints
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
-from imfuse.errors import UnknownName, UsageError
+from imfuse.errors import UnknownName
+from imfuse.learn.blocks.building import build
 from imfuse.learn.guides.base import Segmenter
 
 GUIDES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -47,16 +46,4 @@ def create_guide(name: str, **settings: Any) -> Segmenter:  # noqa: ANN401 - eac
         >>> create_guide("banet", classes=4).title
         'ResNet-18 with a decoder of gates, 12.9 million parameters'
     """
-    guide = find_guide(name)
-    known = get_type_hints(guide.__init__)
-    known.pop("return", None)
-    for setting, value in settings.items():
-        if setting not in known:
-            raise UnknownName(f"setting of {name}", setting, known)
-        try:
-            TypeAdapter(known[setting]).validate_python(value, strict=True)
-        except ValidationError as error:
-            expected = error.errors()[0]["msg"].removeprefix("Input should be ")
-            found = f"{setting}={value!r} for {name}"
-            raise UsageError(found, expected=expected) from error
-    return guide(**{**GUIDES[name][1], **settings})
+    return build(find_guide(name), name, {**GUIDES[name][1], **settings})

@@ -1,0 +1,195 @@
+"""What `imfuse train` and `imfuse segment train` share: options, setting up, showing progress."""
+
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from imfuse.cli.console import print_json, say, show
+from imfuse.errors import UsageError
+
+if TYPE_CHECKING:
+    from imfuse.learn.order import Find
+    from imfuse.learn.run import Run
+    from imfuse.learn.trainer.checkpoint import State
+    from imfuse.learn.trainer.loop import Progress
+
+_LINE_EVERY = 30.0
+"""Seconds between two lines on how far a training is, where there is no terminal."""
+
+DataOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="DIR", help="Folder of pairs, or scenes:N. Give it again for more."),
+]
+RunOption = Annotated[
+    Path | None, typer.Option("--out", "-o", metavar="RUN", help="Folder of the run.")
+]
+BudgetOption = Annotated[
+    str | None,
+    typer.Option(help="30m, 2h or 5000it, to which the schedule is scaled. Default: all of it."),
+]
+PresetOption = Annotated[
+    str | None, typer.Option(help="Values of the `paper` (default), or another preset.")
+]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.yaml", help="Settings, or the config.yaml of another run."),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Setting, such as seed=7 or batch=4."),
+]
+ResumeOption = Annotated[
+    bool, typer.Option("--resume", help="Go on with the run that was interrupted.")
+]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, gpu, or a number of GPUs.")]
+LayoutOption = Annotated[
+    str | None, typer.Option(help="Name of the layout, where the folder does not show it.")
+]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Show stages and settings, and train nothing.")
+]
+
+
+def set_up(
+    given: Mapping[str, Any],
+    changes: Mapping[str, Any],
+    *,
+    find: "Find",
+    config: Path | None,
+    out: Path | None,
+    resume: bool,
+    device: str,
+    dry_run: bool,
+) -> "tuple[Run, State | None, Path]":
+    """Set a training up, or one that was interrupted up again.
+
+    Args:
+        given: Fields of the order, those that were not given as None.
+        changes: Settings that were given.
+        find: From the name of a recipe to the recipe.
+        config: File of settings.
+        out: Folder of the run.
+        resume: Whether to go on with what is there.
+        device: Where to train.
+        dry_run: Whether nothing will be written.
+
+    Returns:
+        The run, the state to go on from or None, and the folder.
+
+    Raises:
+        UsageError: The options do not fit one another.
+    """
+    from imfuse.learn.order import make_order
+    from imfuse.learn.run import prepare, reopen
+    from imfuse.learn.trainer.settings import read_settings
+
+    base = {} if config is None else read_settings(config)
+    if not resume:
+        order = make_order(base, given, changes, device)
+        folder = Path() if dry_run else folder_of(out)
+        if order.budget is not None and not order.budget.endswith("it"):
+            say(f"trying a few steps, to see how many make {order.budget}")
+        return prepare(order, find), None, folder
+    folder = folder_of(out)
+    anything = base or changes or any(value is not None for value in given.values())
+    if anything and not given["recipe"]:
+        expected = "--resume and -o alone, or the whole command that began it"
+        raise UsageError("part of a command", expected=expected)
+    begun = make_order(base, given, changes, device) if anything else None
+    run, state = reopen(folder, begun, device, find)
+    if run.fabric.is_global_zero:
+        say(f"going on after step {state.total} of {sum(run.steps)}")
+    return run, state, folder
+
+
+def folder_of(out: Path | None) -> Path:
+    """Return the folder of a run, or refuse to do without."""
+    if out is None:
+        raise UsageError("no folder for the run", expected="-o RUN")
+    return out
+
+
+def plan_line(run: "Run") -> str:
+    """Return what a run is about to do, in one line."""
+    planned, steps = sum(stage.steps for stage in run.plan), sum(run.steps)
+    scale = (
+        "" if planned == steps else f", {steps / planned:.2%} of the {planned} of the full schedule"
+    )
+    held = 0 if run.held_out is None else len(run.held_out)
+    return (
+        f"{run.recipe.name} on {len(run.source)} pairs ({held} held out): "
+        f"{steps} steps in {len(run.plan)} stages{scale}; {run.config['precision']}"
+    )
+
+
+def show_plan(run: "Run", *, as_json: bool) -> None:
+    """Print stages and settings."""
+    stages = [
+        {"name": planned.name, "steps": steps, "planned": planned.steps}
+        for planned, steps in zip(run.plan, run.steps, strict=True)
+    ]
+    if as_json:
+        print_json({**run.config, "stages": stages})
+        return
+    from imfuse.learn.trainer.settings import explained
+
+    show(plan_line(run))
+    for stage in stages:
+        show(f"  {stage['name']:<24}{stage['steps']:>9} of {stage['planned']} steps")
+    show("settings (change one by --set KEY=VALUE):")
+    for line in explained(run.recipe.settings):
+        show(f"  {line}")
+
+
+@contextmanager
+def watching(run: "Run") -> Generator[Callable[["Progress"], None]]:
+    """Show progress: a bar on a terminal, now and then a line elsewhere."""
+    import time
+
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    columns = [
+        TextColumn("{task.fields[stage]}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("loss {task.fields[loss]:.4f}  {task.fields[left]} left"),
+    ]
+    with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=sum(run.steps), stage="", loss=0.0, left="-")
+        said = 0.0
+
+        def watch(progress: "Progress") -> None:
+            nonlocal said
+            left = duration(progress.left)
+            bar.update(
+                task,
+                completed=progress.step,
+                stage=progress.stage,
+                loss=progress.loss,
+                left=left,
+            )
+            now = time.monotonic()
+            done = progress.step == progress.steps
+            if not console.is_terminal and (done or now - said > _LINE_EVERY):
+                said = now
+                say(
+                    f"{progress.stage}: step {progress.step} of {progress.steps}, "
+                    f"loss {progress.loss:.4f}, {left} left"
+                )
+
+        yield watch
+
+
+def duration(seconds: float) -> str:
+    """Return a time for humans, such as `1 h 20 min`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
