@@ -1,8 +1,6 @@
 """Networks to ONNX files that the use half runs without PyTorch; the two are always compared."""
 
-import logging
 import tempfile
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +11,7 @@ from torch import nn
 from imfuse.engines.onnx import SPEC_KEY, OnnxEngine
 from imfuse.errors import WeightsError
 from imfuse.io.atomic import write_atomically
+from imfuse.learn.blocks.exporting import trace
 from imfuse.learn.models.base import FusionNetwork
 from imfuse.types import FusionSpec
 
@@ -100,27 +99,9 @@ def _convert(network: FusionNetwork, spec: FusionSpec, *, half: bool) -> bytes:
     least = -(-rule.minimum // rule.multiple)
     sides = [torch.export.Dim(name, min=least) for name in ("height", "width")]
     dynamic = {2 + i: rule.multiple * side for i, side in enumerate(sides)}
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it misses packages we don't need
-    with warnings.catch_warnings():
-        # Raised inside torch and its exporter, about themselves.
-        warnings.simplefilter("ignore", category=FutureWarning)
-        warnings.simplefilter("ignore", category=UserWarning)
-        program = torch.onnx.export(
-            _Fuse(network),
-            _inputs(network, _TRACED),
-            input_names=["ir", "vis"],
-            output_names=["fused"],
-            dynamic_shapes={"ir": dynamic, "vis": dynamic},
-            dynamo=True,
-            verbose=False,
-        )
-    if program is None:
-        raise WeightsError(f"{network.name} can't be exported", remedy="Please report it.")
-    model = program.model_proto
-    onnx.helper.set_model_props(model, {SPEC_KEY: spec.model_dump_json()})
-    for node in model.graph.node:  # where the exporter ran is nobody's business
-        del node.metadata_props[:]
-        node.doc_string = ""
+    inputs = dict(zip(("ir", "vis"), _inputs(network, _TRACED), strict=True))
+    properties = {SPEC_KEY: spec.model_dump_json()}
+    model = trace(_Fuse(network), inputs, "fused", dynamic, properties)
     if half:
         _halve(model.graph)
     content: bytes = model.SerializeToString()

@@ -1,6 +1,7 @@
 import json
 import signal
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -251,6 +252,9 @@ def test_batches_that_processes_cannot_share_are_refused(tiny, noise):
 
     running._fabric = Two()
     with pytest.raises(UsageError, match="batches of 3 for 2 processes"):
+        running.batches(seed=0, done=0, steps=1, workers=0)
+    running.stage = replace(running.stage, batch=2, least=2)
+    with pytest.raises(UsageError, match="at least 2 samples for each, as norms need them"):
         running.batches(seed=0, done=0, steps=1, workers=0)
 
 

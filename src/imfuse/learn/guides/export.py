@@ -1,12 +1,9 @@
 """Segmenters to ONNX files that `imfuse segment run` needs no PyTorch for; always compared."""
 
-import logging
 import tempfile
-import warnings
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
 from torch import Tensor, nn
 
@@ -14,6 +11,7 @@ from imfuse.engines.onnx import open_session
 from imfuse.engines.segmenter import SPEC_KEY, SegmenterSpec
 from imfuse.errors import WeightsError
 from imfuse.io.atomic import write_atomically
+from imfuse.learn.blocks.exporting import trace
 from imfuse.learn.guides.base import Segmenter
 
 TOLERANCE = 1e-3
@@ -84,27 +82,7 @@ def _convert(guide: Segmenter, spec: SegmenterSpec) -> bytes:
         2 + i: torch.export.Dim(name, min=spec.minimum)
         for i, name in enumerate(("height", "width"))
     }
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it misses packages we don't need
-    with warnings.catch_warnings():
-        # Raised inside torch and its exporter, about themselves.
-        warnings.simplefilter("ignore", category=FutureWarning)
-        warnings.simplefilter("ignore", category=UserWarning)
-        warnings.simplefilter("ignore", category=DeprecationWarning)
-        program = torch.onnx.export(
-            _Main(guide),
-            (_noise(_TRACED),),
-            input_names=["pictures"],
-            output_names=["logits"],
-            dynamic_shapes={"pictures": sides},
-            dynamo=True,
-            verbose=False,
-        )
-    if program is None:
-        raise WeightsError(f"{guide.name} can't be exported", remedy="Please report it.")
-    model = program.model_proto
-    onnx.helper.set_model_props(model, {SPEC_KEY: spec.model_dump_json()})
-    for node in model.graph.node:  # where the exporter ran is nobody's business
-        del node.metadata_props[:]
-        node.doc_string = ""
+    properties = {SPEC_KEY: spec.model_dump_json()}
+    model = trace(_Main(guide), {"pictures": _noise(_TRACED)}, "logits", sides, properties)
     content: bytes = model.SerializeToString()
     return content

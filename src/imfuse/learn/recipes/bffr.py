@@ -109,6 +109,7 @@ class BFFRRecipe(Recipe):
             Augmentation(
                 crop=settings.crop, scale=settings.scale, flip=True, jitter=settings.jitter
             ),
+            least=1 if warms or settings.semantic == 0 else 2,
         )
 
     def _adamw(self, trained: Sequence[str], start: float) -> Optimization:

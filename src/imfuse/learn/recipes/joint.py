@@ -14,12 +14,13 @@ from imfuse.learn.data.sources import Source, labelled_part
 from imfuse.learn.data.transforms import Augmentation
 from imfuse.learn.guides.base import Segmenter
 from imfuse.learn.guides.table import create_guide
+from imfuse.learn.recipes.banet import descend
 from imfuse.learn.recipes.joint_objectives import (
     FusingObjective,
     JointSettings,
     SegmentingObjective,
 )
-from imfuse.learn.schedules import geometric, polynomial, semantic_weight
+from imfuse.learn.schedules import geometric, semantic_weight
 from imfuse.learn.trainer.fusing import FusedSource
 from imfuse.learn.trainer.recipe import (
     Optimization,
@@ -157,32 +158,22 @@ class JointRecipe(Recipe):
         settings, trained = self.settings.segmentation, ("segmenter",)
         self.set_modes(trained)
         segmenter = cast(Segmenter, self.modules["segmenter"])
-        sgd = torch.optim.SGD(
-            segmenter.parameter_groups(settings.head_rate),
-            lr=settings.rate,
-            momentum=settings.momentum,
-            weight_decay=settings.weight_decay,
+        descent = descend(
+            segmenter,
+            settings,
+            steps=self.settings.rounds * settings.steps,
+            begun=turn * settings.steps,
         )
-        whole = self.settings.rounds * settings.steps
-
-        def rate(step: float) -> float:
-            return polynomial(
-                turn * settings.steps + step,
-                steps=whole,
-                start=settings.rate,
-                power=settings.power,
-                warmup=settings.warmup,
-            )
-
         return Stage(
             SegmentingObjective(segmenter, settings, self.settings.classes),
             trained,
-            [Optimization(sgd, rate)],
+            [descent],
             self._fused(turn, workshop),
             settings.batch,
             Augmentation(
                 crop=settings.crop, scale=settings.scale, flip=True, jitter=settings.jitter
             ),
+            least=2,
         )
 
     def _fused(self, turn: int, workshop: Workshop) -> Source:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Annotated, Literal
 
 import torch
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from imfuse.errors import UsageError
@@ -14,10 +14,10 @@ from imfuse.learn.losses.gradient import maximum_gradient
 from imfuse.learn.losses.intensity import maximum_intensity
 from imfuse.learn.losses.segmentation import cross_entropy, hard_example_cross_entropy
 from imfuse.learn.models.base import FusionNetwork
+from imfuse.learn.recipes.banet import BANetTraining
 from imfuse.learn.trainer.recipe import (
     Losses,
     Objective,
-    Section,
     Settings,
     Share,
     Size,
@@ -26,35 +26,13 @@ from imfuse.learn.trainer.recipe import (
 )
 
 
-class Segmentation(Section):
-    """How the segmenter is trained in each round."""
+class Segmentation(BANetTraining):
+    """How the segmenter is trained in each round; the rate falls over all rounds."""
 
     steps: PositiveInt = 20_000
     """Steps of a round."""
-    batch: PositiveInt = 16
-    """Samples of a step, over all processes together."""
-    crop: Size | None = (480, 640)
-    """Height and width of the part cut from each sample."""
-    scale: tuple[PositiveFloat, PositiveFloat] = (0.75, 2.0)
-    """Least and greatest factor of the samples' size."""
-    jitter: tuple[float, float, float] = (0.5, 0.5, 0.5)
-    """Greatest change of brightness, contrast and saturation."""
-    rate: PositiveFloat = 0.01
-    """Highest learning rate of SGD; ten times that for the heads."""
-    head_rate: PositiveFloat = 10.0
-    """What the rate is multiplied by for the heads."""
-    momentum: Share = 0.9
-    """Of SGD."""
-    weight_decay: NonNegativeFloat = 5e-4
-    """Of SGD."""
-    power: PositiveFloat = 0.9
-    """Of the polynomial by which the rate falls over all rounds."""
-    warmup: NonNegativeInt = 0
-    """First steps of all, in which the rate grows from 1e-5."""
     loss: Literal["cross-entropy", "hard-examples"] = "cross-entropy"
     """Over all pixels, or over the hardest (OHEM)."""
-    auxiliary: NonNegativeFloat = 0.1
-    """Weight of the auxiliary head's loss."""
     stretch: bool = False
     """Whether fused pictures are stretched to [0, 1] before the segmenter sees them."""
 

@@ -142,4 +142,5 @@ class PSFusionRecipe(Recipe):
             workshop.source,
             settings.batch,
             Augmentation(crop=crop, flip=True, flip_vertical=True, rotate=is_square(crop)),
+            least=2,
         )

@@ -45,6 +45,7 @@ from imfuse.learn.recipes.salience import Classes, find_salient
 from imfuse.learn.trainer.recipe import (
     Losses,
     Objective,
+    Several,
     Share,
     Size,
     check_labels,
@@ -55,7 +56,7 @@ from imfuse.learn.trainer.recipe import (
 class PSFusionSettings(DescentSettings):
     """Settings of PSFusion's training."""
 
-    batch: Annotated[int, Field(ge=2)] = 16
+    batch: Several = 16
     """Samples of a step, over all processes together; at least two in each."""
     crop: Size | None = (256, 256)
     """Height and width of the part cut from each sample, multiples of 32; squares are turned."""

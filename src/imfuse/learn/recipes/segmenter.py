@@ -7,7 +7,7 @@ from typing import Annotated, Literal, cast
 
 import safetensors
 import safetensors.torch
-from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import AfterValidator, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from imfuse.errors import UsageError, WeightsError
@@ -24,6 +24,7 @@ from imfuse.learn.trainer.recipe import (
     Planned,
     Recipe,
     Settings,
+    Several,
     Share,
     Size,
     Stage,
@@ -46,9 +47,6 @@ def _large(size: tuple[int, int] | None) -> tuple[int, int] | None:
 LargeSize = Annotated[Size | None, AfterValidator(_large)]
 """Height and width in pixels, not too small; none: whole pictures."""
 
-Several = Annotated[int, Field(ge=2)]
-"""Samples of a step: at least two, as what sees the whole picture is normed over the batch."""
-
 
 class SegmenterSettings(Settings):
     """Settings of every segmenter's training."""
@@ -61,7 +59,7 @@ class SegmenterSettings(Settings):
     """Classes of the labels, the background included; 9 in MSRS."""
     on: str = "vis"
     """What it looks at: `vis`, `ir`, or `fused:FOLDER`, pictures named after the pairs."""
-    weights: str | None = None
+    weights: Path | None = None
     """File (.safetensors) of the weights to begin with."""
     scale: tuple[PositiveFloat, PositiveFloat]
     """Least and greatest factor of the samples' size."""
@@ -90,7 +88,7 @@ class SegmenterRecipe(Recipe):
             self.network, **{**self.settings.network, "classes": self.settings.classes}
         )
         if self.settings.weights is not None:
-            load_guide(guide, Path(self.settings.weights))
+            load_guide(guide, self.settings.weights)
         self.install("segmenter", guide)
 
     @property
@@ -140,6 +138,7 @@ class SegmenterRecipe(Recipe):
             Augmentation(
                 crop=settings.crop, scale=settings.scale, flip=True, jitter=settings.jitter
             ),
+            least=2,
         )
 
 

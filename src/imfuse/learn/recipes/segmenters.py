@@ -14,89 +14,15 @@ from imfuse.errors import UnknownName
 from imfuse.learn.models.bffr import BFFR
 from imfuse.learn.models.psfusion import PSFusion
 from imfuse.learn.models.scgrfuse import SCGRFuse
-from imfuse.learn.models.seafusion import SeAFusion
+from imfuse.learn.recipes.banet import BANetRecipe, ImageNetRecipe
 from imfuse.learn.recipes.segmenter import (
     LargeSize,
     SegmenterRecipe,
     SegmenterSettings,
-    Several,
     undecayed_norms,
 )
-from imfuse.learn.schedules import cosine, polynomial, polynomial_from_below
-from imfuse.learn.trainer.recipe import Optimization, Planned, Recipe, Share, trainable
-
-
-class BANetSettings(SegmenterSettings):
-    """Settings of BANet's training."""
-
-    batch: Several = 16
-    crop: LargeSize = (480, 640)
-    scale: tuple[PositiveFloat, PositiveFloat] = (0.75, 2.0)
-    jitter: tuple[Share, Share, Share] = (0.5, 0.5, 0.5)
-    steps: PositiveInt = 80_000
-    """Steps of the training: those of all four rounds."""
-    rate: PositiveFloat = 0.01
-    head_rate: PositiveFloat = 10.0
-    """What the rate is multiplied by for the heads."""
-    weight_decay: NonNegativeFloat = 5e-4
-    momentum: Share = 0.9
-    """Of SGD."""
-    power: PositiveFloat = 0.9
-    """Of the polynomial by which the rate falls."""
-    warmup: NonNegativeInt = 0
-    """First steps, in which the rate grows from 1e-5."""
-
-
-class BANetRecipe(SegmenterRecipe):
-    """BANet as SeAFusion and SCGRFuse train it, all rounds in one.
-
-    Departures: begins with random weights instead of ImageNet's; whole rounds on one kind of
-    pictures instead of on what each round's fusion network makes of them.
-    """
-
-    name = network = "banet"
-    title = "BANet, as SeAFusion and SCGRFuse train it"
-    paper = SeAFusion.paper
-    options = BANetSettings
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "release": {"warmup": 1000, "loss": "hard-examples", "auxiliary": 0.75}
-    }
-    departures = "Begins with random weights instead of ImageNet's."
-    settings: BANetSettings
-
-    def stages(self, pairs: int) -> Sequence[Planned]:
-        """Return the only stage."""
-        return [Planned("segment", self.settings.steps)]
-
-    def optimization(self, index: int, pairs: int) -> Optimization:
-        """Return SGD with a rate that falls by a polynomial."""
-        settings = self.settings
-        groups = self.segmenter.parameter_groups(settings.head_rate)
-        sgd = torch.optim.SGD(
-            groups,
-            lr=settings.rate,
-            momentum=settings.momentum,
-            weight_decay=settings.weight_decay,
-        )
-
-        def rate(step: float) -> float:
-            return polynomial(
-                step,
-                steps=settings.steps,
-                start=settings.rate,
-                power=settings.power,
-                warmup=settings.warmup,
-            )
-
-        return Optimization(sgd, rate)
-
-
-class ImageNetRecipe(BANetRecipe):
-    """BANet on an encoder that has seen ImageNet; `network.pretrained=false` takes that away."""
-
-    name = network = "banet-imagenet"
-    title = "BANet on EfficientNet-Lite0 with weights of ImageNet"
-    departures = "EfficientNet-Lite0 in place of ResNet-18."
+from imfuse.learn.schedules import cosine, polynomial_from_below
+from imfuse.learn.trainer.recipe import Optimization, Planned, Recipe, Several, Share, trainable
 
 
 class SegFormerSettings(SegmenterSettings):

@@ -29,6 +29,9 @@ Size = Annotated[tuple[PositiveInt, PositiveInt], BeforeValidator(_square)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 """A part of a whole, from 0 to below 1."""
 
+Several = Annotated[int, Field(ge=2)]
+"""Samples of a step: at least two, as what sees the whole picture is normed over the batch."""
+
 
 class Section(BaseModel):
     """Settings that belong together; unknown ones are refused, and none changes later."""
@@ -138,6 +141,7 @@ class Stage:
         source: The samples.
         batch: How many make a step, over all processes together.
         augmentation: How they are varied.
+        least: How many each process needs; two where there are norms over a batch.
     """
 
     objective: Objective
@@ -146,6 +150,7 @@ class Stage:
     source: Source
     batch: int
     augmentation: Augmentation = field(default_factory=Augmentation)
+    least: int = 1
 
 
 @dataclass(frozen=True)

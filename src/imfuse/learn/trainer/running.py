@@ -47,13 +47,18 @@ class Running:
         """Return the batches of this process.
 
         Raises:
-            UsageError: A batch can't be shared evenly among the processes.
+            UsageError: A batch can't be shared evenly among the processes, or gives each too few.
         """
         world, batch = self._fabric.world_size, self.stage.batch
         if batch % world:
             raise UsageError(
                 f"batches of {batch} for {world} processes",
                 expected="a batch that can be divided by the number of processes",
+            )
+        if batch // world < self.stage.least:
+            raise UsageError(
+                f"batches of {batch} for {world} processes",
+                expected=f"at least {self.stage.least} samples for each, as norms need them",
             )
         if workers is None and self._fabric.device.type == "cpu":
             workers = 1  # the cores are at work on the steps themselves

@@ -1,0 +1,111 @@
+"""How BANet is trained: on its own, or in the rounds of a joint training."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import torch
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from imfuse.learn.guides.base import Segmenter
+from imfuse.learn.models.seafusion import SeAFusion
+from imfuse.learn.recipes.segmenter import LargeSize, SegmenterRecipe, SegmenterSettings
+from imfuse.learn.schedules import polynomial
+from imfuse.learn.trainer.recipe import Optimization, Planned, Section, Several, Share
+
+
+class BANetTraining(Section):
+    """What a joint training and one of the segmenter alone have in common."""
+
+    batch: Several = 16
+    """Samples of a step, over all processes together."""
+    crop: LargeSize = (480, 640)
+    """Height and width of the part cut from each sample; none: whole pictures."""
+    scale: tuple[PositiveFloat, PositiveFloat] = (0.75, 2.0)
+    """Least and greatest factor of the samples' size."""
+    jitter: tuple[Share, Share, Share] = (0.5, 0.5, 0.5)
+    """Greatest change of brightness, contrast and saturation."""
+    rate: PositiveFloat = 0.01
+    """Highest learning rate of SGD."""
+    head_rate: PositiveFloat = 10.0
+    """What the rate is multiplied by for the heads."""
+    momentum: Share = 0.9
+    """Of SGD."""
+    weight_decay: NonNegativeFloat = 5e-4
+    """Of SGD."""
+    power: PositiveFloat = 0.9
+    """Of the polynomial by which the rate falls."""
+    warmup: NonNegativeInt = 0
+    """First steps of all, in which the rate grows from 1e-5."""
+    auxiliary: NonNegativeFloat = 0.1
+    """Weight of the auxiliary head's loss."""
+
+
+def descend(
+    segmenter: Segmenter, settings: BANetTraining, *, steps: int, begun: int = 0
+) -> Optimization:
+    """Return SGD with a rate that falls by a polynomial.
+
+    Args:
+        segmenter: What it trains.
+        settings: Rates, momentum, decay.
+        steps: Steps of the whole schedule.
+        begun: Steps of it that lie before the first.
+    """
+    sgd = torch.optim.SGD(
+        segmenter.parameter_groups(settings.head_rate),
+        lr=settings.rate,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+    )
+
+    def rate(step: float) -> float:
+        return polynomial(
+            begun + step,
+            steps=steps,
+            start=settings.rate,
+            power=settings.power,
+            warmup=settings.warmup,
+        )
+
+    return Optimization(sgd, rate)
+
+
+class BANetSettings(BANetTraining, SegmenterSettings):
+    """Settings of BANet's training on its own."""
+
+    steps: PositiveInt = 80_000
+    """Steps of the training: those of all four rounds."""
+
+
+class BANetRecipe(SegmenterRecipe):
+    """BANet as SeAFusion and SCGRFuse train it, all rounds in one.
+
+    Departures: begins with random weights instead of ImageNet's; whole rounds on one kind of
+    pictures instead of on what each round's fusion network makes of them.
+    """
+
+    name = network = "banet"
+    title = "BANet, as SeAFusion and SCGRFuse train it"
+    paper = SeAFusion.paper
+    options = BANetSettings
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "release": {"warmup": 1000, "loss": "hard-examples", "auxiliary": 0.75}
+    }
+    departures = "Begins with random weights instead of ImageNet's."
+    settings: BANetSettings
+
+    def stages(self, pairs: int) -> Sequence[Planned]:
+        """Return the only stage."""
+        return [Planned("segment", self.settings.steps)]
+
+    def optimization(self, index: int, pairs: int) -> Optimization:
+        """Return SGD with a rate that falls by a polynomial."""
+        return descend(self.segmenter, self.settings, steps=self.settings.steps)
+
+
+class ImageNetRecipe(BANetRecipe):
+    """BANet on an encoder that has seen ImageNet; `network.pretrained=false` takes that away."""
+
+    name = network = "banet-imagenet"
+    title = "BANet on EfficientNet-Lite0 with weights of ImageNet"
+    departures = "EfficientNet-Lite0 in place of ResNet-18."
