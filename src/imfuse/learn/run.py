@@ -81,7 +81,7 @@ def prepare(order: Order, find: Find = find_recipe) -> Run:
     settings = make_settings(kind, *order.settings, preset=order.preset)
     budget = None if order.budget is None else parse_budget(order.budget)
     fabric = make_fabric(order.device, settings)
-    source, held_out = _open(order, settings)
+    source, held_out = _open(order, kind, settings)
     torch.manual_seed(settings.seed)
     recipe = kind(settings)
     plan = tuple(recipe.plan(source))
@@ -123,7 +123,7 @@ def reopen(
     if order is not None:
         check_same(order, config, folder, find)
     fabric = make_fabric(device, settings)
-    source, held_out = _open(stored, settings)
+    source, held_out = _open(stored, kind, settings)
     if source.fingerprint != config["pairs_sha256"]:
         raise UsageError(
             f"other pairs than the {config['pairs']} with which the training began",
@@ -201,8 +201,9 @@ def train(
     return trainer, trainer.fit(state or State(run.config))
 
 
-def _open(order: Order, settings: Settings) -> tuple[Source, Source | None]:
+def _open(order: Order, kind: type[Recipe], settings: Settings) -> tuple[Source, Source | None]:
     source = open_source(list(order.data), split="train", layout=order.layout, stride=order.stride)
+    source = kind.view(source, settings)
     groups = {entry.group for entry in source.entries}
     if settings.held_out == 0 or len(groups) < 2:
         return CachedSource(source), None

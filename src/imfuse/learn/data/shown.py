@@ -1,4 +1,4 @@
-"""Pairs with another picture in the visible one's place: what a segmenter is to look at."""
+"""Pairs with other pictures in their places, as a segmenter or a network is to see them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +9,7 @@ from imfuse.errors import DatasetNotFound, UsageError
 from imfuse.io.images import read_image
 from imfuse.io.pairs import list_images
 from imfuse.learn.data.layouts import Layout
-from imfuse.learn.data.sample import Sample, make_sample, pixels_of
+from imfuse.learn.data.sample import Sample, gray, make_sample, pixels_of
 from imfuse.learn.data.sources import Source
 
 FUSED = "fused:"
@@ -47,6 +47,28 @@ class ShownSource(Source):
         fused = pixels_of(read_image(file))
         made = make_sample(sample.name, sample.ir, fused, sample.labels, file)
         return made if made.ir.dtype == made.vis.dtype else made.as_float()
+
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """The sets that the samples are from."""
+        return self.source.layouts
+
+    def close(self) -> None:
+        """Let go of open files."""
+        self.source.close()
+
+
+class ExchangedSource(Source):
+    """A source whose infrared and visible pictures take each other's place, both in gray."""
+
+    def __init__(self, source: Source) -> None:
+        self.source, self.entries, self.layout = source, source.entries, source.layout
+
+    def load(self, index: int) -> Sample:
+        """Return a sample with its pictures exchanged."""
+        sample = self.source.load(index)
+        vis = np.repeat(sample.ir[..., None], 3, axis=2)
+        return replace(sample, ir=gray(sample.vis), vis=vis)
 
     @property
     def layouts(self) -> tuple[Layout, ...]:

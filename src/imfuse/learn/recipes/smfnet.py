@@ -14,6 +14,7 @@ import torch
 from imfuse.errors import UsageError
 from imfuse.learn.checkpoints import load_weights
 from imfuse.learn.data.patches import PatchSource
+from imfuse.learn.data.shown import ExchangedSource
 from imfuse.learn.data.sources import Source
 from imfuse.learn.models.smfnet import SMFNet
 from imfuse.learn.recipes.smfnet_objectives import (
@@ -76,6 +77,12 @@ class SMFNetRecipe(Recipe):
         "which do next to nothing in that code. Adam's moments begin anew with stage II."
     )
     settings: SMFNetSettings
+
+    @classmethod
+    def view(cls, source: Source, settings: Settings) -> Source:
+        """Return the pairs, exchanged if the settings say so."""
+        exchanged = cast(SMFNetSettings, settings).slots == "mri-as-vis"
+        return ExchangedSource(source) if exchanged else source
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)

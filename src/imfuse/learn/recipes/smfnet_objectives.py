@@ -103,7 +103,7 @@ class ReconstructionObjective(Objective):
     def forward(self, ir: Tensor, vis: Tensor, labels: Tensor | None) -> Losses:
         """Return L_vi + L_ir + alpha1 L_decomp + alpha2 L_grad, equations 17 to 26."""
         weights = self._settings.reconstruction
-        ir, y = _slots(ir, vis, self._settings)
+        y = luma(vis)
         ir_parts, vis_parts = self.network.decompose(ir, y)
         ir_again, y_again = (self.network.reconstruct(parts) for parts in (ir_parts, vis_parts))
         target, judged = ir, ir_again
@@ -161,7 +161,7 @@ class FusionObjective(Objective):
     def forward(self, ir: Tensor, vis: Tensor, labels: Tensor | None) -> Losses:
         """Return L_intensity + alpha4 L_decomp + alpha5 L_grad, equations 27 to 30."""
         weights = self._settings.fusing
-        ir, y = _slots(ir, vis, self._settings)
+        y = luma(vis)
         fused, ir_parts, vis_parts = self.network.features(ir, y)
         with exact(ir):
             fused = fused.float()
@@ -181,12 +181,6 @@ class FusionObjective(Objective):
                 + weights.gradient * terms["gradient"]
             )
         return Losses(total, terms)
-
-
-def _slots(ir: Tensor, vis: Tensor, settings: SMFNetSettings) -> tuple[Tensor, Tensor]:
-    """Return what the network takes for the infrared and for the visible picture, both gray."""
-    y = luma(vis)
-    return (ir, y) if settings.slots == "rgb-as-vis" else (y, ir)
 
 
 def _shallow(network: SMFNet, picture: Tensor) -> Tensor:

@@ -208,6 +208,11 @@ class Recipe(ABC):
         self.modules = nn.ModuleDict()
         self._fixed: dict[str, set[str]] = {}
 
+    @classmethod
+    def view(cls, source: Source, settings: Settings) -> Source:
+        """Return pairs as networks are to see them: in training, in previews, and in scores."""
+        return source
+
     def install(self, name: str, module: nn.Module) -> None:
         """Take a module in, or another one in its place.
 
