@@ -1,18 +1,21 @@
-"""What PSFusion and RefineFuse have in common: SGD with a polynomial decay, on turned crops."""
+"""What PSFusion and RefineFuse have in common: gradient descent, on turned crops."""
 
 from collections.abc import Iterable
+from typing import Literal
 
 import torch
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat
 from torch import nn
 
-from imfuse.learn.schedules import polynomial
+from imfuse.learn.schedules import cosine, polynomial
 from imfuse.learn.trainer.recipe import Optimization, Settings, Share
 
 
 class DescentSettings(Settings):
-    """Settings of a training by stochastic gradient descent (SGD)."""
+    """Settings of a training by stochastic gradient descent (SGD), or by Adam."""
 
+    optimizer: Literal["sgd", "adam"] = "sgd"
+    """SGD with a polynomial decay, or Adam with half a cosine."""
     rate: PositiveFloat = 1e-3
     """Highest learning rate."""
     momentum: Share = 0.9
@@ -35,6 +38,9 @@ def make_descent(
         settings: Rates and the like.
         steps: Steps of the paper's schedule for the pairs at hand; few pairs make few.
     """
+    if settings.optimizer == "adam":
+        adam = torch.optim.Adam(parameters, lr=settings.rate)
+        return Optimization(adam, lambda step: cosine(step, steps=steps, start=settings.rate))
     sgd = torch.optim.SGD(
         parameters,
         lr=settings.rate,

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import Any, ClassVar, Literal
 
-import torch
 from pydantic import NonNegativeFloat, PositiveInt
 from torch import Tensor
 
@@ -27,11 +26,9 @@ from imfuse.learn.models.base import FusionNetwork
 from imfuse.learn.models.refinefuse import RefineFuse
 from imfuse.learn.recipes.descent import DescentSettings, is_square, make_descent
 from imfuse.learn.recipes.salience import Classes, check_salient, find_salient
-from imfuse.learn.schedules import cosine
 from imfuse.learn.trainer.recipe import (
     Losses,
     Objective,
-    Optimization,
     Planned,
     Recipe,
     Settings,
@@ -60,8 +57,6 @@ class RefineFuseSettings(DescentSettings):
     """Labels of what stands out in infrared: car, person, bike; []: masks of contrast alone."""
     visible: VisibleMask = "complement"
     """Mask of the visible picture: all but infrared's, or also where it has more contrast."""
-    optimizer: Literal["sgd", "adam"] = "sgd"
-    """SGD with a polynomial decay, or Adam with half a cosine."""
 
 
 CPU = {"batch": 4, "crop": 128, "optimizer": "adam"}
@@ -121,23 +116,17 @@ class RefineFuseRecipe(Recipe):
         """Return the stage, ready to run."""
         settings, trained = self.settings, ("fusion",)
         self.set_modes(trained)
+        steps = self.plan(workshop.source)[index].steps
         return Stage(
             RefineFuseObjective(self.fusion, settings),
             trained,
-            [self._optimization(self.plan(workshop.source)[index].steps)],
+            [make_descent(trainable(self.fusion), settings, steps)],
             workshop.source,
             settings.batch,
             Augmentation(
                 crop=settings.crop, flip=True, flip_vertical=True, rotate=is_square(settings.crop)
             ),
         )
-
-    def _optimization(self, steps: int) -> Optimization:
-        settings, parameters = self.settings, trainable(self.fusion)
-        if settings.optimizer == "sgd":
-            return make_descent(parameters, settings, steps)
-        adam = torch.optim.Adam(parameters, lr=settings.rate)
-        return Optimization(adam, lambda step: cosine(step, steps=steps, start=settings.rate))
 
 
 class RefineFuseObjective(Objective):
