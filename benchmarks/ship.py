@@ -13,13 +13,16 @@ from harness import parser
 from imfuse.engines.shipped import MANIFEST
 from imfuse.learn.checkpoints import load_weights
 from imfuse.learn.export import export_onnx
+from imfuse.learn.run import CONFIG
 from imfuse.learn.trainer.card import JSON, TrainingCard
 
 WEIGHTS = Path(__file__).parents[1] / "src" / "imfuse" / "weights"
 
 
-def _commit() -> str:
-    command = ["git", "rev-parse", "--short", "HEAD"]
+def _commit(run: Path) -> str:
+    """Return what was committed when the run began, or was last gone on with."""
+    began = int((run / CONFIG).stat().st_mtime)
+    command = ["git", "rev-list", "-1", "--abbrev-commit", f"--before={began}", "HEAD"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
@@ -34,7 +37,7 @@ def ship(run: Path) -> None:
     manifest[name] = {
         "file": out.name,
         "sha256": hashlib.sha256(out.read_bytes()).hexdigest(),
-        "card": {**card.model_dump(mode="json"), "commit": _commit()},
+        "card": {**card.model_dump(mode="json"), "commit": _commit(run)},
     }
     text = json.dumps(dict(sorted(manifest.items())), indent=2)
     (WEIGHTS / MANIFEST).write_text(text + "\n")

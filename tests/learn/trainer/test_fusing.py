@@ -62,7 +62,9 @@ def test_fused_pictures_are_kept_as_files_and_made_once(noise, tmp_path):
 
 def test_stretched_pictures_use_the_whole_range(noise, tmp_path):
     source = noise(2)
-    fused = FusedSource(source, Counting(), tmp_path, CPU, stretch=True)
+    told = []
+    fused = FusedSource(source, Counting(), tmp_path, CPU, stretch=True, tell=told.append)
+    assert told == ["fusing pair 1 of 2", "fusing pair 2 of 2"]
     for i in range(2):
         assert fused.load(i).vis.min() == 0
         assert fused.load(i).vis.max() == 255

@@ -209,6 +209,18 @@ def test_progress_counts_all_stages_and_the_time_left(train):
     assert seen[-1].left == 0 < seen[0].left
 
 
+def test_what_keeps_a_stage_waiting_is_told(train, tiny):
+    class Slow(tiny):
+        def stage(self, index, workshop):
+            workshop.tell(f"making ready for stage {index}")
+            return super().stage(index, workshop)
+
+    seen = []
+    train(recipe=Slow, watch=lambda one: seen.append((one.stage, one.step)))
+    assert len(seen) == 17
+    assert seen[6] == ("making ready for stage 1", 6)
+
+
 def test_gradients_are_clipped_where_asked_for(tiny, noise):
     recipe = tiny(settings())
     fabric = Fabric(accelerator="cpu", devices=1)

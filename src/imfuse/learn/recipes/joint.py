@@ -190,4 +190,5 @@ class JointRecipe(Recipe):
             lead=workshop.lead,
             wait=workshop.wait,
             autocast=workshop.autocast,
+            tell=workshop.tell,
         )

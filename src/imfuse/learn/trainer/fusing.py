@@ -70,6 +70,7 @@ class FusedSource(Source):
         lead: Whether this process writes; others find the files made.
         wait: Returns when all processes have called it.
         autocast: Gives a context that says how precisely to compute.
+        tell: Called with a few words on how far it is, after each picture.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class FusedSource(Source):
         lead: bool = True,
         wait: Callable[[], object] = lambda: None,
         autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
+        tell: Callable[[str], object] = lambda _: None,
     ) -> None:
         self.source, self.entries, self.layout = source, source.entries, source.layout
         self._folder = folder
@@ -92,6 +94,7 @@ class FusedSource(Source):
                 if not self._file(index).exists():
                     fused = fuse_sample(network, source.read(index), device, autocast)
                     write_atomically(self._file(index), [_encoded(fused, stretch=stretch)])
+                    tell(f"fusing pair {index + 1} of {len(source)}")
         wait()
 
     def _file(self, index: int) -> Path:

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -86,6 +86,7 @@ class Trainer:
         self._fabric, self._settings = fabric, recipe.settings
         self._lead = fabric.is_global_zero
         self._average: AveragedModel | None = None
+        self._told: Progress | None = None
         self._previewed = preview_samples(held_out) if held_out and self._lead else []
 
     @property
@@ -189,7 +190,13 @@ class Trainer:
             lead=self._lead,
             wait=self._fabric.barrier,
             autocast=self._fabric.autocast,
+            tell=self._tell,
         )
+
+    def _tell(self, what: str) -> None:
+        """Tell who watches what keeps the next step waiting."""
+        if self._told is not None:
+            self._watch(replace(self._told, stage=what))
 
     def _note(
         self, log: Journal | None, name: str, state: State, taken: Taken, *, waited: float
@@ -212,7 +219,8 @@ class Trainer:
         log.write(line)
         steps = sum(self.steps)
         left = state.seconds / state.total * (steps - state.total)
-        self._watch(Progress(name, state.total, steps, taken.loss, state.seconds, left))
+        self._told = Progress(name, state.total, steps, taken.loss, state.seconds, left)
+        self._watch(self._told)
 
     def _keep(self, index: int, state: State, stage: Stage, stop: threading.Event) -> None:
         """Write previews and checkpoints where they are due; stop where that was asked for."""

@@ -164,6 +164,7 @@ class Workshop:
         lead: Whether this process is the one that writes files.
         wait: Returns when all processes have called it.
         autocast: Gives a context in which networks compute as precisely as in training.
+        tell: Takes a few words on what is going on before the first step, where that lasts.
     """
 
     source: Source
@@ -172,6 +173,7 @@ class Workshop:
     lead: bool = True
     wait: Callable[[], object] = lambda: None
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext
+    tell: Callable[[str], object] = lambda _: None
 
 
 class Recipe(ABC):
