@@ -59,9 +59,9 @@ class RefineFuseSettings(DescentSettings):
     """Mask of the visible picture: all but infrared's, or also where it has more contrast."""
 
 
-CPU = {"batch": 4, "crop": 128, "optimizer": "adam"}
+CPU = {"batch": 2, "crop": 96, "optimizer": "adam"}
 """What makes the most of an hour or two on a few cores: by SGD at the paper's rate, a fresh network
-takes hundreds of steps to begin to move."""
+takes hundreds of steps to begin to move; and many small steps do more than few large ones."""
 
 
 class RefineFuseRecipe(Recipe):
