@@ -350,7 +350,7 @@ def test_norms_settle_without_a_change_of_weights(batch):
 
 def test_it_overfits_one_batch_and_then_fuses_alike_in_both_modes(batch):
     torch.manual_seed(0)
-    recipe = PSFusionRecipe(make_settings(PSFusionRecipe, {}, preset="cpu"))
+    recipe = PSFusionRecipe(make_settings(PSFusionRecipe, {"correlation_limit": 2.0}))
     stage = stage_of(recipe)
     (one,) = stage.optimizations
     ir, vis = batch.ir[..., :32, :32], batch.vis[..., :32, :32]
