@@ -8,6 +8,7 @@ import re
 import sys
 from pathlib import Path
 
+import trained_tables
 from harness import RESULTS, parser
 
 from imfuse.cards import network_cards
@@ -194,6 +195,9 @@ def published_scores() -> str:
 
 
 TABLES = {
+    "trainings": trained_tables.trainings,
+    "trained-goals": trained_tables.goals,
+    "trained-scores": trained_tables.scores,
     "published-scores": published_scores,
     "networks": networks,
     "network-speed": network_speed,

@@ -4,6 +4,9 @@ Every network whose weights are part of imfuse fuses MSRS's 361 test pairs, the 
 of RoadScene, and those whose papers do so the Harvard test pairs; so do trivial baselines. Each is
 scored as it is, and as most papers save it: every picture stretched to the whole range. Networks
 that are not named keep their rows. Needs `IMFUSE_DATA`.
+
+`python trained.py [NAME | RUN]...`: a folder of `imfuse train` stands for a network whose weights
+are too large for the package.
 """
 
 import itertools
@@ -13,12 +16,15 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from harness import RESULTS, parser, write_results
 
+from imfuse.cards import network_cards
 from imfuse.engines.shipped import shipped
+from imfuse.learn.trainer.card import JSON
 
 SETS = {
     "MSRS": ("msrs/test/ir", "msrs/test/vis", ""),
@@ -32,6 +38,9 @@ SYMBOLS = ("EN", "SD", "SF", "AG", "MI", "SCD", "VIF", "Qabf", "SSIM")
 BASELINES = ("average", "max", "laplacian-max")
 MEDICAL = ("smfnet", "refinefuse", *BASELINES)
 """What fuses the Harvard pairs."""
+
+RUNTIMES = {"smfnet": "openvino-bf16"}
+"""Where pictures are not fused by ONNX Runtime: it would take hours."""
 
 
 def _protocols(model: str) -> tuple[str, ...]:
@@ -69,11 +78,12 @@ def _stretch(fused: Path, out: Path) -> None:
         cv2.imwrite(str(out / file.name), stretched.astype(np.uint8))
 
 
-def _rows(model: str, dataset: str, data: Path) -> list[dict[str, object]]:
+def _rows(model: str, source: str | Path, dataset: str, data: Path) -> list[dict[str, object]]:
+    runtime = RUNTIMES.get(model, "onnxruntime")
     with tempfile.TemporaryDirectory() as folder:
         pairs = _linked(data, SETS[dataset], Path(folder) / "pairs")
         fused, stretched = Path(folder) / "fused", Path(folder) / "stretched"
-        _imfuse("fuse", *pairs, "-o", fused, "-m", model)
+        _imfuse("fuse", *pairs, "-o", fused, "-m", source, "--runtime", runtime)
         _stretch(fused, stretched)
         rows = []
         outputs = (("as it is", fused), ("stretched", stretched))
@@ -83,6 +93,7 @@ def _rows(model: str, dataset: str, data: Path) -> list[dict[str, object]]:
                 {
                     "model": model,
                     "dataset": dataset,
+                    "runtime": runtime,
                     "pairs": found["count"],
                     "pairs_sha256": found["pairs_sha256"],
                     "output": kind,
@@ -93,21 +104,36 @@ def _rows(model: str, dataset: str, data: Path) -> list[dict[str, object]]:
         return rows
 
 
+def _training(card: dict[str, Any]) -> dict[str, object]:
+    """Return what the tables say of a training."""
+    kept = ("recipe", "preset", "pairs", "stages", "seconds", "device")
+    return {name: card[name] for name in kept}
+
+
 def main() -> None:
     """Score all networks and baselines, or those that are named."""
     arguments = parser(__doc__)
     arguments.add_argument("names", nargs="*", default=[*shipped(), *BASELINES])
-    names = arguments.parse_args().names
     data = Path(os.environ.get("IMFUSE_DATA", "../shared/data"))
     before = RESULTS / "trained.json"
-    kept = json.loads(before.read_text())["results"]["rows"] if before.exists() else []
-    known = [*shipped(), *BASELINES]
-    rows = {name: [row for row in kept if row["model"] == name] for name in known}
-    for name in names:
+    found = json.loads(before.read_text())["results"] if before.exists() else {"rows": []}
+    trainings = {**found.get("trainings", {})}
+    trainings |= {name: _training(entry.card) for name, entry in shipped().items()}
+    rows = {
+        row["model"]: [r for r in found["rows"] if r["model"] == row["model"]]
+        for row in found["rows"]
+    }
+    for given in arguments.parse_args().names:
+        name, source = given, Path(given)
+        if source.is_dir():
+            card = json.loads((source / JSON).read_text())
+            name, source = card["network"], source / "model.onnx"
+            trainings[name] = _training(card)
         sets = [d for d in SETS if name in MEDICAL or not d.startswith("Harvard")]
-        rows[name] = [row for dataset in sets for row in _rows(name, dataset, data)]
-        flat = [row for of_model in rows.values() for row in of_model]
-        write_results("trained", {"rows": flat})
+        rows[name] = [row for dataset in sets for row in _rows(name, source, dataset, data)]
+        ordered = sorted(rows, key=[*network_cards(), *BASELINES].index)
+        flat = [row for model in ordered for row in rows[model]]
+        write_results("trained", {"trainings": trainings, "rows": flat})
 
 
 if __name__ == "__main__":

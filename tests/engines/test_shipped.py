@@ -4,10 +4,14 @@ import json
 import numpy as np
 import pytest
 
+import imfuse
 from imfuse.engines import shipped as module
 from imfuse.engines.load import load_engine, model_names
 from imfuse.engines.shipped import MANIFEST, Shipped, shipped, shipped_file
 from imfuse.errors import UnknownName, WeightsError
+from imfuse.learn.data.rendered import RenderedPairs
+from imfuse.learn.data.sample import gray
+from imfuse.metrics.catalogue import find_metric
 
 torch = pytest.importorskip("torch")
 
@@ -26,6 +30,8 @@ CARD = {
     "departures": "in this",
     "device": "2 cores",
     "precision": "bf16-mixed",
+    "training_data": "rendered scenes",
+    "training_terms": "ours",
     "commit": "abc1234",
 }
 
@@ -66,6 +72,20 @@ def test_the_files_of_the_package_are_as_they_were_made():
         assert shipped_file(name).name == entry.file
         assert entry.card["network"] == name
         assert load_engine(name).spec.training_data
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_what_they_make_of_an_unseen_scene_beats_the_average(name):
+    pair = RenderedPairs(1, split="test", size=(96, 128)).load(0)
+    looks = pair.ir, gray(pair.vis)
+    for symbol in ("Qabf", "SF"):
+        network, average = (
+            find_metric(symbol)(
+                gray(imfuse.fuse(pair.ir, pair.vis, model=model)), *looks, data_range=255
+            )
+            for model in (name, "average")
+        )
+        assert network > 1.1 * average, symbol
 
 
 def test_names_of_the_manifest_fuse(folder, rng):

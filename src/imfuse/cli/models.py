@@ -34,7 +34,15 @@ def list_(as_json: JsonOption = False) -> None:
 
     methods = [find_method(name).spec for name in method_names()]
     others = [c.spec for name, c in network_cards().items() if name not in method_names()]
-    ready = [*methods, *(spec for spec in others if spec.name in shipped())]
+    told = ("training_data", "training_terms")
+    ready = [
+        *methods,
+        *(
+            spec.model_copy(update={field: shipped()[spec.name].card[field] for field in told})
+            for spec in others
+            if spec.name in shipped()
+        ),
+    ]
     networks = [spec for spec in others if spec.name not in shipped()]
     if as_json:
         rows = [_row(spec, weights=spec.kind == "network") for spec in ready]

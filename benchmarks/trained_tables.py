@@ -1,0 +1,90 @@
+"""Tables of what was trained here, from `results/trained.json`; `tables.py` puts them into docs."""
+
+import json
+
+from harness import RESULTS
+
+from imfuse.metrics.published import QuotedRow, published_rows
+
+_STRETCHED = ("seafusion", "scgrfuse", "smfnet")
+"""Whose published programs stretch every fused picture to the whole range before they save it."""
+
+_GOALS = ("VIF", "Qabf", "EN", "SD", "SF")
+"""What should come to 95 % of the paper's value on MSRS."""
+
+
+def _results() -> dict[str, object]:
+    return json.loads((RESULTS / "trained.json").read_text())["results"]
+
+
+def trainings() -> str:
+    """Return one row for each training."""
+    lines = [
+        "| network | preset | pairs | steps | of the preset's schedule | time |",
+        "|---|---|---:|---:|---:|---|",
+    ]
+    for name, card in _results()["trainings"].items():
+        steps, planned = (sum(one[key] for one in card["stages"]) for key in ("steps", "planned"))
+        time = f"{card['seconds'] / 60:.0f} min, {card['device']}"
+        lines.append(
+            f"| `{name}` | `{card['preset']}` | {card['pairs']} | {steps:,} "
+            f"| {steps / planned:.1%} | {time} |"
+        )
+    return "\n".join(lines)
+
+
+def _printed(dataset: str, model: str) -> list[QuotedRow]:
+    """Return what papers print of a network, its own paper first, one row a paper."""
+    rows = [*published_rows(dataset), *published_rows(dataset, task="ablation")]
+    mine = [row for row in rows if row.method.casefold() == model]
+    mine.sort(key=lambda row: row.paper.casefold() != model)
+    return list({row.paper: row for row in reversed(mine)}.values())[::-1]
+
+
+def goals() -> str:
+    """Return one row a network: its values on MSRS, and what part of the printed ones they are."""
+    lines = [
+        f"| network | printed in | {' | '.join(_GOALS)} |",
+        "|---|---|" + "---:|" * len(_GOALS),
+    ]
+    for row in _results()["rows"]:
+        output = "stretched" if row["model"] in _STRETCHED else "as it is"
+        if row["dataset"] != "MSRS" or row["output"] != output:
+            continue
+        for quoted in _printed("MSRS", row["model"])[:1]:
+            if quoted.convention.split(";")[0] != row["protocol"]:
+                continue
+            cells = [
+                f"{row['means'][s]:.4g} ({row['means'][s] / quoted.values[s]:.0%})"
+                if s in quoted.values
+                else f"{row['means'][s]:.4g}"
+                for s in _GOALS
+            ]
+            lines.append(f"| `{row['model']}` | {quoted.source} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def scores() -> str:
+    """Return the scores of networks trained here, beside the printed ones, for each data set."""
+    rows = _results()["rows"]
+    symbols = list(rows[0]["means"])
+    lines = [
+        f"| pairs | network | output | protocol | {' | '.join(symbols)} |",
+        "|---|---|---|---|" + "---:|" * len(symbols),
+    ]
+    for dataset in dict.fromkeys(row["dataset"] for row in rows):
+        of_set = [row for row in rows if row["dataset"] == dataset]
+        for model in dict.fromkeys(row["model"] for row in of_set):
+            for quoted in _printed(dataset, model):
+                cells = [f"*{quoted.values[s]:g}*" if s in quoted.values else "" for s in symbols]
+                lines.append(
+                    f"| {dataset} | `{model}` | *printed: {quoted.source}* | {quoted.convention} "
+                    f"| {' | '.join(cells)} |"
+                )
+            for row in (row for row in of_set if row["model"] == model):
+                cells = [f"{row['means'][s]:.4g}" if s in row["means"] else "" for s in symbols]
+                lines.append(
+                    f"| {dataset} ({row['pairs']}) | `{model}` | {row['output']} "
+                    f"| `{row['protocol']}` | {' | '.join(cells)} |"
+                )
+    return "\n".join(lines)
