@@ -14,7 +14,7 @@ import yaml
 from lightning_fabric import Fabric
 
 from imfuse import __version__
-from imfuse.errors import OutputError, UsageError
+from imfuse.errors import OutputError, TrainingInterrupted, UsageError
 from imfuse.io.atomic import write_atomically
 from imfuse.learn.checkpoints import save_weights
 from imfuse.learn.data.cache import CachedSource
@@ -153,7 +153,8 @@ def execute(
     Raises:
         OutputError: The folder holds a run already, or can't be written to.
         TrainingDiverged: A loss or a gradient is not finite; the last state is kept.
-        TrainingInterrupted: The process was asked to stop; the state is kept.
+        TrainingInterrupted: This process was asked to stop, or one that reads pairs was; the state
+            is kept.
     """
     trainer, state = train(run, folder, state, watch)
     card = _card(run, trainer, state)
@@ -198,7 +199,16 @@ def train(
         steps=run.steps,
         watch=watch,
     )
-    return trainer, trainer.fit(state or State(run.config))
+    try:
+        return trainer, trainer.fit(state or State(run.config))
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker"):
+            raise
+        raise TrainingInterrupted(
+            f"a process that reads pairs was ended from outside ({error})",
+            file=folder,
+            remedy="Go on by --resume. If memory ran out, take smaller crops or --set workers=0.",
+        ) from error
 
 
 def _open(order: Order, kind: type[Recipe], settings: Settings) -> tuple[Source, Source | None]:

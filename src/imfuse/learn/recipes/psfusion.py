@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import Any, ClassVar, cast
 
-import torch
-
 from imfuse.errors import UsageError
 from imfuse.learn.data.sources import Source
 from imfuse.learn.data.transforms import Augmentation
@@ -19,7 +17,6 @@ from imfuse.learn.recipes.descent import is_square, make_descent
 from imfuse.learn.recipes.psfusion_objective import PSFusionObjective, PSFusionSettings
 from imfuse.learn.recipes.salience import check_salient
 from imfuse.learn.trainer.recipe import (
-    Optimization,
     Planned,
     Recipe,
     Settings,
@@ -136,11 +133,9 @@ class PSFusionRecipe(Recipe):
         return Stage(
             PSFusionObjective(cast(PSFusion, self.fusion), settings),
             trained,
-            [
-                Optimization(torch.optim.SGD(parameters, lr=0.0), lambda _: 0.0)
-                if index
-                else make_descent(parameters, settings, self.plan(workshop.source)[0].steps)
-            ],
+            []
+            if index
+            else [make_descent(parameters, settings, self.plan(workshop.source)[0].steps)],
             workshop.source,
             settings.batch,
             Augmentation(crop=crop, flip=True, flip_vertical=True, rotate=is_square(crop)),

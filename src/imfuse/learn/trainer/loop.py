@@ -208,7 +208,7 @@ class Trainer:
             "step": state.total,
             "stage": name,
             "seconds": round(state.seconds, 3),
-            "lr": taken.rates[0],
+            "lr": taken.rates[0] if taken.rates else 0.0,
             "loss": taken.loss,
             "terms": taken.terms,
             "gradient": taken.gradient,

@@ -137,7 +137,8 @@ class Stage:
     Attributes:
         objective: What is minimised.
         trained: Names of the recipe's modules that train; the others are in evaluation mode.
-        optimizations: The optimisers, which each take a step per batch.
+        optimizations: The optimisers, which each take a step per batch; none where nothing but the
+            running means of norms is to change.
         source: The samples.
         batch: How many make a step, over all processes together.
         augmentation: How they are varied.

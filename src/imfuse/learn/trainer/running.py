@@ -39,7 +39,10 @@ class Running:
         recipe.set_modes(stage.trained)
         stage.objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimizers = [one.optimizer for one in stage.optimizations]
-        self._objective, *self._optimizers = fabric.setup(stage.objective, *optimizers)
+        if optimizers:
+            self._objective, *self._optimizers = fabric.setup(stage.objective, *optimizers)
+        else:
+            self._objective, self._optimizers = fabric.setup_module(stage.objective), []
         # Setting up may have changed modes of the objective as a whole.
         recipe.set_modes(stage.trained)
 
@@ -90,10 +93,13 @@ class Running:
         ir, vis = (part.contiguous(memory_format=form) for part in (batch.ir, batch.vis))
         for one in self.stage.optimizations:
             one.optimizer.zero_grad(set_to_none=True)
-        losses: Losses = self._objective(ir, vis, batch.labels)
-        self._fabric.backward(losses.total)
-        norms = [self._gradient(one.parameters, one.clip) for one in self.stage.optimizations]
-        norm = float(torch.stack(norms).norm())
+        with torch.set_grad_enabled(bool(self._optimizers)):
+            losses: Losses = self._objective(ir, vis, batch.labels)
+        norm = 0.0
+        if self._optimizers:
+            self._fabric.backward(losses.total)
+            norms = [self._gradient(one.parameters, one.clip) for one in self.stage.optimizations]
+            norm = float(torch.stack(norms).norm())
         taken = self._reduced(losses, rates, norm)
         if not all(torch.isfinite(torch.tensor([taken.loss, norm]))):
             raise self._diverged(taken, batch, where)
