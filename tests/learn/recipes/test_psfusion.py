@@ -1,5 +1,7 @@
 """PSFusion's training: schedule, weights of the losses, ablations, labels, and that it learns."""
 
+import math
+
 import pytest
 import torch
 from lightning_fabric import Fabric
@@ -340,7 +342,7 @@ def test_norms_settle_without_a_change_of_weights(batch):
     ir, vis = batch.ir[..., :32, :32], batch.vis[..., :32, :32]
     small = Batch(batch.names, ir, vis, batch.labels[:, :32, :32])
     taken = running.step(small, 0.0, "settling")
-    assert taken.loss > 0
+    assert math.isfinite(taken.loss)
     assert (taken.rates, taken.gradient) == ((), 0)
     after = recipe.fusion.state_dict()
     changed = {key.rpartition(".")[2] for key in after if not torch.equal(after[key], before[key])}
