@@ -172,6 +172,15 @@ def test_each_round_starts_afresh_unless_told_otherwise():
         assert recipe.modules["segmenter"] is segmenter
 
 
+def test_a_network_that_goes_on_learning_goes_on_at_its_rate(workshop):
+    recipe = make(preset="cpu", rounds=2, steps=1000)
+    first, second = (recipe.stage(index, workshop).optimizations[0] for index in (0, 2))
+    assert first.set_rate(0) == pytest.approx(1e-3 / 0.65)
+    assert first.set_rate(999) == pytest.approx(1e-3 * 0.65**3)
+    assert second.set_rate(0) == pytest.approx(1e-3 * 0.65**4)
+    assert second.set_rate(999) == pytest.approx(1e-3 * 0.65**8)
+
+
 def test_without_a_segmenter_there_is_none():
     recipe = make(gamma=0, rounds=2)
     assert set(recipe.modules) == {"fusion"}

@@ -49,6 +49,7 @@ CPU: dict[str, Any] = {
     "crop": 96,
     "rounds": 2,
     "afresh": False,
+    "decay": 0.65,
     "segmentation": {
         **RELEASE["segmentation"],
         "steps": 1200,
@@ -69,7 +70,7 @@ _DEPARTURES = {
 """How a guide differs from the papers'."""
 
 _EPOCHS = 10
-"""Epochs of a round; the rate falls after each."""
+"""Epochs of a network's training, in a round or in all of them; the rate falls after each."""
 
 
 class JointRecipe(Recipe):
@@ -141,8 +142,11 @@ class JointRecipe(Recipe):
             trainable(self.fusion), betas=settings.betas, weight_decay=settings.weight_decay
         )
 
+        # A network that goes on learning in the next round goes on at the rate it had come to.
+        begun, whole = (0, 1) if settings.afresh else (turn, settings.rounds)
+
         def rate(step: float) -> float:
-            epoch = int(step * _EPOCHS / settings.steps)
+            epoch = int((begun + step / settings.steps) * _EPOCHS / whole)
             return geometric(epoch, start=settings.rate, factor=settings.decay)
 
         return Stage(

@@ -49,11 +49,12 @@ class JointSettings(Settings):
     steps: PositiveInt = 3610
     """Steps of the fusion network in each round."""
     afresh: bool = True
-    """Whether the fusion network starts anew in each round, as in the published code."""
+    """Whether the fusion network starts anew in each round, as in the published code; if not, the
+    rate goes on falling from where the last round ended."""
     rate: PositiveFloat = 1e-4
     """Learning rate of Adam (of the second of ten epochs, where it decays)."""
     decay: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Factor of the rate after each tenth of a round."""
+    """Factor of the rate after each tenth of a round; of all rounds, if not `afresh`."""
     betas: tuple[Share, Share] = (0.9, 0.99)
     """Of Adam: how much of the past its means of gradients and of their squares keep."""
     weight_decay: NonNegativeFloat = 2e-4
