@@ -7,9 +7,8 @@ import sys
 import numpy as np
 from numpy.typing import NDArray
 
-from imfuse.learn.data.layouts import Layout
 from imfuse.learn.data.sample import Sample
-from imfuse.learn.data.sources import Source
+from imfuse.learn.data.sources import Derived, Source
 from imfuse.machine import total_memory
 from imfuse.types import Pixels
 
@@ -24,7 +23,7 @@ def default_bytes() -> int:
     return min(total_memory() // 4, _MOST_DEFAULT)
 
 
-class CachedSource(Source):
+class CachedSource(Derived):
     """A source whose samples are decoded once, and kept for this process and its forks.
 
     What fits is kept to the end, the rest is decoded each time: where every sample is wanted once
@@ -36,7 +35,7 @@ class CachedSource(Source):
     """
 
     def __init__(self, source: Source, max_bytes: int | None = None) -> None:
-        self.source, self.entries, self.layout = source, source.entries, source.layout
+        super().__init__(source)
         self.max_bytes = default_bytes() if max_bytes is None else max_bytes
         # Anonymous memory maps are shared with forks; a page costs nothing until it is written.
         self._memory = mmap.mmap(-1, max(self.max_bytes, 1))
@@ -64,11 +63,6 @@ class CachedSource(Source):
         self._keep(index, sample)
         return sample
 
-    @property
-    def layouts(self) -> tuple[Layout, ...]:
-        """The sets that the samples are from."""
-        return self.source.layouts
-
     def fill_video(self) -> int:
         """Decode frames of video in their order until the memory is full.
 
@@ -83,10 +77,6 @@ class CachedSource(Source):
                 if not self._table[index, _KNOWN]:
                     break
         return self.kept
-
-    def close(self) -> None:
-        """Let go of open files; what is kept stays."""
-        self.source.close()
 
     def _keep(self, index: int, sample: Sample) -> None:
         parts = [np.ascontiguousarray(part) for part in (sample.ir, sample.vis)]

@@ -9,16 +9,15 @@ from dataclasses import replace
 import numpy as np
 
 from imfuse.errors import UsageError
-from imfuse.learn.data.layouts import Layout
 from imfuse.learn.data.sample import Sample, gray
-from imfuse.learn.data.sources import Entry, Source
+from imfuse.learn.data.sources import Derived, Entry, Source
 from imfuse.learn.data.transforms import crop
 from imfuse.types import Pixels
 
 LEAST_CONTRAST = 0.1
 
 
-class PatchSource(Source):
+class PatchSource(Derived):
     """The patches of a source's pictures, named `picture/row-column`.
 
     Making it reads every picture once; give a `CachedSource`, so that patches then cost nothing.
@@ -44,7 +43,8 @@ class PatchSource(Source):
     ) -> None:
         if size < 1 or stride < 1:
             raise UsageError(f"patches of {size} every {stride}", expected="at least 1 pixel")
-        self.source, self.layout, self.size = source, source.layout, size
+        super().__init__(source)
+        self.size = size
         self._places: list[tuple[int, tuple[int, int]]] = []
         for index in range(len(source)):
             sample = source.load(index)
@@ -69,15 +69,6 @@ class PatchSource(Source):
         whole, corner = self._places[index]
         patch = crop(self.source.load(whole), corner, (self.size, self.size))
         return Sample(self.entries[index].name, patch.ir, patch.vis, patch.labels)
-
-    @property
-    def layouts(self) -> tuple[Layout, ...]:
-        """The sets that the samples are from."""
-        return self.source.layouts
-
-    def close(self) -> None:
-        """Let go of open files."""
-        self.source.close()
 
 
 def corners(shape: tuple[int, int], size: int, stride: int) -> Iterator[tuple[int, int]]:

@@ -8,15 +8,14 @@ import numpy as np
 from imfuse.errors import DatasetNotFound, UsageError
 from imfuse.io.images import read_image
 from imfuse.io.pairs import list_images
-from imfuse.learn.data.layouts import Layout
 from imfuse.learn.data.sample import Sample, gray, make_sample, pixels_of
-from imfuse.learn.data.sources import Source
+from imfuse.learn.data.sources import Derived, Source
 
 FUSED = "fused:"
 """Begins what names a folder of fused pictures."""
 
 
-class ShownSource(Source):
+class ShownSource(Derived):
     """A source whose visible pictures are replaced.
 
     Args:
@@ -31,7 +30,7 @@ class ShownSource(Source):
     """
 
     def __init__(self, source: Source, on: str) -> None:
-        self.source, self.entries, self.layout = source, source.entries, source.layout
+        super().__init__(source)
         self._files: list[Path] | None = None
         if on.startswith(FUSED):
             self._files = _files(source, Path(on.removeprefix(FUSED)))
@@ -48,36 +47,15 @@ class ShownSource(Source):
         made = make_sample(sample.name, sample.ir, fused, sample.labels, file)
         return made if made.ir.dtype == made.vis.dtype else made.as_float()
 
-    @property
-    def layouts(self) -> tuple[Layout, ...]:
-        """The sets that the samples are from."""
-        return self.source.layouts
 
-    def close(self) -> None:
-        """Let go of open files."""
-        self.source.close()
-
-
-class ExchangedSource(Source):
+class ExchangedSource(Derived):
     """A source whose infrared and visible pictures take each other's place, both in gray."""
-
-    def __init__(self, source: Source) -> None:
-        self.source, self.entries, self.layout = source, source.entries, source.layout
 
     def load(self, index: int) -> Sample:
         """Return a sample with its pictures exchanged."""
         sample = self.source.load(index)
         vis = np.repeat(sample.ir[..., None], 3, axis=2)
         return replace(sample, ir=gray(sample.vis), vis=vis)
-
-    @property
-    def layouts(self) -> tuple[Layout, ...]:
-        """The sets that the samples are from."""
-        return self.source.layouts
-
-    def close(self) -> None:
-        """Let go of open files."""
-        self.source.close()
 
 
 def shown(source: Source, on: str) -> Source:

@@ -87,26 +87,38 @@ class Source(ABC):
         return hashlib.sha256("\n".join(self.names).encode()).hexdigest()
 
 
-class Selection(Source):
-    """Some samples of a source, in the order of their numbers there."""
+class Derived(Source):
+    """Samples made of those of another source.
 
-    def __init__(self, source: Source, indices: Sequence[int]) -> None:
-        self.source, self.indices = source, tuple(indices)
-        self.entries = tuple(source.entries[index] for index in self.indices)
-        self.layout = source.layout
+    Args:
+        source: The other source.
+        entries: What is known of the samples; None: the same as of that source's.
+    """
+
+    def __init__(self, source: Source, entries: tuple[Entry, ...] | None = None) -> None:
+        self.source, self.layout = source, source.layout
+        self.entries = source.entries if entries is None else entries
 
     @property
     def layouts(self) -> tuple[Layout, ...]:
         """The sets that the samples are from."""
         return self.source.layouts
 
-    def load(self, index: int) -> Sample:
-        """Return a sample as it is stored."""
-        return self.source.load(self.indices[index])
-
     def close(self) -> None:
         """Let go of open files."""
         self.source.close()
+
+
+class Selection(Derived):
+    """Some samples of a source, in the order of their numbers there."""
+
+    def __init__(self, source: Source, indices: Sequence[int]) -> None:
+        self.indices = tuple(indices)
+        super().__init__(source, tuple(source.entries[index] for index in self.indices))
+
+    def load(self, index: int) -> Sample:
+        """Return a sample as it is stored."""
+        return self.source.load(self.indices[index])
 
 
 class Joined(Source):

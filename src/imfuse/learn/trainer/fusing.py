@@ -13,9 +13,8 @@ from torch.nn import functional
 
 from imfuse.io.atomic import write_atomically
 from imfuse.learn.blocks.color import luma, recolour
-from imfuse.learn.data.layouts import Layout
 from imfuse.learn.data.sample import Sample, quantised
-from imfuse.learn.data.sources import Source
+from imfuse.learn.data.sources import Derived, Source
 from imfuse.learn.models.base import FusionNetwork
 from imfuse.types import Float
 
@@ -56,7 +55,7 @@ def _any_size(network: FusionNetwork, ir: Tensor, vis: Tensor) -> Tensor:
     return fused[..., :height, :width]
 
 
-class FusedSource(Source):
+class FusedSource(Derived):
     """Fused pictures in place of the visible ones, kept as files.
 
     Making it fuses every sample whose file is not there yet.
@@ -86,7 +85,7 @@ class FusedSource(Source):
         autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
         tell: Callable[[str], object] = lambda _: None,
     ) -> None:
-        self.source, self.entries, self.layout = source, source.entries, source.layout
+        super().__init__(source)
         self._folder = folder
         if lead:
             folder.mkdir(parents=True, exist_ok=True)
@@ -106,15 +105,6 @@ class FusedSource(Source):
         stored = cv2.imread(str(self._file(index)), cv2.IMREAD_COLOR_RGB)
         ir = sample.ir if sample.ir.dtype == np.uint8 else quantised(sample.as_float().ir)
         return replace(sample, ir=ir, vis=np.asarray(stored, np.uint8))
-
-    @property
-    def layouts(self) -> tuple[Layout, ...]:
-        """The sets that the samples are from."""
-        return self.source.layouts
-
-    def close(self) -> None:
-        """Let go of open files."""
-        self.source.close()
 
 
 def _encoded(fused: Float, *, stretch: bool) -> bytes:
