@@ -19,10 +19,7 @@ from imfuse.cli.training import (
     ResumeOption,
     RunOption,
     SetOption,
-    plan_line,
-    set_up,
-    show_plan,
-    watching,
+    carry_out,
 )
 from imfuse.errors import ImfuseError, UsageError
 
@@ -81,30 +78,19 @@ def train(
 
     if guide is None and config is None and not resume:
         raise UsageError("no segmenter", expected=f"one of {', '.join(SEGMENTERS)}")
-    run, state, folder = set_up(
+    carry_out(
         given,
         changes,
         find=find_segmenter,
+        execute=execute_segmenter,
+        use="imfuse segment run {model} PICTURES -o LABELS",
         config=config,
         out=out,
         resume=resume,
         device=device,
         dry_run=dry_run,
+        as_json=as_json,
     )
-    if dry_run:
-        show_plan(run, as_json=as_json)
-        return
-    if run.fabric.is_global_zero:
-        say(plan_line(run))
-    with watching(run) as watch:
-        card = execute_segmenter(run, folder, state, watch)
-    if not run.fabric.is_global_zero:
-        return
-    for symbol, value in card.scores.items():
-        say(f"  {symbol:<6}{value:8.4f}")
-    say(f"use it: imfuse segment run {folder / 'model.onnx'} PICTURES -o LABELS")
-    if as_json:
-        print_json({"run": str(folder), **card.model_dump(mode="json")})
 
 
 @app.command()

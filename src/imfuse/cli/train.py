@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from imfuse.cli.console import JsonOption, parse_settings, print_json, say
+from imfuse.cli.console import JsonOption, parse_settings
 from imfuse.cli.training import (
     BudgetOption,
     ConfigOption,
@@ -16,10 +16,7 @@ from imfuse.cli.training import (
     ResumeOption,
     RunOption,
     SetOption,
-    plan_line,
-    set_up,
-    show_plan,
-    watching,
+    carry_out,
 )
 
 
@@ -75,27 +72,16 @@ def train(
     from imfuse.learn.recipes.table import find_recipe
     from imfuse.learn.run import execute
 
-    run, state, folder = set_up(
+    carry_out(
         given,
         changes,
         find=find_recipe,
+        execute=execute,
+        use="imfuse fuse IR VIS -o OUT -m {model}",
         config=config,
         out=out,
         resume=resume,
         device=device,
         dry_run=dry_run,
+        as_json=as_json,
     )
-    if dry_run:
-        show_plan(run, as_json=as_json)
-        return
-    if run.fabric.is_global_zero:
-        say(plan_line(run))
-    with watching(run) as watch:
-        card = execute(run, folder, state, watch)
-    if not run.fabric.is_global_zero:
-        return
-    for symbol, value in card.scores.items():
-        say(f"  {symbol:<6}{value:8.4f}")
-    say(f"use it: imfuse fuse IR VIS -o OUT -m {folder / 'model.onnx'}")
-    if as_json:
-        print_json({"run": str(folder), **card.model_dump(mode="json")})

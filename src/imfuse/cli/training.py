@@ -1,4 +1,4 @@
-"""What `imfuse train` and `imfuse segment train` share: options, setting up, showing progress."""
+"""What `imfuse train` and `imfuse segment train` share: options, and all that follows."""
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -13,8 +13,13 @@ from imfuse.errors import UsageError
 if TYPE_CHECKING:
     from imfuse.learn.order import Find
     from imfuse.learn.run import Run
+    from imfuse.learn.segmenting import SegmenterCard
+    from imfuse.learn.trainer.card import TrainingCard
     from imfuse.learn.trainer.checkpoint import State
     from imfuse.learn.trainer.loop import Progress
+
+    Watch = Callable[[Progress], None]
+    Execute = Callable[[Run, Path, State | None, Watch], TrainingCard | SegmenterCard]
 
 _LINE_EVERY = 30.0
 """Seconds between two lines on how far a training is, where there is no terminal."""
@@ -53,7 +58,65 @@ DryRunOption = Annotated[
 ]
 
 
-def set_up(
+def carry_out(
+    given: Mapping[str, Any],
+    changes: Mapping[str, Any],
+    *,
+    find: "Find",
+    execute: "Execute",
+    use: str,
+    config: Path | None,
+    out: Path | None,
+    resume: bool,
+    device: str,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Train, or go on with a training that was interrupted, and say what came out.
+
+    Args:
+        given: Fields of the order, those that were not given as None.
+        changes: Settings that were given.
+        find: From the name of a recipe to the recipe.
+        execute: What trains.
+        use: The command that uses the result, with `{model}` in it.
+        config: File of settings.
+        out: Folder of the run.
+        resume: Whether to go on with what is there.
+        device: Where to train.
+        dry_run: Whether to show stages and settings instead.
+        as_json: Whether to print the card, or the settings, as JSON.
+
+    Raises:
+        UsageError: The options do not fit one another.
+    """
+    run, state, folder = _set_up(
+        given,
+        changes,
+        find=find,
+        config=config,
+        out=out,
+        resume=resume,
+        device=device,
+        dry_run=dry_run,
+    )
+    if dry_run:
+        _show_plan(run, as_json=as_json)
+        return
+    if run.fabric.is_global_zero:
+        say(_plan_line(run))
+    with _watching(run) as watch:
+        card = execute(run, folder, state, watch)
+    if not run.fabric.is_global_zero:
+        return
+    for symbol, value in card.scores.items():
+        say(f"  {symbol:<6}{value:8.4f}")
+    say(f"use it: {use.format(model=folder / 'model.onnx')}")
+    if as_json:
+        print_json({"run": str(folder), **card.model_dump(mode="json")})
+
+
+def _set_up(
     given: Mapping[str, Any],
     changes: Mapping[str, Any],
     *,
@@ -64,24 +127,7 @@ def set_up(
     device: str,
     dry_run: bool,
 ) -> "tuple[Run, State | None, Path]":
-    """Set a training up, or one that was interrupted up again.
-
-    Args:
-        given: Fields of the order, those that were not given as None.
-        changes: Settings that were given.
-        find: From the name of a recipe to the recipe.
-        config: File of settings.
-        out: Folder of the run.
-        resume: Whether to go on with what is there.
-        device: Where to train.
-        dry_run: Whether nothing will be written.
-
-    Returns:
-        The run, the state to go on from or None, and the folder.
-
-    Raises:
-        UsageError: The options do not fit one another.
-    """
+    """Return the run, the state to go on from or None, and the folder."""
     from imfuse.learn.order import make_order
     from imfuse.learn.run import prepare, reopen
     from imfuse.learn.trainer.settings import read_settings
@@ -89,11 +135,11 @@ def set_up(
     base = {} if config is None else read_settings(config)
     if not resume:
         order = make_order(base, given, changes, device)
-        folder = Path() if dry_run else folder_of(out)
+        folder = Path() if dry_run else _folder_of(out)
         if order.budget is not None and not order.budget.endswith("it"):
             say(f"trying a few steps, to see how many make {order.budget}")
         return prepare(order, find), None, folder
-    folder = folder_of(out)
+    folder = _folder_of(out)
     anything = base or changes or any(value is not None for value in given.values())
     if anything and not given["recipe"]:
         expected = "--resume and -o alone, or the whole command that began it"
@@ -105,14 +151,14 @@ def set_up(
     return run, state, folder
 
 
-def folder_of(out: Path | None) -> Path:
+def _folder_of(out: Path | None) -> Path:
     """Return the folder of a run, or refuse to do without."""
     if out is None:
         raise UsageError("no folder for the run", expected="-o RUN")
     return out
 
 
-def plan_line(run: "Run") -> str:
+def _plan_line(run: "Run") -> str:
     """Return what a run is about to do, in one line."""
     planned, steps = sum(stage.steps for stage in run.plan), sum(run.steps)
     scale = (
@@ -125,7 +171,7 @@ def plan_line(run: "Run") -> str:
     )
 
 
-def show_plan(run: "Run", *, as_json: bool) -> None:
+def _show_plan(run: "Run", *, as_json: bool) -> None:
     """Print stages and settings."""
     stages = [
         {"name": planned.name, "steps": steps, "planned": planned.steps}
@@ -136,7 +182,7 @@ def show_plan(run: "Run", *, as_json: bool) -> None:
         return
     from imfuse.learn.trainer.settings import explained
 
-    show(plan_line(run))
+    show(_plan_line(run))
     for stage in stages:
         show(f"  {stage['name']:<24}{stage['steps']:>9} of {stage['planned']} steps")
     show("settings (change one by --set KEY=VALUE):")
@@ -145,7 +191,7 @@ def show_plan(run: "Run", *, as_json: bool) -> None:
 
 
 @contextmanager
-def watching(run: "Run") -> Generator[Callable[["Progress"], None]]:
+def _watching(run: "Run") -> Generator[Callable[["Progress"], None]]:
     """Show progress: a bar on a terminal, now and then a line elsewhere."""
     import time
 
@@ -166,7 +212,7 @@ def watching(run: "Run") -> Generator[Callable[["Progress"], None]]:
 
         def watch(progress: "Progress") -> None:
             nonlocal said
-            left = duration(progress.left)
+            left = _duration(progress.left)
             bar.update(
                 task,
                 completed=progress.step,
@@ -186,7 +232,7 @@ def watching(run: "Run") -> Generator[Callable[["Progress"], None]]:
         yield watch
 
 
-def duration(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     """Return a time for humans, such as `1 h 20 min`."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
