@@ -28,6 +28,12 @@ def median_seconds(work: Callable[[], object], repeats: int) -> float:
     return statistics.median(seconds)
 
 
+def imfuse(*arguments: str | Path) -> str:
+    """Run a command of imfuse, and return what it prints; errors are shown as they are."""
+    command = [sys.executable, "-m", "imfuse", *map(str, arguments)]
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
 def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

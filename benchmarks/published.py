@@ -6,12 +6,10 @@ What `imfuse models info NAME` shows as measured here. Needs the real pairs and 
 
 import json
 import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-from harness import RESULTS, parser, write_results
+from harness import RESULTS, imfuse, parser, write_results
 
 FILES = {
     "seafusion": ["SeAFusion.pth"],
@@ -22,20 +20,15 @@ FILES = {
 SYMBOLS = ("EN", "SD", "SF", "AG", "MI", "SCD", "VIF", "Qabf", "SSIM")
 
 
-def _imfuse(*arguments: str | Path) -> str:
-    command = [sys.executable, "-m", "imfuse", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
-
-
 def _score(name: str, data: Path) -> dict[str, object]:
     pairs = [data / "msrs" / "test" / kind for kind in ("ir", "vis")]
     with tempfile.TemporaryDirectory() as folder:
         weights, model = (Path(folder) / f"{name}.{ending}" for ending in ("safetensors", "onnx"))
-        _imfuse("convert", *(data / "checkpoints" / file for file in FILES[name]), weights)
-        _imfuse("export", weights, "-o", model)
+        imfuse("convert", *(data / "checkpoints" / file for file in FILES[name]), weights)
+        imfuse("export", weights, "-o", model)
         out = Path(folder) / "fused"
-        _imfuse("fuse", *pairs, "-o", out, "-m", model, "--workers", "1")
-        found = json.loads(_imfuse("evaluate", out, *pairs, "--json"))
+        imfuse("fuse", *pairs, "-o", out, "-m", model, "--workers", "1")
+        found = json.loads(imfuse("evaluate", out, *pairs, "--json"))
     return {
         "network": name,
         "pairs": f"MSRS test ({found['count']})",

@@ -19,7 +19,13 @@ from imfuse.metrics.published import published_rows
 from imfuse.registry import DEFAULT_METHOD, find_method
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/methods.md", "docs/metrics.md", "docs/networks.md")
+PAGES = (
+    "README.md",
+    "docs/methods.md",
+    "docs/metrics.md",
+    "docs/networks.md",
+    "docs/segmentation.md",
+)
 
 
 def _results(name: str) -> dict[str, object]:
@@ -194,7 +200,21 @@ def published_scores() -> str:
     return "\n".join(lines)
 
 
+def encoders() -> str:
+    """Return the classes' IoU of a segmenter whose encoder has seen ImageNet, and of one not."""
+    found = _results("encoders")
+    lines = [
+        f"| encoder's first weights | mIoU | {' | '.join(found['classes'])} |",
+        "|---|---:|" + "---:|" * len(found["classes"]),
+    ]
+    for name, scores in found["encoders"].items():
+        cells = [f"{100 * value:.1f}" for value in scores["iou"]]
+        lines.append(f"| {name} | {100 * scores['miou']:.1f} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 TABLES = {
+    "encoders": encoders,
     "trainings": trained_tables.trainings,
     "trained-goals": trained_tables.goals,
     "trained-scores": trained_tables.scores,

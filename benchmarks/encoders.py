@@ -1,0 +1,85 @@
+"""What weights of ImageNet are worth to a segmenter that guides fusion.
+
+BANet on EfficientNet-Lite0 learns MSRS's nine classes on one half of its labelled pairs, with and
+without them, and labels the other half; then the halves change places. The halves are those of a
+fixed two-fold split of the test pairs, as the labelled training pairs are not at hand: nothing
+that fuses learns from them. It looks at pictures fused by the default method. Needs `IMFUSE_DATA`,
+and about half an hour of two cores.
+"""
+
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from harness import imfuse, parser, write_results
+
+from imfuse.learn.data.catalogue import MSRS_CLASSES
+
+ENCODERS = {"imagenet": "true", "random": "false"}
+
+
+def _link(data: Path, names: list[str], into: Path) -> None:
+    for kind in ("ir", "vis", "labels"):
+        (into / kind).mkdir(parents=True)
+        for name in names:
+            file = next((data / kind).glob(f"{name}.*"))
+            (into / kind / file.name).symlink_to(file.resolve())
+
+
+def _score(where: Path, folds: list[str], fused: Path, pretrained: str, steps: int) -> dict:
+    """Return how well all pairs are labelled, each half by what the other one has taught."""
+    labels = where / f"labels-{pretrained}"
+    seconds = 0.0
+    for learned, asked in (folds, folds[::-1]):
+        run = where / f"run-{pretrained}-{learned}"
+        started = time.perf_counter()
+        settings = {
+            "network.pretrained": pretrained,
+            "steps": steps,
+            "batch": 4,
+            "crop": 192,
+            "warmup": steps // 20,
+            "preview_every": steps,
+        }
+        changes = [part for item in settings.items() for part in ("--set", "{}={}".format(*item))]
+        imfuse(
+            *("segment", "train", "banet-imagenet", "--preset", "release"),
+            *("--data", where / learned, "--on", f"fused:{fused}", "-o", run, *changes),
+        )
+        seconds += time.perf_counter() - started
+        pictures = where / f"pictures-{asked}"
+        if not pictures.exists():
+            pictures.mkdir()
+            for name in (file.stem for file in (where / asked / "vis").iterdir()):
+                (pictures / f"{name}.png").symlink_to(fused / f"{name}.png")
+        imfuse("segment", "run", run / "model.onnx", pictures, "-o", labels)
+    return json.loads(imfuse("segment", "score", labels, where / "labels", "--json")) | {
+        "seconds_of_training": round(seconds)
+    }
+
+
+def main() -> None:
+    """Train and score with and without weights of ImageNet."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--steps", type=int, default=1000)
+    steps = arguments.parse_args().steps
+    msrs = Path(os.environ.get("IMFUSE_DATA", "../shared/data")) / "msrs"
+    folds = json.loads((msrs / "folds.json").read_text())
+    with tempfile.TemporaryDirectory() as folder:
+        where = Path(folder)
+        for name, pairs in folds.items():
+            _link(msrs / "test", pairs, where / name)
+        (where / "labels").symlink_to((msrs / "test" / "labels").resolve())
+        fused = where / "fused"
+        imfuse("fuse", msrs / "test" / "ir", msrs / "test" / "vis", "-o", fused)
+        found = {
+            name: _score(where, list(folds), fused, pretrained, steps)
+            for name, pretrained in ENCODERS.items()
+        }
+    write_results("encoders", {"steps": steps, "classes": MSRS_CLASSES, "encoders": found})
+
+
+if __name__ == "__main__":
+    main()
