@@ -141,6 +141,13 @@ def test_heads_learn_faster_and_norms_do_not_decay():
     assert sum(group["weight_decay"] == 0 for group in groups.values()) > 40
 
 
+def test_a_segmenter_may_learn_faster_than_the_network():
+    (one,) = make(segmenter_rate=5).stage(1, Workshop(Names(), None, CPU)).optimizations
+    assert one.set_rate(80_000) == pytest.approx(3e-5)
+    rates = sorted({round(group["lr"], 9) for group in one.optimizer.param_groups})
+    assert rates == pytest.approx([3e-5, 15e-5, 150e-5])
+
+
 @pytest.mark.parametrize(
     ("rule", "loss"), [("average", average_intensity), ("maximum", maximum_intensity)]
 )

@@ -65,15 +65,16 @@ class Segmenter(nn.Module, ABC):
         """
         self.load_state_dict(weights)
 
-    def parameter_groups(self, head_rate: float) -> list[dict[str, object]]:
+    def parameter_groups(self, head_rate: float, rate: float = 1.0) -> list[dict[str, object]]:
         """Return the parameters that train, for an optimiser: those of the heads, and the others.
 
         Args:
             head_rate: What the learning rate of the heads is multiplied by, as `scale`.
+            rate: What all rates are multiplied by.
         """
         heads: list[nn.Parameter] = []
         others: list[nn.Parameter] = []
         for key, parameter in self.named_parameters():
             if parameter.requires_grad:
                 (heads if key.startswith(self.heads) else others).append(parameter)
-        return [{"params": others}, {"params": heads, "scale": head_rate}]
+        return [{"params": others, "scale": rate}, {"params": heads, "scale": rate * head_rate}]

@@ -69,8 +69,10 @@ class BFFRSettings(Settings):
     """Steps of semantic training, and of the schedule of both phases."""
     rate: PositiveFloat = 6e-5
     """Highest learning rate of AdamW in semantic training."""
+    segmenter_rate: PositiveFloat = 1.0
+    """What the rate is multiplied by for the segmenter."""
     head_rate: PositiveFloat = 10.0
-    """What the rate is multiplied by for the segmenter's head."""
+    """What the segmenter's rate is multiplied by for its head."""
     weight_decay: NonNegativeFloat = 0.01
     """For all but the norms."""
     power: PositiveFloat = 1.0
