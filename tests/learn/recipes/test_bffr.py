@@ -4,9 +4,8 @@ import torch
 from imfuse.errors import BadValues, UnknownName, UsageError
 from imfuse.learn.blocks.color import luma, recolour
 from imfuse.learn.data.batches import Batches
-from imfuse.learn.data.catalogue import LAYOUTS
 from imfuse.learn.data.opening import open_source
-from imfuse.learn.data.sources import Entry, Joined, Source
+from imfuse.learn.data.sources import Joined
 from imfuse.learn.data.transforms import Augmentation
 from imfuse.learn.losses.intensity import average_intensity, maximum_intensity
 from imfuse.learn.losses.segmentation import cross_entropy
@@ -14,29 +13,9 @@ from imfuse.learn.losses.similarity import correlation
 from imfuse.learn.recipes.bffr import BFFRRecipe, removed_classes
 from imfuse.learn.trainer.recipe import Workshop
 from imfuse.learn.trainer.settings import make_settings
+from learn.recipes.stands import NamedPairs
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-class Names(Source):
-    """Nothing but entries."""
-
-    def __init__(self, *, labelled=True, layout="msrs", count=1083):
-        self.layout = LAYOUTS[layout]
-        self.entries = tuple(
-            Entry(f"{i:05d}", "train", f"{i:05d}", labelled=labelled) for i in range(count)
-        )
-
-    def load(self, index):
-        raise NotImplementedError
 
 
 @pytest.fixture(scope="module")
@@ -84,12 +63,12 @@ def take_step(stage, batch):
 def test_the_plan_is_that_of_the_published_configuration():
     recipe = make()
     for count in (784, 1083):  # counted in steps, whatever the set
-        plan = recipe.plan(Names(count=count))
+        plan = recipe.plan(NamedPairs(count=count))
         assert [(stage.name, stage.steps) for stage in plan] == [
             ("warm start", 20_000),
             ("semantic training", 160_000),
         ]
-    warm, semantic = (recipe.stage(i, Workshop(Names(), None, CPU)) for i in (0, 1))
+    warm, semantic = (recipe.stage(i, Workshop(NamedPairs(), None, CPU)) for i in (0, 1))
     assert (warm.batch, semantic.batch) == (2, 4)
     for stage in (warm, semantic):
         augmentation = stage.augmentation
@@ -103,12 +82,12 @@ def test_the_plan_is_that_of_the_published_configuration():
 
 
 def test_a_third_of_the_steps_on_a_cpu_is_warm_start():
-    warm, semantic = make("cpu").plan(Names())
+    warm, semantic = make("cpu").plan(NamedPairs())
     assert 3 * warm.steps == warm.steps + semantic.steps
 
 
 def test_rates_rise_under_a_polynomial_that_falls_over_160_000_steps():
-    workshop = Workshop(Names(), None, CPU)
+    workshop = Workshop(NamedPairs(), None, CPU)
     recipe = make()
     for index, start in ((0, 6e-4), (1, 6e-5)):
         (one,) = recipe.stage(index, workshop).optimizations
@@ -121,7 +100,7 @@ def test_rates_rise_under_a_polynomial_that_falls_over_160_000_steps():
 
 def test_heads_learn_faster_and_norms_do_not_decay():
     recipe = make()
-    (one,) = recipe.stage(1, Workshop(Names(), None, CPU)).optimizations
+    (one,) = recipe.stage(1, Workshop(NamedPairs(), None, CPU)).optimizations
     one.set_rate(80_000)
     groups = {}
     for name, parameter in recipe.modules.named_parameters():
@@ -142,7 +121,7 @@ def test_heads_learn_faster_and_norms_do_not_decay():
 
 
 def test_a_segmenter_may_learn_faster_than_the_network():
-    (one,) = make(segmenter_rate=5).stage(1, Workshop(Names(), None, CPU)).optimizations
+    (one,) = make(segmenter_rate=5).stage(1, Workshop(NamedPairs(), None, CPU)).optimizations
     assert one.set_rate(80_000) == pytest.approx(3e-5)
     rates = sorted({round(group["lr"], 9) for group in one.optimizer.param_groups})
     assert rates == pytest.approx([3e-5, 15e-5, 150e-5])
@@ -252,7 +231,7 @@ def test_names_of_removed_classes_are_checked(source):
 
 
 def test_without_semantic_loss_there_is_no_segmenter_and_no_need_for_labels(batch):
-    recipe, source = make(semantic=0), Names(labelled=False)
+    recipe, source = make(semantic=0), NamedPairs(labelled=False)
     assert list(recipe.modules) == ["fusion"]
     assert len(recipe.plan(source)) == 2
     stage = recipe.stage(1, Workshop(source, None, CPU))
@@ -262,7 +241,7 @@ def test_without_semantic_loss_there_is_no_segmenter_and_no_need_for_labels(batc
 
 
 def test_pairs_without_labels_take_part_in_the_warm_start_only():
-    source = Joined([Names(count=3), Names(labelled=False, count=4)])
+    source = Joined([NamedPairs(count=3), NamedPairs(labelled=False, count=4)])
     workshop = Workshop(source, None, CPU)
     assert [len(make().stage(index, workshop).source) for index in (0, 1)] == [7, 3]
     assert len(make(semantic=0).stage(1, workshop).source) == 7
@@ -270,9 +249,9 @@ def test_pairs_without_labels_take_part_in_the_warm_start_only():
 
 def test_missing_labels_and_classes_are_refused(workshop, batch):
     with pytest.raises(UsageError, match="no pair has labels, which bffr needs"):
-        make().plan(Names(labelled=False))
+        make().plan(NamedPairs(labelled=False))
     with pytest.raises(UsageError, match="set to 9"):
-        make().plan(Names(layout="fmb"))
+        make().plan(NamedPairs(layout="fmb"))
     recipe = make(classes=5)
     stage = recipe.stage(1, workshop)
     with pytest.raises(BadValues, match="label 7"):

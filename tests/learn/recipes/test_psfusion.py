@@ -11,9 +11,7 @@ from torch.nn import functional
 from imfuse.errors import BadValues, UsageError
 from imfuse.learn.blocks.color import luma
 from imfuse.learn.data.batches import Batch, Batches
-from imfuse.learn.data.catalogue import LAYOUTS
 from imfuse.learn.data.rendered import RenderedPairs
-from imfuse.learn.data.sources import Entry, Source
 from imfuse.learn.data.transforms import Augmentation
 from imfuse.learn.losses.gradient import gradient_error, maximum_gradient
 from imfuse.learn.losses.masks import boundary_mask, contrast_masks
@@ -24,24 +22,12 @@ from imfuse.learn.recipes.psfusion_objective import PSFusionObjective
 from imfuse.learn.trainer.recipe import Workshop
 from imfuse.learn.trainer.running import Running
 from imfuse.learn.trainer.settings import make_settings
+from learn.recipes.stands import NamedPairs
 
 TERMS = [
     *("intensity", "texture", "correlation", "visible", "infrared"),
     *("semantic", "boundary", "binary"),
 ]
-
-
-class Pairs(Source):
-    """As many training pairs as MSRS has, without pictures."""
-
-    def __init__(self, count=1083, *, layout="msrs", labelled=True):
-        self.layout = LAYOUTS[layout]
-        self.entries = tuple(
-            Entry(str(i), "train", str(i), labelled=labelled) for i in range(count)
-        )
-
-    def load(self, index):
-        raise NotImplementedError
 
 
 class Fixed(nn.Module):
@@ -53,11 +39,6 @@ class Fixed(nn.Module):
 
     def features(self, ir, vis):
         return self.answer
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +63,7 @@ def hollow(preset=None, **changes):
 
 
 def stage_of(recipe):
-    return recipe.stage(0, Workshop(Pairs(), None, torch.device("cpu")))
+    return recipe.stage(0, Workshop(NamedPairs(), None, torch.device("cpu")))
 
 
 def losses_of(batch, answer, preset=None, **changes):
@@ -92,7 +73,7 @@ def losses_of(batch, answer, preset=None, **changes):
 
 def test_the_schedule_is_that_of_2500_epochs_on_msrs():
     recipe = hollow()
-    assert recipe.plan(Pairs()) == [("train", 170_000)]
+    assert recipe.plan(NamedPairs()) == [("train", 170_000)]
     stage = stage_of(recipe)
     assert stage.batch == 16
     assert stage.augmentation == Augmentation(
@@ -286,7 +267,7 @@ def test_deep_levels_can_be_fused_like_shallow_ones():
 
 
 def test_labels_are_asked_for_where_they_are_needed():
-    bare = Pairs(32, labelled=False)
+    bare = NamedPairs(32, labelled=False)
     remedy = r"--set salient=\[\] --set network\.semantic_heads=false"
     for changes in ({}, {"salient": []}, {"network": {"semantic_heads": False}}):
         with pytest.raises(UsageError, match=remedy):
@@ -306,9 +287,9 @@ def test_the_network_has_the_classes_of_the_labels(batch, answer):
     with pytest.raises(UsageError, match=r"classes=15, network\.classes=9; expected one number"):
         hollow(classes=15, network={"classes": 9})
     with pytest.raises(UsageError, match="fmb has 15 classes"):
-        hollow().plan(Pairs(layout="fmb"))
+        hollow().plan(NamedPairs(layout="fmb"))
     with pytest.raises(UsageError, match="building in fmb"):
-        hollow(classes=15).plan(Pairs(layout="fmb"))
+        hollow(classes=15).plan(NamedPairs(layout="fmb"))
     with pytest.raises(BadValues, match="label 9"):
         losses_of(batch._replace(labels=batch.labels + 9), answer)
 
@@ -334,8 +315,8 @@ def test_only_squares_are_turned(crop, turned):
 
 def test_norms_settle_without_a_change_of_weights(batch):
     recipe = PSFusionRecipe(make_settings(PSFusionRecipe, {"settle": 0.01}))
-    assert recipe.plan(Pairs()) == [("train", 170_000), ("settle", 1700)]
-    stage = recipe.stage(1, Workshop(Pairs(), None, torch.device("cpu")))
+    assert recipe.plan(NamedPairs()) == [("train", 170_000), ("settle", 1700)]
+    stage = recipe.stage(1, Workshop(NamedPairs(), None, torch.device("cpu")))
     assert stage.augmentation.crop == (256, 256)
     before = {key: value.clone() for key, value in recipe.fusion.state_dict().items()}
     running = Running(stage, recipe, Fabric(accelerator="cpu", devices=1))

@@ -9,29 +9,14 @@ from torch import nn
 from imfuse.errors import UsageError
 from imfuse.learn.blocks.color import luma
 from imfuse.learn.data.batches import Batches
-from imfuse.learn.data.catalogue import LAYOUTS
 from imfuse.learn.data.rendered import RenderedPairs
-from imfuse.learn.data.sources import Entry, Source
 from imfuse.learn.data.transforms import Augmentation
 from imfuse.learn.losses.gradient import maximum_gradient
 from imfuse.learn.losses.masks import contrast_masks
 from imfuse.learn.recipes.refinefuse import RefineFuseObjective, RefineFuseRecipe
 from imfuse.learn.trainer.recipe import Workshop
 from imfuse.learn.trainer.settings import make_settings
-
-
-class Pairs(Source):
-    """As many training pairs as MSRS has, without pictures."""
-
-    layout = LAYOUTS["msrs"]
-
-    def __init__(self, count=1083, *, labelled=True):
-        self.entries = tuple(
-            Entry(str(i), "train", str(i), labelled=labelled) for i in range(count)
-        )
-
-    def load(self, index):
-        raise NotImplementedError
+from learn.recipes.stands import NamedPairs
 
 
 class Fixed(nn.Module):
@@ -44,11 +29,6 @@ class Fixed(nn.Module):
     def forward(self, ir, vis):
         assert ir.shape == vis.shape
         return self.fused
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +44,7 @@ def make(preset=None, **changes):
 
 
 def stage_of(recipe, source=None):
-    return recipe.stage(0, Workshop(source or Pairs(), None, torch.device("cpu")))
+    return recipe.stage(0, Workshop(source or NamedPairs(), None, torch.device("cpu")))
 
 
 def losses_of(batch, fused, **changes):
@@ -74,7 +54,7 @@ def losses_of(batch, fused, **changes):
 
 def test_the_schedule_is_that_of_300_epochs_on_msrs():
     recipe = make()
-    assert recipe.plan(Pairs()) == [("train", 40_800)]
+    assert recipe.plan(NamedPairs()) == [("train", 40_800)]
     stage = stage_of(recipe)
     assert stage.batch == 8
     assert stage.augmentation == Augmentation(
@@ -152,7 +132,7 @@ def test_masks_follow_their_settings(batch):
 
 
 def test_labels_are_asked_for_only_where_masks_need_them():
-    bare = Pairs(8, labelled=False)
+    bare = NamedPairs(8, labelled=False)
     with pytest.raises(UsageError, match=r"no pair has labels.*--set salient=\[\]"):
         make().plan(bare)
     for changes in ({"salient": []}, {"intensity": "both"}, {"intensity": "maximum"}):
@@ -175,7 +155,7 @@ def test_rows_of_tables_9_and_10_are_settings_of_the_network(changes):
 
 def test_few_pairs_have_a_short_warm_up():
     """1 step an epoch makes 300, fewer than the warm-up has for MSRS."""
-    (one,) = stage_of(make(), Pairs(5)).optimizations
+    (one,) = stage_of(make(), NamedPairs(5)).optimizations
     assert [one.rate(step) for step in (0, 30, 300)] == pytest.approx([1e-5, 1e-3, 0])
 
 

@@ -29,7 +29,6 @@ def kill(progress):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_killed_training_resumed_ends_with_the_same_weights(name, tmp_path):
-    torch.set_num_threads(1)
     alike = {"batch": 2, "workers": 0, "checkpoint_every": 2, "held_out": 0, **SMALL[name]}
     order = Order(recipe=name, data=["scenes:3"], preset="cpu", settings=[alike], budget="6it")
     whole, _ = train(prepare(order), tmp_path / "whole", None, lambda _: None)

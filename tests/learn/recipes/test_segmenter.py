@@ -26,7 +26,6 @@ from imfuse.learn.trainer.recipe import Workshop  # noqa: E402
 from imfuse.learn.trainer.running import Running  # noqa: E402
 from imfuse.learn.trainer.settings import make_settings  # noqa: E402
 
-torch.set_num_threads(1)
 SMALL = {"batch": 2, "crop": 64, "workers": 0, "precision": "float32"}
 
 

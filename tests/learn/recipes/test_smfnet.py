@@ -29,14 +29,6 @@ CPU = torch.device("cpu")
 PARTS = ("encoder", "decoder", "reasoning", "base_fusion", "detail_fusion")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 class Noise(Source):
     """As many pairs as MSRS has for training, all of the same noise."""
 
