@@ -163,6 +163,7 @@ def execute(
         origin = Origin(training_data=card.training_data, training_terms=card.training_terms)
         made = run.recipe.settings.network
         save_weights(folder / WEIGHTS, network, settings=made, origin=origin)
+        trainer.tell("writing the model, and comparing it with the network")
         export_onnx(network, folder / MODEL, network.spec(origin))
         write_card(folder, card)
     run.fabric.barrier()
@@ -244,7 +245,7 @@ def _card(run: Run, trainer: Trainer, state: State) -> TrainingCard:
     scores: dict[str, float] = {}
     scored = 0 if run.held_out is None else min(_SCORED, len(run.held_out))
     if run.held_out is not None and fabric.is_global_zero:
-        scores = score(network, run.held_out, fabric.device, most=scored)
+        scores = score(network, run.held_out, fabric.device, most=scored, tell=trainer.tell)
     return TrainingCard(
         **facts(run, state),
         network=network.name,

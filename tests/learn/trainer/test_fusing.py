@@ -80,8 +80,9 @@ def test_processes_that_do_not_lead_wait_and_write_nothing(noise, tmp_path):
 
 
 def test_scores_are_means_over_pairs(noise):
-    source = noise(3)
-    found = score(Counting(), source, CPU, most=2)
+    source, told = noise(3), []
+    found = score(Counting(), source, CPU, most=2, tell=told.append)
+    assert told == ["scoring held-out pair 1 of 2", "scoring held-out pair 2 of 2"]
     assert tuple(found) == SYMBOLS
     rows = []
     for i in (0, 1):

@@ -190,11 +190,11 @@ class Trainer:
             lead=self._lead,
             wait=self._fabric.barrier,
             autocast=self._fabric.autocast,
-            tell=self._tell,
+            tell=self.tell,
         )
 
-    def _tell(self, what: str) -> None:
-        """Tell who watches what keeps the next step waiting."""
+    def tell(self, what: str) -> None:
+        """Tell who watches what keeps the next step, or the end, waiting."""
         if self._told is not None:
             self._watch(replace(self._told, stage=what))
 

@@ -1,5 +1,7 @@
 """Scores of a network on held-out pairs, for the card of its weights."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 
@@ -13,7 +15,12 @@ SYMBOLS = ("EN", "SD", "SF", "AG", "MI", "SCD", "VIF", "Qabf", "SSIM")
 
 
 def score(
-    network: FusionNetwork, source: Source, device: torch.device, *, most: int
+    network: FusionNetwork,
+    source: Source,
+    device: torch.device,
+    *,
+    most: int,
+    tell: Callable[[str], object] = lambda _: None,
 ) -> dict[str, float]:
     """Return mean scores over the pairs of a source, of 8-bit gray pictures (protocol reference).
 
@@ -22,10 +29,12 @@ def score(
         source: The pairs.
         device: Where the network is.
         most: Pairs to score at the most, spread evenly over the source.
+        tell: Called with a few words on how far it is, before each pair.
     """
     count = min(most, len(source))
     rows = []
     for i in range(count):
+        tell(f"scoring held-out pair {i + 1} of {count}")
         sample = source.read(i * len(source) // count)
         fused = fuse_sample(network, sample, device)
         looks = [gray(quantised(p)) for p in (fused, sample.ir, sample.vis)]
