@@ -57,10 +57,10 @@ class BFFRRecipe(Recipe):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "release": {"correlation": "batch"},
         # The warm start has half of the steps, and its rate falls to nothing within them: broken
-        # off after an eighth of its schedule, as on a GPU, an hour's training leaves pictures
-        # blurred, which no later loss mends; at three times its rate it collapses. A segmenter
-        # that starts afresh hardly learns at the paper's rate; a network that learns at the
-        # segmenter's leads pictures away from what they show, to a pale haze.
+        # off half-way down, an hour's training keeps three quarters of the average's gradients,
+        # a blur that no later loss mends; at three times its rate it collapses. A segmenter that
+        # starts afresh hardly learns at the paper's rate; a network that learns at the segmenter's
+        # leads pictures away from what they show, to a pale haze.
         "cpu": {
             "batch": 2,
             "crop": (64, 96),
