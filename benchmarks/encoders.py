@@ -3,8 +3,7 @@
 BANet on EfficientNet-Lite0 learns MSRS's nine classes on one half of its labelled pairs, with and
 without them, and labels the other half; then the halves change places. The halves are those of a
 fixed two-fold split of the test pairs, as the labelled training pairs are not at hand: nothing
-that fuses learns from them. It looks at pictures fused by the default method. Needs `IMFUSE_DATA`,
-and about half an hour of two cores.
+that fuses learns from them. It looks at pictures fused by the default method. Needs `IMFUSE_DATA`.
 """
 
 import json
