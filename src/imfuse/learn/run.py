@@ -213,7 +213,13 @@ def train(
 
 
 def _open(order: Order, kind: type[Recipe], settings: Settings) -> tuple[Source, Source | None]:
-    source = open_source(list(order.data), split="train", layout=order.layout, stride=order.stride)
+    source = open_source(
+        list(order.data),
+        split="train",
+        layout=order.layout,
+        stride=order.stride,
+        times=settings.times,
+    )
     source = kind.view(source, settings)
     groups = {entry.group for entry in source.entries}
     if settings.held_out == 0 or len(groups) < 2:

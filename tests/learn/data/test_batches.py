@@ -10,11 +10,12 @@ import torch
 
 from imfuse.errors import PairMismatch, UnreadableImage, UsageError
 from imfuse.learn.data import open_source
-from imfuse.learn.data.batches import Batches, PairDataset, SampleStream, collate
+from imfuse.learn.data.batches import Batches, PairDataset, collate
 from imfuse.learn.data.cache import CachedSource
 from imfuse.learn.data.catalogue import LAYOUTS
 from imfuse.learn.data.sample import Sample
 from imfuse.learn.data.sources import Entry, Source
+from imfuse.learn.data.stream import SampleStream
 from imfuse.learn.data.transforms import Augmentation
 
 # On a machine with few cores PyTorch warns of the number of workers, which is what is tested.
@@ -103,6 +104,19 @@ def test_an_epoch_holds_every_sample_once_and_the_next_another_order():
     assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(10))
     assert epochs[0] != epochs[1]
     assert next(iter(SampleStream(10, 10, seed=4))) != next(iter(SampleStream(10, 10, seed=3)))
+
+
+def test_an_epoch_takes_the_samples_of_a_set_as_often_as_asked_each_time_another_variant():
+    folders = [COPIES / "TNO", COPIES / "plain"]
+    source = CachedSource(open_source(folders, times={"plain": 3}))
+    batches = take(Batches(source, 11, Augmentation(crop=(8, 8)), workers=0), 2)
+    wanted = {name: 3 if name.startswith("plain/") else 1 for name in source.names}
+    assert [Counter(batch.names) for batch in batches] == [wanted, wanted]
+    for name, times in wanted.items():
+        places = [index for index, one in enumerate(batches[0].names) if one == name]
+        variants = {batches[0].vis[place].numpy().tobytes() for place in places}
+        assert len(variants) == times
+    assert [b.names for b in Batches(source, 5, ordered=True, workers=0)] == [source.names]
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])

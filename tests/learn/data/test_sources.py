@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imfuse.errors import UsageError
+from imfuse.errors import UnknownName, UsageError
 from imfuse.learn.data import hold_out, open_source
 from imfuse.learn.data.catalogue import LAYOUTS
 from imfuse.learn.data.rendered import RenderedPairs
@@ -52,6 +52,10 @@ def test_joined_sources_keep_their_order_and_tell_themselves_apart():
     assert joined.labelled
     with pytest.raises(UsageError, match="no source"):
         open_source([])
+    again = open_source([COPIES / "TNO", COPIES / "plain", COPIES / "TNO"], times={"tno-2": 4})
+    assert [entry.times for entry in again.entries] == [1] * 5 + [4] * 2
+    with pytest.raises(UnknownName, match="'tno-3'.*tno-2"):
+        open_source([COPIES / "TNO", COPIES / "TNO"], times={"tno-3": 4})
 
 
 def test_pairs_without_a_split_train_and_test_but_do_not_validate():

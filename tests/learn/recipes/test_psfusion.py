@@ -334,6 +334,31 @@ def test_norms_settle_without_a_change_of_weights(batch):
         hollow(settle_crop=100)
 
 
+def test_norms_can_be_frozen_for_the_last_part(batch):
+    recipe = PSFusionRecipe(make_settings(PSFusionRecipe, {"settle": 0.01, "frozen_norms": 0.9}))
+    plan = recipe.plan(NamedPairs())
+    assert plan == [("train", 17_000), ("settle", 1700), ("finish", 153_000)]
+    workshop = Workshop(NamedPairs(), None, torch.device("cpu"))
+    rates = []
+    for index, position in ((0, 17_000), (2, 0)):
+        (one,) = recipe.stage(index, workshop).optimizations
+        rates.append(one.set_rate(position))
+    assert rates[0] == rates[1] == pytest.approx(1e-3 * (1 - 17 / 170) ** 0.9)
+    running = Running(recipe.stage(2, workshop), recipe, Fabric(accelerator="cpu", devices=1))
+    ir, vis = batch.ir[..., :32, :32], batch.vis[..., :32, :32]
+    network, buffers = recipe.fusion, dict(recipe.fusion.named_buffers())
+    before = {key: value.clone() for key, value in buffers.items()}
+    with torch.no_grad():
+        together, alone = network(ir, vis), network(ir[:1], vis[:1])
+    # Norms over a batch would let the other samples change this one.
+    torch.testing.assert_close(together[:1], alone, rtol=1e-4, atol=1e-5)
+    small = Batch(batch.names, ir, vis, batch.labels[:, :32, :32])
+    weight = network.fused_head.weight.detach().clone()
+    assert running.step(small, 0.0, "finishing").gradient > 0
+    assert not torch.equal(network.fused_head.weight, weight)
+    assert all(torch.equal(value, before[key]) for key, value in buffers.items())
+
+
 def test_it_overfits_one_batch_and_then_fuses_alike_in_both_modes(batch):
     torch.manual_seed(0)
     recipe = PSFusionRecipe(make_settings(PSFusionRecipe, {"correlation_limit": 2.0}))

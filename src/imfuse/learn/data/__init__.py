@@ -1,6 +1,6 @@
 """Pairs to train on: known sets, plain folders, video, rendered scenes; found, checked and read.
 
-Nothing here needs PyTorch but `imfuse.learn.data.batches`.
+Nothing here needs PyTorch but `imfuse.learn.data.batches` and `imfuse.learn.data.stream`.
 """
 
 from imfuse.learn.data.catalogue import LAYOUTS as LAYOUTS

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from imfuse.errors import ImfuseError, PairMismatch, UsageError
+from imfuse.errors import ImfuseError, PairMismatch
 from imfuse.learn.data.cache import CachedSource
 from imfuse.learn.data.sample import IGNORED, Sample
 from imfuse.learn.data.sources import Source
+from imfuse.learn.data.stream import InOrder, SampleStream
 from imfuse.learn.data.transforms import Augmentation
 from imfuse.machine import available_cores
 
@@ -45,94 +46,40 @@ class Batch(NamedTuple):
 
 
 class PairDataset(Dataset[Sample]):
-    """Variants of the samples of a source: item `(epoch, index)` is the same in every process.
+    """Variants of the samples of a source: item `(epoch, place)` is the same in every process.
 
     Args:
         source: The samples.
         augmentation: How they are varied.
         seed: Another seed, other variants.
-    """
-
-    def __init__(
-        self, source: Source, augmentation: Augmentation | None = None, *, seed: int = 0
-    ) -> None:
-        self.source, self.seed = source, seed
-        self.augmentation = augmentation or Augmentation()
-
-    def __len__(self) -> int:
-        """Return the number of samples of an epoch."""
-        return len(self.source)
-
-    def __getitem__(self, item: tuple[int, int]) -> Sample:
-        """Return the variant of a sample that belongs to an epoch."""
-        epoch, index = item
-        rng = np.random.default_rng([self.seed, epoch, index])
-        return self.augmentation.apply(self.source.load(index), rng)
-
-
-class SampleStream(Sampler[list[tuple[int, int]]]):
-    """Which samples make which batch: shuffled epochs one behind the other, without end.
-
-    Epoch e is a permutation made from seed and e alone, and batches run over the ends of epochs.
-    So after any number of samples the rest can be told: that is what `seen` resumes from.
-
-    Args:
-        count: Samples of the source.
-        batch: Samples of a batch.
-        seed: Another seed, another order.
-        seen: Samples that were already taken, by all ranks together.
-        steps: How many batches; None: without end.
-        rank: Number of this process among those that share every batch of `batch * world`.
-        world: How many such processes there are.
+        once: Take every sample once, however often an epoch of training takes it.
     """
 
     def __init__(
         self,
-        count: int,
-        batch: int,
+        source: Source,
+        augmentation: Augmentation | None = None,
         *,
         seed: int = 0,
-        seen: int = 0,
-        steps: int | None = None,
-        rank: int = 0,
-        world: int = 1,
+        once: bool = False,
     ) -> None:
-        if count < 1 or batch < 1 or seen < 0 or not 0 <= rank < world:
-            found = f"{count} samples, batch {batch}, seen {seen}, rank {rank} of {world}"
-            raise UsageError(found, expected="at least one sample, batches from 1, 0 <= rank")
-        self.count, self.batch, self.seed, self.seen = count, batch, seed, seen
-        self.steps, self.rank, self.world = steps, rank, world
+        self.source, self.seed = source, seed
+        self.augmentation = augmentation or Augmentation()
+        self._places = [
+            index
+            for index, entry in enumerate(source.entries)
+            for _ in range(1 if once else entry.times)
+        ]
 
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        """Yield the (epoch, index) of each batch."""
-        order, of_epoch = np.empty(0, np.int64), -1
-        step = 0
-        while self.steps is None or step < self.steps:
-            first = self.seen + (step * self.world + self.rank) * self.batch
-            items = []
-            for number in range(first, first + self.batch):
-                epoch, place = divmod(number, self.count)
-                if epoch != of_epoch:
-                    order, of_epoch = epoch_order(self.count, self.seed, epoch), epoch
-                items.append((epoch, int(order[place])))
-            yield items
-            step += 1
+    def __len__(self) -> int:
+        """Return the number of samples of an epoch."""
+        return len(self._places)
 
-
-def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Return the order of the samples in an epoch."""
-    return np.random.default_rng([seed, epoch]).permutation(count)
-
-
-class _InOrder(Sampler[list[tuple[int, int]]]):
-    """Every sample once, in order."""
-
-    def __init__(self, count: int, batch: int) -> None:
-        self.count, self.batch = count, batch
-
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        for first in range(0, self.count, self.batch):
-            yield [(0, i) for i in range(first, min(first + self.batch, self.count))]
+    def __getitem__(self, item: tuple[int, int]) -> Sample:
+        """Return the variant of a sample that belongs to an epoch."""
+        epoch, place = item
+        rng = np.random.default_rng([self.seed, epoch, place])
+        return self.augmentation.apply(self.source.load(self._places[place]), rng)
 
 
 class Batches:
@@ -170,11 +117,12 @@ class Batches:
         ranks: tuple[int, int] = (0, 1),
     ) -> None:
         self.source = source
+        dataset = PairDataset(source, augmentation, seed=seed, once=ordered)
         self.sampler: Sampler[list[tuple[int, int]]] = (
-            _InOrder(len(source), batch)
+            InOrder(len(dataset), batch)
             if ordered
             else SampleStream(
-                len(source),
+                len(dataset),
                 batch,
                 seed=seed,
                 seen=seen,
@@ -184,7 +132,7 @@ class Batches:
             )
         )
         self.workers = min(available_cores(), _MOST_WORKERS) if workers is None else workers
-        self.dataset = _Guarded(PairDataset(source, augmentation, seed=seed))
+        self.dataset = _Guarded(dataset)
 
     def loader(self) -> DataLoader[Sample | ImfuseError]:
         """Return the loader behind the batches; it hands errors of workers on as items."""

@@ -1,7 +1,7 @@
 """From what a user writes behind `--data` to a source of samples."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from imfuse.errors import UsageError
@@ -21,6 +21,7 @@ def open_source(
     split: str | None = None,
     layout: str | None = None,
     stride: int = 1,
+    times: Mapping[str, int] | None = None,
 ) -> Source:
     """Open pairs to train on, to validate with, or to look at.
 
@@ -31,6 +32,7 @@ def open_source(
             None: all pairs.
         layout: Name of the layout, where folders don't show it.
         stride: Take every so many frames of video.
+        times: How often an epoch of training takes the samples of a set, by its name.
 
     Returns:
         The samples: names, length, and one at a time.
@@ -38,6 +40,7 @@ def open_source(
     Raises:
         DatasetNotFound: A folder is missing, or laid out in no way that we know.
         UsageError: Nothing is left, or an argument makes no sense.
+        UnknownName: There is no such set in `times`.
 
     Example:
         >>> source = open_source("scenes:3", split="train")
@@ -48,7 +51,7 @@ def open_source(
         raise UsageError(f"split {split!r}", expected=f"one of {', '.join(SPLIT_FOLDERS)}")
     specs = [spec] if isinstance(spec, str | os.PathLike) else list(spec)
     sources = [_open(os.fspath(one), split, layout, stride) for one in specs]
-    return sources[0] if len(sources) == 1 else Joined(sources)
+    return sources[0] if len(sources) == 1 and not times else Joined(sources, times)
 
 
 def _open(spec: str, split: str | None, layout: str | None, stride: int) -> Source:

@@ -2,11 +2,11 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from imfuse.errors import UsageError
+from imfuse.errors import UnknownName, UsageError
 from imfuse.learn.data.layouts import Layout
 from imfuse.learn.data.sample import Sample
 
@@ -22,6 +22,7 @@ class Entry:
             picture of a patch, else the name itself.
         labelled: Whether it has labels.
         video: Whether it is a frame of a clip, much cheaper to read in order than anywhere.
+        times: How often an epoch of training takes it.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Entry:
     group: str
     labelled: bool = False
     video: bool = False
+    times: int = 1
 
 
 class Source(ABC):
@@ -124,18 +126,32 @@ class Selection(Derived):
 class Joined(Source):
     """Several sources one behind the other; names begin with the name of their set.
 
+    Args:
+        sources: The sources.
+        times: How often an epoch takes the samples of a set, by its name; once where not given.
+
     Raises:
         UsageError: No source is given.
+        UnknownName: None of them has such a name.
     """
 
-    def __init__(self, sources: Sequence[Source]) -> None:
+    def __init__(self, sources: Sequence[Source], times: Mapping[str, int] | None = None) -> None:
         if not sources:
             raise UsageError("no source of pairs", expected="at least one")
         self.sources = tuple(sources)
         titles = _titles([source.layout.name for source in sources])
+        times = times or {}
+        for name in times:
+            if name not in titles:
+                raise UnknownName("set among the data", name, titles)
         self._places = [(s, i) for s, source in enumerate(sources) for i in range(len(source))]
         self.entries = tuple(
-            replace(entry, name=f"{title}/{entry.name}", group=f"{title}/{entry.group}")
+            replace(
+                entry,
+                name=f"{title}/{entry.name}",
+                group=f"{title}/{entry.group}",
+                times=times.get(title, 1),
+            )
             for title, source in zip(titles, sources, strict=True)
             for entry in source.entries
         )

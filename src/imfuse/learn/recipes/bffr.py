@@ -22,6 +22,7 @@ from imfuse.learn.recipes.bffr_objectives import (
     SemanticObjective,
     WarmStartObjective,
 )
+from imfuse.learn.recipes.labels import require_labels
 from imfuse.learn.schedules import polynomial_from_below
 from imfuse.learn.trainer.recipe import (
     Objective,
@@ -31,7 +32,6 @@ from imfuse.learn.trainer.recipe import (
     Settings,
     Stage,
     Workshop,
-    require_labels,
     trainable,
 )
 

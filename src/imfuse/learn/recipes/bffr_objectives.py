@@ -18,13 +18,13 @@ from imfuse.learn.losses.intensity import average_intensity, maximum_intensity
 from imfuse.learn.losses.segmentation import cross_entropy
 from imfuse.learn.losses.similarity import Over, correlation_loss
 from imfuse.learn.models.base import FusionNetwork
+from imfuse.learn.recipes.labels import check_labels
 from imfuse.learn.trainer.recipe import (
     Losses,
     Objective,
     Section,
     Settings,
     Size,
-    check_labels,
     exact,
 )
 

@@ -29,7 +29,7 @@ class DescentSettings(Settings):
 
 
 def make_descent(
-    parameters: Iterable[nn.Parameter], settings: DescentSettings, steps: int
+    parameters: Iterable[nn.Parameter], settings: DescentSettings, steps: int, *, begun: int = 0
 ) -> Optimization:
     """Return an optimiser and its rates.
 
@@ -37,10 +37,13 @@ def make_descent(
         parameters: What it changes.
         settings: Rates and the like.
         steps: Steps of the paper's schedule for the pairs at hand; few pairs make few.
+        begun: Those of them that lie before the stage.
     """
     if settings.optimizer == "adam":
         adam = torch.optim.Adam(parameters, lr=settings.rate)
-        return Optimization(adam, lambda step: cosine(step, steps=steps, start=settings.rate))
+        return Optimization(
+            adam, lambda step: cosine(begun + step, steps=steps, start=settings.rate)
+        )
     sgd = torch.optim.SGD(
         parameters,
         lr=settings.rate,
@@ -51,7 +54,7 @@ def make_descent(
 
     def rate(step: float) -> float:
         return polynomial(
-            step, steps=steps, start=settings.rate, power=settings.power, warmup=warmup
+            begun + step, steps=steps, start=settings.rate, power=settings.power, warmup=warmup
         )
 
     return Optimization(sgd, rate)

@@ -20,6 +20,7 @@ from imfuse.learn.recipes.joint_objectives import (
     JointSettings,
     SegmentingObjective,
 )
+from imfuse.learn.recipes.labels import require_labels
 from imfuse.learn.schedules import geometric, semantic_weight
 from imfuse.learn.trainer.fusing import FusedSource
 from imfuse.learn.trainer.recipe import (
@@ -29,7 +30,6 @@ from imfuse.learn.trainer.recipe import (
     Settings,
     Stage,
     Workshop,
-    require_labels,
     trainable,
 )
 

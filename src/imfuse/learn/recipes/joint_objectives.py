@@ -15,13 +15,13 @@ from imfuse.learn.losses.intensity import maximum_intensity
 from imfuse.learn.losses.segmentation import cross_entropy, hard_example_cross_entropy
 from imfuse.learn.models.base import FusionNetwork
 from imfuse.learn.recipes.banet import BANetTraining
+from imfuse.learn.recipes.labels import check_labels
 from imfuse.learn.trainer.recipe import (
     Losses,
     Objective,
     Settings,
     Share,
     Size,
-    check_labels,
     exact,
 )
 

@@ -14,6 +14,7 @@ from imfuse.learn.data.sources import Source
 from imfuse.learn.data.transforms import Augmentation
 from imfuse.learn.models.psfusion import PSFusion
 from imfuse.learn.recipes.descent import is_square, make_descent
+from imfuse.learn.recipes.labels import require_labels
 from imfuse.learn.recipes.psfusion_objective import PSFusionObjective, PSFusionSettings
 from imfuse.learn.recipes.salience import check_salient
 from imfuse.learn.trainer.recipe import (
@@ -22,7 +23,6 @@ from imfuse.learn.trainer.recipe import (
     Settings,
     Stage,
     Workshop,
-    require_labels,
     trainable,
 )
 
@@ -39,18 +39,25 @@ RELEASE = {
 """The values of the published program."""
 
 CPU = {
-    "batch": 4,
+    "batch": 2,
     "crop": 96,
     "optimizer": "adam",
     "rate": 5e-4,
     "correlation_limit": 2.0,
-    "settle": 0.03,
+    "settle": 0.02,
     "settle_crop": 192,
+    "frozen_norms": 0.9,
+    "intensity": "hard-masks",
+    "texture_operator": "sobel-apart",
 }
-"""What makes the most of an hour or two on a few cores. A fresh network correlates with nothing,
-where the correlation loss has its pole: at first that loss drowns all others, here it waits. Adam
-gives a picture after some hundred steps. And what norms have seen in small crops does not suit
-whole pictures, which come out too bright."""
+"""What makes the most of an hour or two on a few cores. By masks that choose, and by the published
+program's gradients, the picture of least loss is closer to both sources: on the middle of six
+training pairs of MSRS, whose pixels were optimised without a network, VIF .84 instead of .62. A
+fresh network correlates with nothing, where the correlation loss has its pole: at first that loss
+drowns all others, here it waits. Adam gives a picture after some hundred steps. Norms over a few
+small crops take the brightness out of pictures: a network that had learned with them for 4400 steps
+missed its sources by .12 (mean difference plus that of gradients), and after 200 more steps with
+its norms frozen by .04."""
 
 
 class PSFusionRecipe(Recipe):
@@ -106,7 +113,7 @@ class PSFusionRecipe(Recipe):
             raise UsageError("ema and settle at once", expected="one of them", remedy=remedy)
 
     def plan(self, source: Source) -> Sequence[Planned]:
-        """Return the stage: 68 steps an epoch for the 1083 pairs of MSRS; and settling, if any.
+        """Return the stages: in all, 68 steps an epoch for the 1083 pairs of MSRS, and settling.
 
         Raises:
             UsageError: Masks or heads need labels, and there are none, or other ones.
@@ -121,23 +128,33 @@ class PSFusionRecipe(Recipe):
         if settings.intensity != "both":
             check_salient(source, self.name, settings.salient, remedy=remedy)
         steps = ceil(len(source) / settings.batch) * settings.epochs
-        settling = [Planned("settle", ceil(steps * settings.settle))] if settings.settle else []
-        return [Planned("train", steps), *settling]
+        finish = int(steps * settings.frozen_norms)
+        stages = [
+            Planned("train", steps - finish),
+            Planned("settle", ceil(steps * settings.settle)),
+            Planned("finish", finish),
+        ]
+        return [one for one in stages if one.steps]
 
     def stage(self, index: int, workshop: Workshop) -> Stage:
-        """Return the stage that trains, or the one after it in which norms settle."""
+        """Return the stage that trains, the one that lets norms settle, or the one after it."""
         settings, trained = self.settings, ("fusion",)
         self.set_modes(trained)
-        parameters = trainable(self.fusion)
-        crop = settings.settle_crop if index else settings.crop
+        steps = {one.name: one.steps for one in self.plan(workshop.source)}
+        name = list(steps)[index]
+        optimizations = []
+        if name != "settle":
+            total = steps["train"] + steps.get("finish", 0)
+            begun = steps["train"] if name == "finish" else 0
+            optimizations.append(make_descent(trainable(self.fusion), settings, total, begun=begun))
+        crop = settings.settle_crop if name == "settle" else settings.crop
         return Stage(
             PSFusionObjective(cast(PSFusion, self.fusion), settings),
             trained,
-            []
-            if index
-            else [make_descent(parameters, settings, self.plan(workshop.source)[0].steps)],
+            optimizations,
             workshop.source,
             settings.batch,
             Augmentation(crop=crop, flip=True, flip_vertical=True, rotate=is_square(crop)),
             least=2,
+            frozen_norms=name == "finish",
         )

@@ -41,6 +41,7 @@ from imfuse.learn.losses.segmentation import (
 from imfuse.learn.losses.similarity import Over, correlation_loss
 from imfuse.learn.models.psfusion import PSFusion, PSFusionFeatures
 from imfuse.learn.recipes.descent import DescentSettings
+from imfuse.learn.recipes.labels import check_labels
 from imfuse.learn.recipes.salience import Classes, find_salient
 from imfuse.learn.trainer.recipe import (
     Losses,
@@ -48,7 +49,6 @@ from imfuse.learn.trainer.recipe import (
     Several,
     Share,
     Size,
-    check_labels,
     exact,
 )
 
@@ -68,10 +68,13 @@ class PSFusionSettings(DescentSettings):
     """First steps, in which the rate grows from 1e-5; a tenth of all at the most."""
 
     settle: Share = 0.0
-    """Steps, as a part of the others, that follow them: they change no weight, but let the norms
-    see larger crops, whose statistics differ. 0: none."""
+    """Steps, as a part of the others: they change no weight, but let the norms see larger crops,
+    whose statistics differ. 0: none."""
     settle_crop: Size = (256, 256)
     """Height and width of those crops."""
+    frozen_norms: Share = 0.0
+    """The last part of the others, after that: norms keep what they have seen. While norms go by a
+    few samples, no network can tell how bright these were. 0: none."""
 
     fusion: NonNegativeFloat = 10.0
     """Weight of the losses of the fused picture, lambda_f."""

@@ -17,6 +17,7 @@ from imfuse.learn.data.transforms import Augmentation
 from imfuse.learn.guides.base import Segmenter
 from imfuse.learn.guides.table import create_guide
 from imfuse.learn.losses.segmentation import cross_entropy, dice_loss, hard_example_cross_entropy
+from imfuse.learn.recipes.labels import check_labels, require_labels
 from imfuse.learn.trainer.recipe import (
     Losses,
     Objective,
@@ -29,9 +30,7 @@ from imfuse.learn.trainer.recipe import (
     Size,
     Stage,
     Workshop,
-    check_labels,
     exact,
-    require_labels,
 )
 
 SMALLEST = 33

@@ -11,8 +11,6 @@ import torch
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, PositiveInt
 from torch import Tensor, nn
 
-from imfuse.errors import BadValues, UsageError
-from imfuse.learn.data.sample import IGNORED
 from imfuse.learn.data.sources import Source
 from imfuse.learn.data.transforms import Augmentation
 from imfuse.learn.models.base import FusionNetwork
@@ -48,6 +46,8 @@ class Settings(Section):
     """Samples of a step, over all processes together."""
     crop: Size | None
     """Height and width of the part cut from each sample; none: whole pictures."""
+    times: dict[str, PositiveInt] = {}
+    """How often an epoch takes the pairs of a set, by its name: times.msrs=6; once unless given."""
     network: dict[str, JsonValue] = {}
     """Settings of the network, such as the ablations of its paper."""
     held_out: Share = 0.05
@@ -143,6 +143,7 @@ class Stage:
         batch: How many make a step, over all processes together.
         augmentation: How they are varied.
         least: How many each process needs; two where there are norms over a batch.
+        frozen_norms: Whether norms over a batch keep the means that they have seen.
     """
 
     objective: Objective
@@ -152,6 +153,7 @@ class Stage:
     batch: int
     augmentation: Augmentation = field(default_factory=Augmentation)
     least: int = 1
+    frozen_norms: bool = False
 
 
 @dataclass(frozen=True)
@@ -250,53 +252,21 @@ class Recipe(ABC):
             UsageError: The samples lack what the stage needs, such as labels.
         """
 
-    def set_modes(self, trained: Iterable[str]) -> None:
-        """Put modules into training or evaluation mode, and let the former get gradients."""
+    def set_modes(self, trained: Iterable[str], *, frozen_norms: bool = False) -> None:
+        """Put modules into training or evaluation mode, and let the former get gradients.
+
+        Args:
+            trained: Names of the modules that train.
+            frozen_norms: Whether norms over a batch stay in evaluation mode all the same.
+        """
         names = set(trained)
         for name, module in self.modules.items():
             module.train(name in names)
+            norms = [part for part in module.modules() if isinstance(part, nn.BatchNorm2d)]
+            for norm in norms if frozen_norms else []:
+                norm.eval()
             for key, parameter in module.named_parameters():
                 parameter.requires_grad_(name in names and key not in self._fixed[name])
-
-
-def require_labels(source: Source, name: str, classes: int, *, remedy: str) -> None:
-    """Refuse samples that no segmenter, and no mask of what is salient, can be made from.
-
-    Args:
-        source: The samples.
-        name: Name of the recipe.
-        classes: How many classes it counts on.
-        remedy: What to do where no sample has labels.
-
-    Raises:
-        UsageError: No sample has labels, or sets have another number of classes.
-    """
-    if not source.labelled:
-        expected = "labels/ beside ir/ and vis/ for some of the pairs at least"
-        raise UsageError(
-            f"no pair has labels, which {name} needs", expected=expected, remedy=remedy
-        )
-    for layout in source.layouts:
-        if layout.classes and len(layout.classes) > classes:
-            raise UsageError(
-                f"{layout.name} has {len(layout.classes)} classes, {name} is set to {classes}",
-                remedy=f"Train with --set classes={len(layout.classes)}.",
-            )
-
-
-def check_labels(labels: Tensor, classes: int) -> None:
-    """Refuse labels that name no class.
-
-    Raises:
-        BadValues: A label is neither below the number of classes nor 255.
-    """
-    wrong = (labels >= classes) & (labels != IGNORED)
-    if bool(wrong.any()):
-        raise BadValues(
-            f"label {int(labels[wrong][0])}",
-            expected=f"0 to {classes - 1}, or {IGNORED} for unknown",
-            remedy="Find the files by `imfuse data check DIR`, or train with --set classes=N.",
-        )
 
 
 def trainable(*modules: nn.Module) -> list[nn.Parameter]:

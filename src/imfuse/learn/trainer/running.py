@@ -36,7 +36,7 @@ class Running:
 
     def __init__(self, stage: Stage, recipe: Recipe, fabric: Fabric) -> None:
         self.stage, self._recipe, self._fabric = stage, recipe, fabric
-        recipe.set_modes(stage.trained)
+        recipe.set_modes(stage.trained, frozen_norms=stage.frozen_norms)
         stage.objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimizers = [one.optimizer for one in stage.optimizations]
         if optimizers:
@@ -44,7 +44,7 @@ class Running:
         else:
             self._objective, self._optimizers = fabric.setup_module(stage.objective), []
         # Setting up may have changed modes of the objective as a whole.
-        recipe.set_modes(stage.trained)
+        recipe.set_modes(stage.trained, frozen_norms=stage.frozen_norms)
 
     def batches(self, *, seed: int, done: int, steps: int, workers: int | None) -> Batches:
         """Return the batches of this process.

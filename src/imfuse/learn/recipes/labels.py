@@ -1,0 +1,47 @@
+"""Labels that recipes can train by: checks of sources, and of what comes out of them."""
+
+from torch import Tensor
+
+from imfuse.errors import BadValues, UsageError
+from imfuse.learn.data.sample import IGNORED
+from imfuse.learn.data.sources import Source
+
+
+def require_labels(source: Source, name: str, classes: int, *, remedy: str) -> None:
+    """Refuse samples that no segmenter, and no mask of what is salient, can be made from.
+
+    Args:
+        source: The samples.
+        name: Name of the recipe.
+        classes: How many classes it counts on.
+        remedy: What to do where no sample has labels.
+
+    Raises:
+        UsageError: No sample has labels, or sets have another number of classes.
+    """
+    if not source.labelled:
+        expected = "labels/ beside ir/ and vis/ for some of the pairs at least"
+        raise UsageError(
+            f"no pair has labels, which {name} needs", expected=expected, remedy=remedy
+        )
+    for layout in source.layouts:
+        if layout.classes and len(layout.classes) > classes:
+            raise UsageError(
+                f"{layout.name} has {len(layout.classes)} classes, {name} is set to {classes}",
+                remedy=f"Train with --set classes={len(layout.classes)}.",
+            )
+
+
+def check_labels(labels: Tensor, classes: int) -> None:
+    """Refuse labels that name no class.
+
+    Raises:
+        BadValues: A label is neither below the number of classes nor 255.
+    """
+    wrong = (labels >= classes) & (labels != IGNORED)
+    if bool(wrong.any()):
+        raise BadValues(
+            f"label {int(labels[wrong][0])}",
+            expected=f"0 to {classes - 1}, or {IGNORED} for unknown",
+            remedy="Find the files by `imfuse data check DIR`, or train with --set classes=N.",
+        )
