@@ -6,7 +6,7 @@ scored as it is, and as most papers save it: every picture stretched to the whol
 that are not named keep their rows. Needs `IMFUSE_DATA`.
 
 `python trained.py [NAME | RUN]...`: a folder of `imfuse train` stands for a network whose weights
-are too large for the package.
+are too large for the package, or were trained on medical pairs; those fuse such pairs alone.
 """
 
 import itertools
@@ -33,6 +33,7 @@ SETS = {
     "Harvard MRI-SPECT": ("harvard/mri-spect/test/mri", "harvard/mri-spect/test/spect", ""),
 }
 SYMBOLS = ("EN", "SD", "SF", "AG", "MI", "SCD", "VIF", "Qabf", "SSIM")
+MEDICAL_SETS = tuple(name for name in SETS if name.startswith("Harvard"))
 BASELINES = ("average", "max", "laplacian-max")
 MEDICAL = ("smfnet", "refinefuse", *BASELINES)
 """What fuses the Harvard pairs."""
@@ -44,7 +45,14 @@ mean of SCGRFuse's scores on MSRS's 30 training pairs by 0.2 %."""
 
 def _protocols(model: str) -> tuple[str, ...]:
     """Return the kits with which a paper's tables agree, and which all rows share."""
-    return ("tang", "smfnet") if model in {"smfnet", *BASELINES} else ("tang",)
+    return ("tang", "smfnet") if model.partition(" ")[0] in {"smfnet", *BASELINES} else ("tang",)
+
+
+def _sets(model: str) -> tuple[str, ...]:
+    """Return what a network fuses."""
+    if model.endswith("(medical)"):
+        return MEDICAL_SETS
+    return tuple(name for name in SETS if model in MEDICAL or name not in MEDICAL_SETS)
 
 
 def _linked(data: Path, parts: tuple[str, str, str], into: Path) -> tuple[Path, Path]:
@@ -73,7 +81,7 @@ def _stretch(fused: Path, out: Path) -> None:
 
 
 def _rows(model: str, source: str | Path, dataset: str, data: Path) -> list[dict[str, object]]:
-    runtime = "openvino-bf16" if model in _HEAVY else "onnxruntime"
+    runtime = "openvino-bf16" if model.partition(" ")[0] in _HEAVY else "onnxruntime"
     with tempfile.TemporaryDirectory() as folder:
         pairs = _linked(data, SETS[dataset], Path(folder) / "pairs")
         fused, stretched = Path(folder) / "fused", Path(folder) / "stretched"
@@ -122,10 +130,12 @@ def main() -> None:
         if source.is_dir():
             card = json.loads((source / JSON).read_text())
             name, source = card["network"], source / "model.onnx"
+            if "Harvard" in card["training_data"]:
+                name = f"{name} (medical)"
             trainings[name] = _training(card)
-        sets = [d for d in SETS if name in MEDICAL or not d.startswith("Harvard")]
-        rows[name] = [row for dataset in sets for row in _rows(name, source, dataset, data)]
-        ordered = sorted(rows, key=[*network_cards(), *BASELINES].index)
+        rows[name] = [row for dataset in _sets(name) for row in _rows(name, source, dataset, data)]
+        known = [*network_cards(), *BASELINES]
+        ordered = sorted(rows, key=lambda name: (known.index(name.partition(" ")[0]), name))
         flat = [row for model in ordered for row in rows[model]]
         write_results("trained", {"trainings": trainings, "rows": flat})
 

@@ -36,8 +36,9 @@ def trainings() -> str:
 def _printed(dataset: str, model: str) -> list[QuotedRow]:
     """Return what papers print of a network, its own paper first, one row a paper."""
     rows = [*published_rows(dataset), *published_rows(dataset, task="ablation")]
-    mine = [row for row in rows if row.method.casefold() == model]
-    mine.sort(key=lambda row: row.paper.casefold() != model)
+    method = model.partition(" ")[0]  # without "(medical)"
+    mine = [row for row in rows if row.method.casefold() == method]
+    mine.sort(key=lambda row: row.paper.casefold() != method)
     return list({row.paper: row for row in reversed(mine)}.values())[::-1]
 
 
