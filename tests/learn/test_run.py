@@ -8,10 +8,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from imfuse.errors import TrainingInterrupted
+from imfuse.errors import TrainingInterrupted, UsageError, WeightsError
+from imfuse.learn.checkpoints import load_weights, save_weights
 from imfuse.learn.data.sources import Source
+from imfuse.learn.models.base import Origin
+from imfuse.learn.networks import create_network
 from imfuse.learn.order import make_order
-from imfuse.learn.run import prepare, train
+from imfuse.learn.run import execute, prepare, train
 from imfuse.learn.trainer.checkpoint import FILE, load_state
 
 
@@ -36,3 +39,50 @@ def test_a_reader_that_is_killed_is_named_and_the_state_kept(tmp_path):
     with pytest.raises(TrainingInterrupted, match=r"ended from outside[\s\S]*--resume"):
         train(run, tmp_path / "run", None, lambda _: None)
     assert load_state(tmp_path / "run" / FILE).total == 0
+
+
+@pytest.fixture
+def given(tmp_path):
+    """A file of weights that somebody else has trained, and those weights."""
+    torch.manual_seed(99)
+    network = create_network("seafusion")
+    origin = Origin(licence="CC-BY-NC-4.0", training_data="their pairs", training_terms="ask them")
+    save_weights(tmp_path / "given.safetensors", network, settings={}, origin=origin)
+    return tmp_path / "given.safetensors", network.state_dict()
+
+
+def seafusion(**changes):
+    order = {"recipe": "seafusion", "data": ["scenes:3"], "budget": "2it"}
+    quick = {"rounds": 1, "gamma": 0, "crop": 32, "batch": 2, "workers": 0}
+    return prepare(make_order({}, order, {**quick, **changes}))
+
+
+def test_training_begins_with_weights_and_hands_on_their_terms(given, tmp_path):
+    file, weights = given
+    run = seafusion(weights=str(file))
+    begun = run.recipe.fusion.state_dict()
+    assert all(torch.equal(value, begun[key]) for key, value in weights.items())
+    card = execute(run, tmp_path / "run", None, lambda _: None)
+    assert card.begun_with == "their pairs"
+    assert "**Begun with** weights trained on: their pairs" in card.as_markdown()
+    loaded = load_weights(tmp_path / "run" / "weights.safetensors")
+    assert loaded.origin.licence == "CC-BY-NC-4.0"
+    assert loaded.origin.training_data.startswith("their pairs; then ")
+    assert loaded.origin.training_terms.startswith("ask them")
+    moved = loaded.network.state_dict()
+    assert any(not torch.equal(value, moved[key]) for key, value in weights.items())
+    assert seafusion().recipe.origin is None
+
+
+def test_weights_of_another_network_are_refused(given, tmp_path):
+    file, _ = given
+    # What is the default anyway is no difference.
+    same = {"trainable_operators": True}
+    assert seafusion(weights=str(file), network=same).recipe.origin is not None
+    with pytest.raises(UsageError, match="with settings"):
+        seafusion(weights=str(file), network={"trainable_operators": False})
+    save_weights(file, create_network("sdnet"), settings={}, origin=Origin())
+    with pytest.raises(UsageError, match="weights of sdnet"):
+        seafusion(weights=str(file))
+    with pytest.raises(WeightsError):
+        seafusion(weights=str(tmp_path / "none.pth"))

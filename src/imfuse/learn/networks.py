@@ -1,6 +1,8 @@
 """Names of networks to the classes behind them, imported on demand."""
 
+from collections.abc import Mapping
 from importlib import import_module
+from inspect import signature
 from typing import Any
 
 from imfuse.errors import UnknownName
@@ -40,6 +42,16 @@ def find_network(name: str) -> type[FusionNetwork]:
         raise UnknownName("network", name, NETWORKS) from None
     network: type[FusionNetwork] = getattr(import_module(module), attribute)
     return network
+
+
+def complete_settings(name: str, settings: Mapping[str, object]) -> dict[str, object]:
+    """Return the settings of a network with the defaults of all others.
+
+    Raises:
+        UnknownName: No network has this name.
+    """
+    parameters = signature(find_network(name)).parameters.values()
+    return {one.name: settings.get(one.name, one.default) for one in parameters}
 
 
 def create_network(name: str, **settings: Any) -> FusionNetwork:  # noqa: ANN401 - each network's own

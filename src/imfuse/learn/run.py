@@ -5,7 +5,7 @@ A run's folder holds `config.yaml` (complete), `log.jsonl`, `state.ckpt`, `weigh
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +160,9 @@ def execute(
     card = _card(run, trainer, state)
     if run.fabric.is_global_zero:
         network = trainer.network.to("cpu", memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
-        origin = Origin(training_data=card.training_data, training_terms=card.training_terms)
+        before = run.recipe.origin or Origin()
+        seen = "; then ".join(one for one in (card.begun_with, card.training_data) if one)
+        origin = replace(before, training_data=seen, training_terms=card.training_terms)
         made = run.recipe.settings.network
         save_weights(folder / WEIGHTS, network, settings=made, origin=origin)
         trainer.tell("writing the model, and comparing it with the network")
@@ -263,7 +265,10 @@ def _card(run: Run, trainer: Trainer, state: State) -> TrainingCard:
 
 def facts(run: Run, state: State) -> dict[str, Any]:
     """Return what a card says of a run, whatever came out of it."""
-    layouts = run.source.layouts
+    layouts, origin = run.source.layouts, run.recipe.origin
+    # Weights to begin with hand on the terms of what they were trained on.
+    terms = [origin.training_terms] if origin is not None and origin.training_terms else []
+    terms += [f"{one.name}: {one.terms}" for one in layouts if one.terms]
     stages = [
         StageDone(name=planned.name, steps=steps, planned=planned.steps)
         for planned, steps in zip(run.plan, run.steps, strict=True)
@@ -274,7 +279,8 @@ def facts(run: Run, state: State) -> dict[str, Any]:
         "paper": run.recipe.paper,
         "departures": run.recipe.departures,
         "training_data": "; ".join(layout.title for layout in layouts),
-        "training_terms": "; ".join(f"{one.name}: {one.terms}" for one in layouts if one.terms),
+        "training_terms": "; ".join(terms),
+        "begun_with": None if origin is None else origin.training_data or "unknown",
         "data": [Path(one).name for one in run.config["data"]],
         "pairs": len(run.source),
         "held_out": 0 if run.held_out is None else len(run.held_out),

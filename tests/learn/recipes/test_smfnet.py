@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from imfuse.errors import UsageError, WeightsError
+from imfuse.errors import UsageError
 from imfuse.learn.blocks.color import luma
 from imfuse.learn.checkpoints import save_weights
 from imfuse.learn.data.batches import Batches
@@ -328,17 +328,6 @@ def test_begins_with_the_weights_given(weights, workshop, stages):
     assert plan[-1].steps == 80 * 7
     rates = [one.set_rate(0) for one in last.optimizations]
     assert rates == pytest.approx([2.5e-5] * 3 + [1e-4] * 2)
-
-
-def test_refuses_weights_that_do_not_fit(weights, tmp_path):
-    with pytest.raises(UsageError, match="with settings"):
-        make(weights=str(weights[1]), network={"graph": False})
-    other = tmp_path / "other.safetensors"
-    save_weights(other, create_network("seafusion"), settings={}, origin=Origin())
-    with pytest.raises(UsageError, match="weights of seafusion"):
-        make(weights=str(other))
-    with pytest.raises(WeightsError):
-        make(weights=str(tmp_path / "none.pth"))
 
 
 def test_refuses_what_makes_no_sense():

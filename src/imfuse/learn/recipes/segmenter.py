@@ -59,7 +59,7 @@ class SegmenterSettings(Settings):
     on: str = "vis"
     """What it looks at: `vis`, `ir`, or `fused:FOLDER`, pictures named after the pairs."""
     weights: Path | None = None
-    """File (.safetensors) of the weights to begin with."""
+    """File (.safetensors) of the segmenter's weights to begin with."""
     scale: tuple[PositiveFloat, PositiveFloat]
     """Least and greatest factor of the samples' size."""
     jitter: tuple[Share, Share, Share]

@@ -6,13 +6,11 @@ doi:10.48550/arXiv.2407.06159.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import torch
 
 from imfuse.errors import UsageError
-from imfuse.learn.checkpoints import load_weights
 from imfuse.learn.data.patches import PatchSource
 from imfuse.learn.data.shown import ExchangedSource
 from imfuse.learn.data.sources import Source
@@ -97,26 +95,7 @@ class SMFNetRecipe(Recipe):
         if own.crop is not None and own.crop[0] != own.crop[1]:
             raise UsageError(f"crop {own.crop}", expected="square patches, such as crop=128")
         self.install("fusion", self.create())
-        if own.weights is not None:
-            self._load(own.weights)
         self._cut: tuple[Source, Source] | None = None
-
-    def _load(self, file: Path) -> None:
-        """Begin with the weights of a file.
-
-        Raises:
-            WeightsError: See `load_weights`.
-            UsageError: They are of another network, or of one with other settings.
-        """
-        loaded, wanted = load_weights(file), self.settings.network
-        if loaded.network.name != self.network or dict(loaded.settings) != wanted:
-            raise UsageError(
-                f"weights of {loaded.network.name} with settings {dict(loaded.settings)}",
-                file=file,
-                expected=f"of {self.network} with settings {wanted}",
-                remedy="Set network.NAME=VALUE to what these weights were trained with.",
-            )
-        self.fusion.load_state_dict(loaded.network.state_dict())
 
     def plan(self, source: Source) -> Sequence[Planned]:
         """Return one or two stages, with as many steps an epoch as it takes to see all patches."""

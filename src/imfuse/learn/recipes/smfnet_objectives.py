@@ -1,6 +1,5 @@
 """What the two stages of SMFNet's training minimise, and all its settings."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
@@ -63,8 +62,6 @@ class SMFNetSettings(Settings):
     stages: Literal["both", "second", "joined"] = "both"
     """second: only the second one, from `weights`. joined: stage II alone from random weights, with
     the epochs of both."""
-    weights: Path | None = None
-    """File of weights to begin with, ours or the authors'; it must still be there to --resume."""
     slots: Literal["rgb-as-vis", "mri-as-vis"] = "rgb-as-vis"
     """Which picture is the visible one: as the layout says, or the other, as CDDFuse has medical
     pairs. Then fuse exchanged pairs, too."""

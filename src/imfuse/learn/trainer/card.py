@@ -38,6 +38,8 @@ class TrainingCard(BaseModel):
     training_data: str
     """Sets, and how many pairs there were in all."""
     training_terms: str
+    begun_with: str | None = None
+    """What the weights to begin with had been trained on; None: training began afresh."""
     data: list[str]
     """What was given as data, without the folders around it."""
     pairs: int
@@ -80,6 +82,8 @@ class TrainingCard(BaseModel):
             else f"budget {self.budget}: {self.share:.2%} of the full schedule's steps; rates and "
             "warm-ups are scaled with it"
         )
+        begun = [f"- **Begun with** weights trained on: {self.begun_with}"]
+        begun = [] if self.begun_with is None else begun
         lines = [
             f"# {self.network}, trained by the recipe {self.recipe} ({self.preset})",
             "",
@@ -88,6 +92,7 @@ class TrainingCard(BaseModel):
             f"- **Weights**: {self.parameters:,} parameters",
             f"- **Data**: {self.training_data}; {self.pairs} pairs, {self.held_out} more held out",
             f"- **Terms of the data**: {self.training_terms or 'none stated'}",
+            *begun,
             f"- **Length**: {length}",
             f"- **Time**: {_duration(self.seconds)} on {self.device}, {self.processes} "
             f"process{'es' if self.processes > 1 else ''}, {self.precision}",

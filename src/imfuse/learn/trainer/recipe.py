@@ -11,10 +11,12 @@ import torch
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, PositiveInt
 from torch import Tensor, nn
 
+from imfuse.errors import UsageError
+from imfuse.learn.checkpoints import load_weights
 from imfuse.learn.data.sources import Source
 from imfuse.learn.data.transforms import Augmentation
-from imfuse.learn.models.base import FusionNetwork
-from imfuse.learn.networks import create_network
+from imfuse.learn.models.base import FusionNetwork, Origin
+from imfuse.learn.networks import complete_settings, create_network
 
 
 def _square(value: object) -> object:
@@ -50,6 +52,8 @@ class Settings(Section):
     """How often an epoch takes the pairs of a set, by its name: times.msrs=6; once unless given."""
     network: dict[str, JsonValue] = {}
     """Settings of the network, such as the ablations of its paper."""
+    weights: Path | None = None
+    """File of weights to begin with, ours or the authors'; it must still be there to --resume."""
     held_out: Share = 0.05
     """Share of the training pairs that only previews and scores are made of."""
     ema: Share = 0.0
@@ -189,6 +193,7 @@ class Recipe(ABC):
     Attributes:
         settings: The settings.
         modules: All networks, under the names that stages use.
+        origin: Where the weights to begin with come from; None: from nowhere, they are random.
     """
 
     name: ClassVar[str]
@@ -212,6 +217,7 @@ class Recipe(ABC):
         self.settings = settings
         self.modules = nn.ModuleDict()
         self._fixed: dict[str, set[str]] = {}
+        self.origin: Origin | None = None
 
     @classmethod
     def view(cls, source: Source, settings: Settings) -> Source:
@@ -227,8 +233,28 @@ class Recipe(ABC):
         self._fixed[name] = {key for key, p in module.named_parameters() if not p.requires_grad}
 
     def create(self) -> FusionNetwork:
-        """Return a fresh network with the settings asked for."""
-        return create_network(self.network, **self.settings.network)
+        """Return a network with the settings asked for, fresh or with the weights to begin with.
+
+        Raises:
+            WeightsError: See `load_weights`.
+            UsageError: They are of another network, or of one with other settings.
+        """
+        file, wanted = self.settings.weights, self.settings.network
+        network = create_network(self.network, **wanted)
+        if file is None:
+            return network
+        loaded = load_weights(file)
+        found = loaded.network.name, complete_settings(loaded.network.name, loaded.settings)
+        if found != (self.network, complete_settings(self.network, wanted)):
+            raise UsageError(
+                f"weights of {loaded.network.name} with settings {dict(loaded.settings)}",
+                file=file,
+                expected=f"of {self.network} with settings {wanted}",
+                remedy="Set network.NAME=VALUE to what these weights were trained with.",
+            )
+        self.origin = loaded.origin
+        network.load_state_dict(loaded.network.state_dict())
+        return network
 
     @property
     def fusion(self) -> FusionNetwork:
