@@ -59,12 +59,14 @@ def seafusion(**changes):
 
 def test_training_begins_with_weights_and_hands_on_their_terms(given, tmp_path):
     file, weights = given
-    run = seafusion(weights=str(file))
+    run = seafusion(weights=str(file), times={"scenes": 2})
     begun = run.recipe.fusion.state_dict()
     assert all(torch.equal(value, begun[key]) for key, value in weights.items())
     card = execute(run, tmp_path / "run", None, lambda _: None)
     assert card.begun_with == "their pairs"
-    assert "**Begun with** weights trained on: their pairs" in card.as_markdown()
+    text = card.as_markdown()
+    assert "**Begun with** weights trained on: their pairs" in text
+    assert "pairs (scenes 2 times an epoch), " in text
     loaded = load_weights(tmp_path / "run" / "weights.safetensors")
     assert loaded.origin.licence == "CC-BY-NC-4.0"
     assert loaded.origin.training_data.startswith("their pairs; then ")

@@ -82,6 +82,8 @@ class TrainingCard(BaseModel):
             else f"budget {self.budget}: {self.share:.2%} of the full schedule's steps; rates and "
             "warm-ups are scaled with it"
         )
+        times = self.settings.get("times") or {}
+        often = "".join(f" ({name} {count} times an epoch)" for name, count in times.items())
         begun = [f"- **Begun with** weights trained on: {self.begun_with}"]
         begun = [] if self.begun_with is None else begun
         lines = [
@@ -90,7 +92,8 @@ class TrainingCard(BaseModel):
             self.paper,
             "",
             f"- **Weights**: {self.parameters:,} parameters",
-            f"- **Data**: {self.training_data}; {self.pairs} pairs, {self.held_out} more held out",
+            f"- **Data**: {self.training_data}; {self.pairs} pairs{often}, {self.held_out} more "
+            "held out",
             f"- **Terms of the data**: {self.training_terms or 'none stated'}",
             *begun,
             f"- **Length**: {length}",
