@@ -201,6 +201,25 @@ def test_previews_show_each_pair_thrice(train, tmp_path):
     assert picture.shape[1] >= 3 * 32
 
 
+def test_frozen_norms_stay_so_whatever_happens_on_the_way(train, tiny):
+    class Normed(tiny):
+        def __init__(self, settings):
+            super().__init__(settings)
+            self.fusion.layers[1] = torch.nn.BatchNorm2d(4)
+
+        def stage(self, index, workshop):
+            return replace(super().stage(index, workshop), frozen_norms=index == 1)
+
+    def norm(**changes):
+        return train(recipe=Normed, **changes).network.layers[1]
+
+    first = norm(name="first", steps=(6, 1), preview_every=3)
+    both = norm(name="both", preview_every=3)
+    assert int(first.num_batches_tracked) == int(both.num_batches_tracked) == 6
+    assert torch.equal(first.running_mean, both.running_mean)
+    assert not torch.equal(first.weight, both.weight)
+
+
 def test_progress_counts_all_stages_and_the_time_left(train):
     seen = []
     train(watch=seen.append)

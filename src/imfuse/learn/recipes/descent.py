@@ -26,8 +26,6 @@ class DescentSettings(Settings):
     """Of the polynomial by which the rate of SGD falls."""
     warmup: NonNegativeInt = 1000
     """First steps, in which the rate of SGD grows from 1e-5; a tenth of all at the most."""
-    clip: PositiveFloat | None = None
-    """Norm to which longer gradients are shortened; none: they are taken as they are."""
 
 
 def make_descent(
@@ -44,9 +42,7 @@ def make_descent(
     if settings.optimizer == "adam":
         adam = torch.optim.Adam(parameters, lr=settings.rate)
         return Optimization(
-            adam,
-            lambda step: cosine(begun + step, steps=steps, start=settings.rate),
-            settings.clip,
+            adam, lambda step: cosine(begun + step, steps=steps, start=settings.rate)
         )
     sgd = torch.optim.SGD(
         parameters,
@@ -61,7 +57,7 @@ def make_descent(
             begun + step, steps=steps, start=settings.rate, power=settings.power, warmup=warmup
         )
 
-    return Optimization(sgd, rate, settings.clip)
+    return Optimization(sgd, rate)
 
 
 def is_square(crop: tuple[int, int] | None) -> bool:

@@ -255,11 +255,11 @@ class Trainer:
     def _preview(self, step: int) -> None:
         folder = self.folder / "previews"
         folder.mkdir(exist_ok=True)
-        result = self.result
-        was_training = result.training
-        result.eval()
+        modes = [(module, module.training) for module in self.result.modules()]
+        self.result.eval()
         self.preview(folder / f"{step:07d}.png", self._previewed)
-        result.train(was_training)
+        for module, training in modes:
+            module.training = training  # one by one: some may be frozen
 
     def preview(self, path: Path, samples: Sequence[Sample]) -> None:
         """Write a picture of what the result makes of samples."""
