@@ -84,7 +84,7 @@ def test_weights_of_another_network_are_refused(given, tmp_path):
     with pytest.raises(UsageError, match="with settings"):
         seafusion(weights=str(file), network={"trainable_operators": False})
     save_weights(file, create_network("sdnet"), settings={}, origin=Origin())
-    with pytest.raises(UsageError, match="weights of sdnet"):
+    with pytest.raises(UsageError, match=r"weights of sdnet[\s\S]*Give weights of seafusion"):
         seafusion(weights=str(file))
     with pytest.raises(WeightsError):
         seafusion(weights=str(tmp_path / "none.pth"))

@@ -55,6 +55,8 @@ def test_unknown_settings_within_mappings_and_presets_too():
 def test_bad_values_are_refused_under_their_name(layer):
     with pytest.raises(UsageError, match=f"{next(iter(layer))}.* for seafusion"):
         make(layer)
+    with pytest.raises(UsageError, match=r"times=5 .* names and values: times\.NAME=VALUE"):
+        make({"times": 5})
 
 
 def test_settings_of_the_network_are_free_here_and_checked_by_it():

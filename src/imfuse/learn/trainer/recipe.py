@@ -250,7 +250,9 @@ class Recipe(ABC):
                 f"weights of {loaded.network.name} with settings {dict(loaded.settings)}",
                 file=file,
                 expected=f"of {self.network} with settings {wanted}",
-                remedy="Set network.NAME=VALUE to what these weights were trained with.",
+                remedy="Set network.NAME=VALUE to what these weights were trained with."
+                if found[0] == self.network
+                else f"Give weights of {self.network}.",
             )
         self.origin = loaded.origin
         network.load_state_dict(loaded.network.state_dict())

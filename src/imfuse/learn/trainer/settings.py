@@ -59,6 +59,8 @@ def make_settings(recipe: type[Recipe], *layers: Values, preset: str | None = No
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"] if isinstance(part, str))
         message = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+        if first["type"] == "dict_type":
+            message = f"names and values: {where}.NAME=VALUE"
         found = f"{where or 'settings'}={first['input']!r} for {recipe.name}"
         raise UsageError(found, expected=message) from error
 
