@@ -359,6 +359,15 @@ def test_norms_can_be_frozen_for_the_last_part(batch):
     assert all(torch.equal(value, before[key]) for key, value in buffers.items())
 
 
+def test_weights_can_be_trained_further_with_frozen_norms_alone():
+    recipe = hollow(frozen_norms=1.0)
+    workshop = Workshop(NamedPairs(), None, torch.device("cpu"))
+    assert recipe.plan(workshop.source) == [("finish", 170_000)]
+    stage = recipe.stage(0, workshop)
+    assert stage.frozen_norms
+    assert stage.optimizations[0].set_rate(0) == 1e-3
+
+
 def test_it_overfits_one_batch_and_then_fuses_alike_in_both_modes(batch):
     torch.manual_seed(0)
     recipe = PSFusionRecipe(make_settings(PSFusionRecipe, {"correlation_limit": 2.0}))

@@ -144,8 +144,8 @@ class PSFusionRecipe(Recipe):
         name = list(steps)[index]
         optimizations = []
         if name != "settle":
-            total = steps["train"] + steps.get("finish", 0)
-            begun = steps["train"] if name == "finish" else 0
+            first, finish = steps.get("train", 0), steps.get("finish", 0)
+            total, begun = first + finish, first if name == "finish" else 0
             optimizations.append(make_descent(trainable(self.fusion), settings, total, begun=begun))
         crop = settings.settle_crop if name == "settle" else settings.crop
         return Stage(

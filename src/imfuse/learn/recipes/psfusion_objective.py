@@ -72,9 +72,10 @@ class PSFusionSettings(DescentSettings):
     whose statistics differ. 0: none."""
     settle_crop: Size = (256, 256)
     """Height and width of those crops."""
-    frozen_norms: Share = 0.0
+    frozen_norms: Annotated[float, Field(ge=0, le=1)] = 0.0
     """The last part of the others, after that: norms keep what they have seen. While norms go by a
-    few samples, no network can tell how bright these were. 0: none."""
+    few samples, no network can tell how bright these were. 0: none; 1: all, for norms that have
+    seen enough, in `weights`."""
 
     fusion: NonNegativeFloat = 10.0
     """Weight of the losses of the fused picture, lambda_f."""
