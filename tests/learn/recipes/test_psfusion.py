@@ -335,14 +335,16 @@ def test_norms_settle_without_a_change_of_weights(batch):
 
 
 def test_norms_can_be_frozen_for_the_last_part(batch):
-    recipe = PSFusionRecipe(make_settings(PSFusionRecipe, {"settle": 0.01, "frozen_norms": 0.9}))
+    changes = {"settle": 0.01, "frozen_norms": 0.9, "crop": 64}
+    recipe = PSFusionRecipe(make_settings(PSFusionRecipe, changes))
     plan = recipe.plan(NamedPairs())
     assert plan == [("train", 17_000), ("settle", 1700), ("finish", 153_000)]
     workshop = Workshop(NamedPairs(), None, torch.device("cpu"))
     rates = []
-    for index, position in ((0, 17_000), (2, 0)):
-        (one,) = recipe.stage(index, workshop).optimizations
-        rates.append(one.set_rate(position))
+    for index, position, side in ((0, 17_000, 64), (2, 0, 256)):
+        stage = recipe.stage(index, workshop)
+        assert stage.augmentation.crop == (side, side)
+        rates.append(stage.optimizations[0].set_rate(position))
     assert rates[0] == rates[1] == pytest.approx(1e-3 * (1 - 17 / 170) ** 0.9)
     running = Running(recipe.stage(2, workshop), recipe, Fabric(accelerator="cpu", devices=1))
     ir, vis = batch.ir[..., :32, :32], batch.vis[..., :32, :32]

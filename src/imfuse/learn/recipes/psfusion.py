@@ -46,7 +46,7 @@ CPU = {
     "correlation_limit": 2.0,
     "settle": 0.02,
     "settle_crop": 192,
-    "frozen_norms": 0.9,
+    "frozen_norms": 0.5,
     "intensity": "hard-masks",
     "texture_operator": "sobel-apart",
 }
@@ -57,7 +57,9 @@ fresh network correlates with nothing, where the correlation loss has its pole: 
 drowns all others, here it waits. Adam gives a picture after some hundred steps. Norms over a few
 small crops take the brightness out of pictures: a network that had learned with them for 4400 steps
 missed its sources by .12 (mean difference plus that of gradients), and after 200 more steps with
-its norms frozen by .04."""
+its norms frozen by .04. Its attention runs over whole pictures, and learns from small crops to make
+larger ones darker: of the mean that it had in crops of 96 pixels, 288 had four fifths. So the first
+half is for features, at little cost, and the second one for pictures."""
 
 
 class PSFusionRecipe(Recipe):
@@ -147,7 +149,7 @@ class PSFusionRecipe(Recipe):
             first, finish = steps.get("train", 0), steps.get("finish", 0)
             total, begun = first + finish, first if name == "finish" else 0
             optimizations.append(make_descent(trainable(self.fusion), settings, total, begun=begun))
-        crop = settings.settle_crop if name == "settle" else settings.crop
+        crop = settings.crop if name == "train" else settings.settle_crop
         return Stage(
             PSFusionObjective(cast(PSFusion, self.fusion), settings),
             trained,

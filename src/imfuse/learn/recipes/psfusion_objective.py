@@ -71,7 +71,7 @@ class PSFusionSettings(DescentSettings):
     """Steps, as a part of the others: they change no weight, but let the norms see larger crops,
     whose statistics differ. 0: none."""
     settle_crop: Size = (256, 256)
-    """Height and width of those crops."""
+    """Height and width of those crops, and of all that follow."""
     frozen_norms: Annotated[float, Field(ge=0, le=1)] = 0.0
     """The last part of the others, after that: norms keep what they have seen. While norms go by a
     few samples, no network can tell how bright these were. 0: none; 1: all, for norms that have
