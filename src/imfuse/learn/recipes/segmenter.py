@@ -17,6 +17,7 @@ from imfuse.learn.data.transforms import Augmentation
 from imfuse.learn.guides.base import Segmenter
 from imfuse.learn.guides.table import create_guide
 from imfuse.learn.losses.segmentation import cross_entropy, dice_loss, hard_example_cross_entropy
+from imfuse.learn.models.base import Origin
 from imfuse.learn.recipes.labels import check_labels, require_labels
 from imfuse.learn.trainer.recipe import (
     Losses,
@@ -88,6 +89,7 @@ class SegmenterRecipe(Recipe):
         )
         if self.settings.weights is not None:
             load_guide(guide, self.settings.weights)
+            self.origin = Origin()  # the file does not say
         self.install("segmenter", guide)
 
     @property

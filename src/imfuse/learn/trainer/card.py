@@ -84,8 +84,9 @@ class TrainingCard(BaseModel):
         )
         times = self.settings.get("times") or {}
         often = "".join(f" ({name} {count} times an epoch)" for name, count in times.items())
-        begun = [f"- **Begun with** weights trained on: {self.begun_with}"]
-        begun = [] if self.begun_with is None else begun
+        begun = []
+        if self.begun_with is not None:
+            begun.append(f"- **Begun with** weights trained on: {self.begun_with}")
         lines = [
             f"# {self.network}, trained by the recipe {self.recipe} ({self.preset})",
             "",
