@@ -110,6 +110,10 @@ class PSFusionRecipe(Recipe):
             if size is not None and any(side % multiple for side in size):
                 found = f"crop {size[0]}x{size[1]} for {self.name}"
                 raise UsageError(found, expected=f"multiples of {multiple} pixels")
+        if settings.batch < 2 and (settings.frozen_norms < 1 or settings.settle):
+            expected = "at least 2, as norms learn from them"
+            remedy = "Smaller batches need frozen_norms=1, settle=0 and weights."
+            raise UsageError("batch=1", expected=expected, remedy=remedy)
         if settings.settle and settings.ema:
             remedy = "Set one of them to 0."
             raise UsageError("ema and settle at once", expected="one of them", remedy=remedy)
@@ -157,6 +161,6 @@ class PSFusionRecipe(Recipe):
             workshop.source,
             settings.batch,
             Augmentation(crop=crop, flip=True, flip_vertical=True, rotate=is_square(crop)),
-            least=2,
+            least=1 if name == "finish" else 2,
             frozen_norms=name == "finish",
         )

@@ -46,7 +46,6 @@ from imfuse.learn.recipes.salience import Classes, find_salient
 from imfuse.learn.trainer.recipe import (
     Losses,
     Objective,
-    Several,
     Share,
     Size,
     exact,
@@ -56,8 +55,8 @@ from imfuse.learn.trainer.recipe import (
 class PSFusionSettings(DescentSettings):
     """Settings of PSFusion's training."""
 
-    batch: Several = 16
-    """Samples of a step, over all processes together; at least two in each."""
+    batch: Annotated[int, Field(ge=1)] = 16
+    """Samples of a step, over all processes together; at least two in each while norms learn."""
     crop: Size | None = (256, 256)
     """Height and width of the part cut from each sample, multiples of 32; squares are turned."""
     classes: PositiveInt = 9
@@ -139,7 +138,7 @@ class PSFusionObjective(Objective):
 
     def forward(self, ir: Tensor, vis: Tensor, labels: Tensor | None) -> Losses:
         """Return lambda_f L_f + lambda_sf (L_vi + L_ir) + lambda_se (L_se + L_bd + L_bi)."""
-        _check_batch(ir)
+        _check_size(ir)
         settings = self._settings
         found = self.network.features(ir, vis)
         with exact(ir):
@@ -225,11 +224,8 @@ class PSFusionObjective(Objective):
         }
 
 
-def _check_batch(ir: Tensor) -> None:
-    """Refuse what the network has no norms of, or can't halve five times."""
-    if len(ir) < 2:
-        remedy = "Train with larger batches, or in fewer processes."
-        raise UsageError("a batch of 1", expected="at least 2 a process", remedy=remedy)
+def _check_size(ir: Tensor) -> None:
+    """Refuse what the network can't halve five times."""
     height, width = ir.shape[2:]
     multiple = PSFusion.size.multiple
     if height % multiple or width % multiple:
