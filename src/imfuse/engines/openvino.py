@@ -6,12 +6,17 @@ where the processor multiplies such numbers (AMX, AVX-512 BF16).
 """
 
 import queue
+import threading
 from pathlib import Path
 from typing import Any, Literal
+
+import numpy as np
 
 from imfuse.engines.onnx import OnnxEngine, feed_of, picture_of
 from imfuse.errors import WeightsError
 from imfuse.types import Float
+
+_FIRST = threading.Lock()
 
 
 class OpenVinoEngine:
@@ -66,6 +71,10 @@ def _compile(model: Path, threads: int | None, precision: str) -> Any:  # noqa: 
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": threads or 0,
     }
+    with _FIRST:
+        # Two threads that look into their first tensors at once can hang: the one that sets up what
+        # OpenVINO's binding keeps lets go of the interpreter, and the other waits for it in there.
+        _ = openvino.Tensor(np.zeros(1, np.float32)).data
     core = openvino.Core()
     try:
         return core.compile_model(core.read_model(model.read_bytes()), "CPU", options)

@@ -113,8 +113,10 @@ def _halve(graph: onnx.GraphProto) -> None:
     casts = []
     for weights in graph.initializer:
         values = onnx.numpy_helper.to_array(weights)
+        if values.dtype != np.float32 or values.size < _WORTH_HALVING:
+            continue
         halved = values.astype(np.float16)
-        if values.dtype != np.float32 or values.size < _WORTH_HALVING or (halved != values).any():
+        if (halved != values).any():
             continue
         name = f"{weights.name}_half"
         casts.append(
