@@ -6,6 +6,7 @@ Writes `src/imfuse/weights/NETWORK.onnx` in half precision, and its card into th
 import hashlib
 import json
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
 
 from harness import parser
@@ -37,6 +38,7 @@ def ship(run: Path) -> None:
     manifest[name] = {
         "file": out.name,
         "sha256": hashlib.sha256(out.read_bytes()).hexdigest(),
+        "origin": asdict(loaded.origin),
         "card": {**card.model_dump(mode="json"), "commit": _commit(run)},
     }
     text = json.dumps(dict(sorted(manifest.items())), indent=2)

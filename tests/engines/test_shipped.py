@@ -30,9 +30,15 @@ CARD = {
     "departures": "in this",
     "device": "2 cores",
     "precision": "bf16-mixed",
+    "begun_with": "their pairs",
     "training_data": "rendered scenes",
-    "training_terms": "ours",
+    "training_terms": "ask them; ours",
     "commit": "abc1234",
+}
+ORIGIN = {
+    "licence": "CC-BY-NC-4.0",
+    "training_data": "their pairs; then rendered scenes",
+    "training_terms": "ask them; ours",
 }
 
 
@@ -57,7 +63,7 @@ def folder(trained, tmp_path, monkeypatch):
     content = (trained / "seafusion.onnx").read_bytes()
     (tmp_path / "seafusion.onnx").write_bytes(content)
     sha256 = hashlib.sha256(content).hexdigest()
-    entry = {"file": "seafusion.onnx", "sha256": sha256, "card": CARD}
+    entry = {"file": "seafusion.onnx", "sha256": sha256, "origin": ORIGIN, "card": CARD}
     (tmp_path / MANIFEST).write_text(json.dumps({"seafusion": entry}))
     monkeypatch.setattr(module, "_folder", lambda: tmp_path)
     for cached in (shipped, shipped_file):
@@ -71,7 +77,10 @@ def test_the_files_of_the_package_are_as_they_were_made():
     for name, entry in shipped().items():
         assert shipped_file(name).name == entry.file
         assert entry.card["network"] == name
-        assert load_engine(name).spec.training_data
+        spec = load_engine(name).spec
+        assert spec.training_data
+        told = ("licence", "training_data", "training_terms")
+        assert entry.origin == {key: getattr(spec, key) for key in told}
 
 
 @pytest.mark.parametrize("name", shipped())
@@ -127,11 +136,13 @@ def test_the_command_line_lists_shows_and_verifies_them(folder, run):
     assert code == 0
     rows = {row["name"]: row for row in json.loads(out)}
     assert rows["seafusion"]["weights"]
+    assert rows["seafusion"].items() >= ORIGIN.items()
     assert not rows["cddfuse"]["weights"]
     code, out, _ = run("models", "info", "seafusion", "--json")
     assert (code, json.loads(out)["weights"]) == (0, True)
     code, out, _ = run("models", "info", "seafusion")
-    for shown in ("--preset cpu, seed 7, at commit abc1234", "90, and 10", "50, 25.0%", "EN 6.5"):
+    training = ("--preset cpu, seed 7, at commit abc1234", "90, and 10", "50, 25.0%", "EN 6.5")
+    for shown in (*training, "weights trained on their pairs"):
         assert shown in out
     code, out, _ = run("models", "verify", "--json")
     assert json.loads(out) == {"verified": {"seafusion": "seafusion.onnx"}}
@@ -144,4 +155,4 @@ def test_the_command_line_lists_shows_and_verifies_them(folder, run):
 
 def test_entries_have_no_unknown_fields():
     with pytest.raises(ValueError, match="extra"):
-        Shipped(file="a", sha256="b", card={}, url="c")
+        Shipped(file="a", sha256="b", origin={}, card={}, url="c")

@@ -73,6 +73,16 @@ def test_training_begins_with_weights_and_hands_on_their_terms(given, tmp_path):
     assert loaded.origin.training_terms.startswith("ask them")
     moved = loaded.network.state_dict()
     assert any(not torch.equal(value, moved[key]) for key, value in weights.items())
+    again = execute(
+        seafusion(weights=str(file.parent / "run" / "weights.safetensors")),
+        tmp_path / "again",
+        None,
+        lambda _: None,
+    )
+    assert again.begun_with == loaded.origin.training_data
+    assert again.training_terms == loaded.origin.training_terms
+    twice = load_weights(tmp_path / "again" / "weights.safetensors")
+    assert twice.origin == loaded.origin  # says once what it has seen twice
     assert seafusion().recipe.origin is None
 
 

@@ -34,11 +34,10 @@ def list_(as_json: JsonOption = False) -> None:
 
     methods = [find_method(name).spec for name in method_names()]
     others = [c.spec for name, c in network_cards().items() if name not in method_names()]
-    told = ("training_data", "training_terms")
     ready = [
         *methods,
         *(
-            spec.model_copy(update={field: shipped()[spec.name].card[field] for field in told})
+            spec.model_copy(update=shipped()[spec.name].origin)
             for spec in others
             if spec.name in shipped()
         ),
@@ -132,7 +131,9 @@ def _describe_training(card: Mapping[str, Any]) -> dict[str, object]:
     """Return how weights that are part of imfuse were trained, by headings."""
     steps, planned = (sum(stage[key] for stage in card["stages"]) for key in ("steps", "planned"))
     scores = "  ".join(f"{symbol} {value:.4g}" for symbol, value in card["scores"].items())
+    begun = card.get("begun_with")
     return {
+        "begun with": f"weights trained on {begun}" if begun else "random weights",
         "trained by": f"imfuse train {card['recipe']} --preset {card['preset']}, seed "
         f"{card['seed']}, at commit {card['commit']}",
         "pairs": f"{card['pairs']}, and {card['held_out']} held out",

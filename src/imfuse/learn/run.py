@@ -4,7 +4,7 @@ A run's folder holds `config.yaml` (complete), `log.jsonl`, `state.ckpt`, `weigh
 `model.onnx`, `card.md` and `card.json`, `previews/` and `tensorboard/`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -161,7 +161,9 @@ def execute(
     if run.fabric.is_global_zero:
         network = trainer.network.to("cpu", memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
         before = run.recipe.origin or Origin()
-        seen = "; then ".join(one for one in (card.begun_with, card.training_data) if one)
+        begun = card.begun_with or ""
+        added = _unmentioned([layout.title for layout in run.source.layouts], begun)
+        seen = "; then ".join(one for one in (begun, "; ".join(added)) if one)
         origin = replace(before, training_data=seen, training_terms=card.training_terms)
         made = run.recipe.settings.network
         save_weights(folder / WEIGHTS, network, settings=made, origin=origin)
@@ -263,12 +265,17 @@ def _card(run: Run, trainer: Trainer, state: State) -> TrainingCard:
     )
 
 
+def _unmentioned(parts: Sequence[str], text: str) -> list[str]:
+    """Return what a text does not say yet."""
+    return [part for part in parts if part not in text]
+
+
 def facts(run: Run, state: State) -> dict[str, Any]:
     """Return what a card says of a run, whatever came out of it."""
     layouts, origin = run.source.layouts, run.recipe.origin
     # Weights to begin with hand on the terms of what they were trained on.
-    terms = [origin.training_terms] if origin is not None and origin.training_terms else []
-    terms += [f"{one.name}: {one.terms}" for one in layouts if one.terms]
+    before = "" if origin is None else origin.training_terms
+    terms = _unmentioned([f"{one.name}: {one.terms}" for one in layouts if one.terms], before)
     stages = [
         StageDone(name=planned.name, steps=steps, planned=planned.steps)
         for planned, steps in zip(run.plan, run.steps, strict=True)
@@ -279,7 +286,7 @@ def facts(run: Run, state: State) -> dict[str, Any]:
         "paper": run.recipe.paper,
         "departures": run.recipe.departures,
         "training_data": "; ".join(layout.title for layout in layouts),
-        "training_terms": "; ".join(terms),
+        "training_terms": "; ".join([before, *terms] if before else terms),
         "begun_with": None if origin is None else origin.training_data or "unknown",
         "data": [Path(one).name for one in run.config["data"]],
         "pairs": len(run.source),
