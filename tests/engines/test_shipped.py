@@ -142,7 +142,7 @@ def test_the_command_line_lists_shows_and_verifies_them(folder, run):
     assert (code, json.loads(out)["weights"]) == (0, True)
     code, out, _ = run("models", "info", "seafusion")
     training = ("--preset cpu, seed 7, at commit abc1234", "90, and 10", "50, 25.0%", "EN 6.5")
-    for shown in (*training, "weights trained on their pairs"):
+    for shown in (*training, "weights trained on their pairs", "after those of"):
         assert shown in out
     code, out, _ = run("models", "verify", "--json")
     assert json.loads(out) == {"verified": {"seafusion": "seafusion.onnx"}}

@@ -132,12 +132,13 @@ def _describe_training(card: Mapping[str, Any]) -> dict[str, object]:
     steps, planned = (sum(stage[key] for stage in card["stages"]) for key in ("steps", "planned"))
     scores = "  ".join(f"{symbol} {value:.4g}" for symbol, value in card["scores"].items())
     begun = card.get("begun_with")
+    after = ", after those of the weights that it began with" if begun else ""
     return {
         "begun with": f"weights trained on {begun}" if begun else "random weights",
         "trained by": f"imfuse train {card['recipe']} --preset {card['preset']}, seed "
         f"{card['seed']}, at commit {card['commit']}",
         "pairs": f"{card['pairs']}, and {card['held_out']} held out",
-        "steps": f"{steps}, {steps / planned:.1%} of the full schedule",
+        "steps": f"{steps}, {steps / planned:.1%} of the full schedule{after}",
         "time": f"{card['seconds'] / 60:.0f} min on {card['device']}, {card['precision']}",
         "differs from the paper": card["departures"] or "-",
         f"scores on {card['scored']} held-out pairs": scores,
