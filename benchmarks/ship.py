@@ -6,7 +6,6 @@ Writes `src/imfuse/weights/NETWORK.onnx` in half precision, and its card into th
 import hashlib
 import json
 import subprocess
-from dataclasses import asdict
 from pathlib import Path
 
 from harness import parser
@@ -17,6 +16,8 @@ from imfuse.learn.export import export_onnx
 from imfuse.learn.run import CONFIG
 from imfuse.learn.trainer.card import JSON, TrainingCard
 
+TOLD = ("licence", "training_data", "training_terms")
+"""What the manifest tells of the weights' origin, as the file does."""
 WEIGHTS = Path(__file__).parents[1] / "src" / "imfuse" / "weights"
 
 
@@ -33,12 +34,13 @@ def ship(run: Path) -> None:
     card = TrainingCard.model_validate_json((run / JSON).read_text())
     name = loaded.network.name
     out = WEIGHTS / f"{name}.onnx"
-    difference = export_onnx(loaded.network, out, loaded.network.spec(loaded.origin), half=True)
+    spec = loaded.network.spec(loaded.origin)
+    difference = export_onnx(loaded.network, out, spec, settings=loaded.settings, half=True)
     manifest = json.loads((WEIGHTS / MANIFEST).read_text())
     manifest[name] = {
         "file": out.name,
         "sha256": hashlib.sha256(out.read_bytes()).hexdigest(),
-        "origin": asdict(loaded.origin),
+        "origin": {name: getattr(loaded.origin, name) for name in TOLD},
         "card": {**card.model_dump(mode="json"), "commit": _commit(run)},
     }
     text = json.dumps(dict(sorted(manifest.items())), indent=2)

@@ -142,6 +142,8 @@ class FusionSpec(BaseModel):
     """Working memory per pixel above inputs and output, rounded up."""
     training_data: str = ""
     training_terms: str = ""
+    training_steps: int | None = None
+    """Steps of training behind the weights; None: nobody knows, or there are none."""
 
 
 class Engine(Protocol):

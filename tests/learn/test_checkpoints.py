@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+onnx = pytest.importorskip("onnx")
 
 import imfuse  # noqa: E402 - needs torch
 from imfuse.errors import WeightsError  # noqa: E402
 from imfuse.learn.checkpoints import load_foreign, load_weights  # noqa: E402
+from imfuse.learn.export import export_onnx  # noqa: E402
+from imfuse.learn.networks import create_network  # noqa: E402
 from reference import originals  # noqa: E402 - needs torch only in part
 
 
@@ -55,6 +58,38 @@ def test_what_is_no_file_of_weights_is_refused_by_name(tmp_path):
             load_weights(tmp_path / name)
         with pytest.raises(WeightsError, match=words):
             imfuse.Fuser(tmp_path / name)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    file = tmp_path_factory.mktemp("exported") / "model.onnx"
+    settings = {"trainable_operators": False}
+    export_onnx(create_network("seafusion", **settings), file, settings=settings)
+    return file
+
+
+def test_onnx_files_are_read_with_their_settings(exported):
+    loaded = load_weights(exported)
+    assert loaded.settings == {"trainable_operators": False}
+    assert not loaded.network.infrared_branch[1].sobel.along_x.weight.requires_grad
+    assert loaded.origin.steps is None
+
+
+def test_onnx_files_that_make_no_network_are_refused(exported, tmp_path):
+    model = onnx.load(exported)
+    used = next(one for one in model.graph.initializer if one.name.endswith("conv.weight"))
+    for node in model.graph.node:
+        node.input[:] = ["other" if name == used.name else name for name in node.input]
+    used.name = "other"
+    onnx.save(model, tmp_path / "renamed.onnx")
+    with pytest.raises(WeightsError, match=r"fuses otherwise[\s\S]*Export it anew"):
+        load_weights(tmp_path / "renamed.onnx")
+    del model.metadata_props[1]
+    onnx.save(model, tmp_path / "bare.onnx")
+    with pytest.raises(WeightsError, match="does not say how its network was built"):
+        load_weights(tmp_path / "bare.onnx")
+    with pytest.raises(WeightsError):
+        load_weights(tmp_path / "none.onnx")
 
 
 def test_safetensors_of_others_are_refused(tmp_path):

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from imfuse.errors import TrainingInterrupted, UsageError, WeightsError
+from imfuse.engines.shipped import shipped
+from imfuse.errors import TrainingInterrupted, UnknownName, UsageError, WeightsError
 from imfuse.learn.checkpoints import load_weights, save_weights
 from imfuse.learn.data.sources import Source
 from imfuse.learn.models.base import Origin
@@ -64,6 +65,7 @@ def test_training_begins_with_weights_and_hands_on_their_terms(given, tmp_path):
     assert all(torch.equal(value, begun[key]) for key, value in weights.items())
     card = execute(run, tmp_path / "run", None, lambda _: None)
     assert card.begun_with == "their pairs"
+    assert card.begun_steps is None  # nobody knows
     text = card.as_markdown()
     assert "**Begun with** weights trained on: their pairs" in text
     assert "pairs (scenes 2 times an epoch), " in text
@@ -71,6 +73,7 @@ def test_training_begins_with_weights_and_hands_on_their_terms(given, tmp_path):
     assert loaded.origin.licence == "CC-BY-NC-4.0"
     assert loaded.origin.training_data.startswith("their pairs; then ")
     assert loaded.origin.training_terms.startswith("ask them")
+    assert loaded.origin.steps is None
     moved = loaded.network.state_dict()
     assert any(not torch.equal(value, moved[key]) for key, value in weights.items())
     again = execute(
@@ -84,6 +87,23 @@ def test_training_begins_with_weights_and_hands_on_their_terms(given, tmp_path):
     twice = load_weights(tmp_path / "again" / "weights.safetensors")
     assert twice.origin == loaded.origin  # says once what it has seen twice
     assert seafusion().recipe.origin is None
+
+
+def test_training_goes_on_from_models_and_from_what_ships(tmp_path):
+    execute(seafusion(), tmp_path / "first", None, lambda _: None)
+    weights = load_weights(tmp_path / "first" / "weights.safetensors").network.state_dict()
+    run = seafusion(weights=str(tmp_path / "first" / "model.onnx"))
+    begun = run.recipe.fusion.state_dict()
+    assert all(torch.equal(value, begun[key]) for key, value in weights.items())
+    card = execute(run, tmp_path / "second", None, lambda _: None)
+    assert card.begun_steps == 2
+    assert "scenes:N in place of a folder, nine classes, in 2 steps" in card.as_markdown()
+    for name in ("weights.safetensors", "model.onnx"):
+        assert load_weights(tmp_path / "second" / name).origin.steps == 4
+    origin = seafusion(weights="seafusion").recipe.origin
+    assert origin.steps == sum(stage["steps"] for stage in shipped()["seafusion"].card["stages"])
+    with pytest.raises(UnknownName, match="Did you mean seafusion"):
+        seafusion(weights="seafuson")
 
 
 def test_weights_of_another_network_are_refused(given, tmp_path):

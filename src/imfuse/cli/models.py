@@ -132,7 +132,9 @@ def _describe_training(card: Mapping[str, Any]) -> dict[str, object]:
     steps, planned = (sum(stage[key] for stage in card["stages"]) for key in ("steps", "planned"))
     scores = "  ".join(f"{symbol} {value:.4g}" for symbol, value in card["scores"].items())
     begun = card.get("begun_with")
-    after = ", after those of the weights that it began with" if begun else ""
+    before = card.get("begun_steps")
+    those = "those" if before is None else f"{before}"
+    after = f", after {those} of the weights that it began with" if begun else ""
     return {
         "begun with": f"weights trained on {begun}" if begun else "random weights",
         "trained by": f"imfuse train {card['recipe']} --preset {card['preset']}, seed "

@@ -87,7 +87,7 @@ def export(
 
     loaded = load_weights(checkpoint)
     spec = loaded.network.spec(loaded.origin)
-    difference = export_onnx(loaded.network, target, spec)
+    difference = export_onnx(loaded.network, target, spec, settings=loaded.settings)
     say(f"{target}: {spec.name}, differs from PyTorch by at most {difference:.1g}")
     if as_json:
         print_json({"out": str(target), "network": spec.name, "difference": difference})

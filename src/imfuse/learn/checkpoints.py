@@ -33,6 +33,7 @@ from imfuse.learn.formats import (
 from imfuse.learn.formats.foreign import Foreign
 from imfuse.learn.models.base import FusionNetwork, Origin
 from imfuse.learn.networks import create_network
+from imfuse.learn.onnx_file import read_onnx
 
 StateDict = Mapping[str, Tensor]
 
@@ -224,12 +225,21 @@ def save_weights(
 
 
 def load_weights(path: Path) -> Loaded:
-    """Return the network of a file of weights: ours (`.safetensors`), or a published one.
+    """Return the network of a file of weights: ours (`.safetensors`, `.onnx`), or a published one.
 
     Raises:
-        WeightsError: See `load_foreign`.
+        WeightsError: See `load_foreign` and `read_onnx`.
         UnknownName: Our file names a network that this version does not have.
     """
+    if path.suffix == ".onnx":
+        network, settings, spec = read_onnx(path)
+        origin = Origin(
+            licence=spec.licence,
+            training_data=spec.training_data,
+            training_terms=spec.training_terms,
+            steps=spec.training_steps,
+        )
+        return Loaded(network, origin, settings)
     if path.suffix != ".safetensors":
         return load_foreign(path)
     try:

@@ -1,6 +1,8 @@
 """Networks to ONNX files that the use half runs without PyTorch; the two are always compared."""
 
+import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,28 +15,39 @@ from imfuse.errors import WeightsError
 from imfuse.io.atomic import write_atomically
 from imfuse.learn.blocks.exporting import trace
 from imfuse.learn.models.base import FusionNetwork
+from imfuse.learn.onnx_file import (
+    HALF,
+    SETTINGS_KEY,
+    TOLERANCE,
+    largest_difference,
+    pictures_for,
+)
 from imfuse.types import FusionSpec
-
-TOLERANCE = 1e-4
-"""Most that a fused value may differ between PyTorch and ONNX Runtime."""
 
 _WORTH_HALVING = 32
 """Values from which a tensor is stored in half precision."""
 
 _TRACED = (5, 7)
-_CHECKED = ((3, 4), (9, 6))
-"""Sizes for tracing, and for checking, in multiples of what the network takes; all unlike."""
+"""Size for tracing, in multiples of what the network takes; unlike those for comparing."""
 
 
 def export_onnx(
-    network: FusionNetwork, out: Path, spec: FusionSpec | None = None, *, half: bool = False
+    network: FusionNetwork,
+    out: Path,
+    spec: FusionSpec | None = None,
+    *,
+    settings: Mapping[str, object] | None = None,
+    half: bool = False,
 ) -> float:
     """Write a network as an ONNX file with dynamic height and width and its description inside.
+
+    `load_weights` makes the network of it again.
 
     Args:
         network: The network, with its weights.
         out: File to write.
         spec: What the file says of itself; None: `network.spec()`.
+        settings: The settings that the network was built with; None: its defaults.
         half: Store weights as half precision, in half of the bytes. The network's own are rounded
             so, too; all is still computed in single precision.
 
@@ -49,12 +62,15 @@ def export_onnx(
     network = network.eval()
     if half:
         network.half().float()
-    content = _convert(network, spec or network.spec(), half=half)
+    properties = {
+        SPEC_KEY: (spec or network.spec()).model_dump_json(),
+        SETTINGS_KEY: json.dumps(dict(settings or {}), sort_keys=True),
+    }
+    content = _convert(network, properties, half=half)
     with tempfile.TemporaryDirectory() as folder:
         trial = Path(folder) / "model.onnx"
         trial.write_bytes(content)
-        engine = OnnxEngine(trial)
-        difference = max(_difference(network, engine, size) for size in _CHECKED)
+        difference = largest_difference(network, OnnxEngine(trial))
     if not difference <= TOLERANCE:
         raise WeightsError(
             f"the exported {network.name} differs by {difference:.2g} from the network",
@@ -64,23 +80,6 @@ def export_onnx(
         )
     write_atomically(out, [content])
     return difference
-
-
-def _size(network: FusionNetwork, times: tuple[int, int]) -> tuple[int, int]:
-    """Return an allowed height and width, odd where the network takes odd ones."""
-    rule = network.size
-    steps = max(1, -(-rule.minimum // rule.multiple))
-    scale = 3 if rule.multiple == 1 else 1
-    height, width = ((steps + scale * t) * rule.multiple for t in times)
-    return height, width
-
-
-def _inputs(network: FusionNetwork, times: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(sum(times))
-    size = _size(network, times)
-    channels = 3 if network.visible == "rgb" else 1
-    ir = torch.rand(1, 1, *size, generator=generator)
-    return ir, torch.rand(1, channels, *size, generator=generator)
 
 
 class _Fuse(nn.Module):
@@ -94,13 +93,12 @@ class _Fuse(nn.Module):
         return self.network.fuse(ir, vis)
 
 
-def _convert(network: FusionNetwork, spec: FusionSpec, *, half: bool) -> bytes:
+def _convert(network: FusionNetwork, properties: Mapping[str, str], *, half: bool) -> bytes:
     rule = network.size
     least = -(-rule.minimum // rule.multiple)
     sides = [torch.export.Dim(name, min=least) for name in ("height", "width")]
     dynamic = {2 + i: rule.multiple * side for i, side in enumerate(sides)}
-    inputs = dict(zip(("ir", "vis"), _inputs(network, _TRACED), strict=True))
-    properties = {SPEC_KEY: spec.model_dump_json()}
+    inputs = dict(zip(("ir", "vis"), pictures_for(network, _TRACED), strict=True))
     model = trace(_Fuse(network), inputs, "fused", dynamic, properties)
     if half:
         _halve(model.graph)
@@ -118,7 +116,7 @@ def _halve(graph: onnx.GraphProto) -> None:
         halved = values.astype(np.float16)
         if (halved != values).any():
             continue
-        name = f"{weights.name}_half"
+        name = weights.name + HALF
         casts.append(
             onnx.helper.make_node("Cast", [name], [weights.name], to=onnx.TensorProto.FLOAT)
         )
@@ -126,13 +124,3 @@ def _halve(graph: onnx.GraphProto) -> None:
     nodes = [*casts, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)
-
-
-def _difference(network: FusionNetwork, engine: OnnxEngine, times: tuple[int, int]) -> float:
-    ir, vis = _inputs(network, times)
-    with torch.inference_mode():
-        expected = network.fuse(ir, vis)[0].numpy()
-    shown = vis[0, 0] if vis.shape[1] == 1 else vis[0].permute(1, 2, 0)
-    found = engine.fuse(ir[0, 0].numpy(), np.ascontiguousarray(shown.numpy()))
-    found = found[None] if found.ndim == 2 else found.transpose(2, 0, 1)
-    return float(np.abs(found - expected).max())

@@ -164,11 +164,17 @@ def execute(
         begun = card.begun_with or ""
         added = _unmentioned([layout.title for layout in run.source.layouts], begun)
         seen = "; then ".join(one for one in (begun, "; ".join(added)) if one)
-        origin = replace(before, training_data=seen, training_terms=card.training_terms)
+        steps = sum(stage.steps for stage in card.stages)
+        origin = replace(
+            before,
+            training_data=seen,
+            training_terms=card.training_terms,
+            steps=steps if card.begun_with is None else _sum(steps, card.begun_steps),
+        )
         made = run.recipe.settings.network
         save_weights(folder / WEIGHTS, network, settings=made, origin=origin)
         trainer.tell("writing the model, and comparing it with the network")
-        export_onnx(network, folder / MODEL, network.spec(origin))
+        export_onnx(network, folder / MODEL, network.spec(origin), settings=made)
         write_card(folder, card)
     run.fabric.barrier()
     return card
@@ -265,6 +271,10 @@ def _card(run: Run, trainer: Trainer, state: State) -> TrainingCard:
     )
 
 
+def _sum(steps: int, before: int | None) -> int | None:
+    return None if before is None else before + steps
+
+
 def _unmentioned(parts: Sequence[str], text: str) -> list[str]:
     """Return what a text does not say yet."""
     return [part for part in parts if part not in text]
@@ -288,6 +298,7 @@ def facts(run: Run, state: State) -> dict[str, Any]:
         "training_data": "; ".join(layout.title for layout in layouts),
         "training_terms": "; ".join([before, *terms] if before else terms),
         "begun_with": None if origin is None else origin.training_data or "unknown",
+        "begun_steps": None if origin is None else origin.steps,
         "data": [Path(one).name for one in run.config["data"]],
         "pairs": len(run.source),
         "held_out": 0 if run.held_out is None else len(run.held_out),

@@ -135,6 +135,11 @@ def test_the_exported_file_computes_the_same(network, tmp_path):
     ir, vis = inputs(network, times=(4, 2))
     arrays = ir[0, 0].numpy(), vis[0].permute(1, 2, 0).squeeze(-1).numpy()
     np.testing.assert_allclose(engine.fuse(*arrays), live.fuse(*arrays), atol=TOLERANCE)
+    # And whoever goes on training finds all weights in it that fusing takes.
+    network(ir, vis).sum().backward()
+    read = dict(load_weights(out).network.named_parameters())
+    for key, value in network.named_parameters():
+        assert torch.equal(read[key], value) or value.grad is None
 
 
 def test_wrong_batches_are_refused(network):

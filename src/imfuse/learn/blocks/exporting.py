@@ -2,11 +2,12 @@
 
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import onnx
 import torch
+from onnxscript import ir, optimizer
 from torch import Tensor, nn
 
 from imfuse.errors import WeightsError
@@ -19,7 +20,10 @@ def trace(
     shape: Mapping[int, Any],
     properties: Mapping[str, str],
 ) -> onnx.ModelProto:
-    """Return a module as an ONNX model.
+    """Return a module as an ONNX model, whose weights are the module's own, under their names.
+
+    What depends on no input is computed beforehand, where no weight goes in: runtimes do the rest
+    as they open the model.
 
     Args:
         module: Takes the inputs in their order, and returns one tensor.
@@ -45,12 +49,22 @@ def trace(
             dynamic_shapes=tuple(dict(shape) for _ in inputs),
             dynamo=True,
             verbose=False,
+            optimize=False,
         )
     if program is None:
         raise WeightsError("a network that can't be exported", remedy="Please report it.")
+    weights = set(module.state_dict())
+    optimizer.inline(program.model)
+    optimizer.fold_constants(program.model, should_fold=lambda node: _unless_of(weights, node))
+    optimizer.remove_unused_nodes(program.model)
     model = program.model_proto
     onnx.helper.set_model_props(model, dict(properties))
     for node in model.graph.node:  # where the exporter ran is nobody's business
         del node.metadata_props[:]
         node.doc_string = ""
     return model
+
+
+def _unless_of(weights: Container[str], node: ir.Node) -> bool | None:
+    """Return False for what is made of weights, and None, for usual rules, for all else."""
+    return False if any(one is not None and one.name in weights for one in node.inputs) else None

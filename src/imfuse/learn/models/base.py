@@ -18,11 +18,13 @@ class Origin:
         licence: What one may do with them: an SPDX identifier, or what their authors say.
         training_data: What they were trained on.
         training_terms: Terms of that data.
+        steps: Steps of training behind them; None: nobody knows.
     """
 
     licence: str = "Apache-2.0"
     training_data: str = ""
     training_terms: str = ""
+    steps: int | None = None
 
 
 class FusionNetwork(nn.Module, ABC):
@@ -119,6 +121,7 @@ class FusionNetwork(nn.Module, ABC):
             parameters=self.parameters_count,
             training_data=origin.training_data,
             training_terms=origin.training_terms,
+            training_steps=origin.steps,
         )
 
 

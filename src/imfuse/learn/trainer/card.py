@@ -40,6 +40,8 @@ class TrainingCard(BaseModel):
     training_terms: str
     begun_with: str | None = None
     """What the weights to begin with had been trained on; None: training began afresh."""
+    begun_steps: int | None = None
+    """Steps of training that were behind them; None: nobody knows, or there were none."""
     data: list[str]
     """What was given as data, without the folders around it."""
     pairs: int
@@ -86,7 +88,8 @@ class TrainingCard(BaseModel):
         often = "".join(f" ({name} {count} times an epoch)" for name, count in times.items())
         begun = []
         if self.begun_with is not None:
-            begun.append(f"- **Begun with** weights trained on: {self.begun_with}")
+            length_before = "" if self.begun_steps is None else f", in {self.begun_steps} steps"
+            begun.append(f"- **Begun with** weights trained on: {self.begun_with}{length_before}")
         lines = [
             f"# {self.network}, trained by the recipe {self.recipe} ({self.preset})",
             "",

@@ -11,6 +11,7 @@ import torch
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, PositiveInt
 from torch import Tensor, nn
 
+from imfuse.engines.shipped import shipped_file
 from imfuse.errors import UsageError
 from imfuse.learn.checkpoints import load_weights
 from imfuse.learn.data.sources import Source
@@ -53,7 +54,8 @@ class Settings(Section):
     network: dict[str, JsonValue] = {}
     """Settings of the network, such as the ablations of its paper."""
     weights: Path | None = None
-    """File of weights to begin with, ours or the authors'; it must still be there to --resume."""
+    """Weights to begin with: a file, ours or the authors', that must still be there to --resume, or
+    the name of a network whose weights are part of imfuse."""
     held_out: Share = 0.05
     """Share of the training pairs that only previews and scores are made of."""
     ema: Share = 0.0
@@ -243,7 +245,7 @@ class Recipe(ABC):
         network = create_network(self.network, **wanted)
         if file is None:
             return network
-        loaded = load_weights(file)
+        loaded = load_weights(_found(file))
         found = loaded.network.name, complete_settings(loaded.network.name, loaded.settings)
         if found != (self.network, complete_settings(self.network, wanted)):
             raise UsageError(
@@ -295,6 +297,12 @@ class Recipe(ABC):
                 norm.eval()
             for key, parameter in module.named_parameters():
                 parameter.requires_grad_(name in names and key not in self._fixed[name])
+
+
+def _found(given: Path) -> Path:
+    """Return the file that is meant by a path, or by the name of a network."""
+    is_name = given.name == str(given) and not given.suffix and not given.exists()
+    return shipped_file(str(given)) if is_name else given
 
 
 def trainable(*modules: nn.Module) -> list[nn.Parameter]:

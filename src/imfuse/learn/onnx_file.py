@@ -1,0 +1,127 @@
+"""ONNX files of fusion networks, seen from PyTorch: compared with a network, or read as one."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor
+
+from imfuse.engines.onnx import OnnxEngine
+from imfuse.errors import WeightsError
+from imfuse.learn.models.base import FusionNetwork
+from imfuse.learn.networks import create_network
+from imfuse.types import FusionSpec
+
+SETTINGS_KEY = "imfuse.settings"
+"""Metadata key that holds the settings that a network was built with, as JSON."""
+
+HALF = "_half"
+"""What the names of weights in half precision end with."""
+
+PREFIX = "network."
+"""What the names of a network's weights begin with."""
+
+TOLERANCE = 1e-4
+"""Most that a fused value may differ between PyTorch and ONNX Runtime."""
+
+_COMPARED = ((3, 4), (9, 6))
+"""Sizes for comparing, in multiples of what the network takes, all unlike."""
+
+
+class Contents(NamedTuple):
+    """What an ONNX file of a fusion network holds.
+
+    Attributes:
+        network: The network, with its weights, in evaluation mode.
+        settings: What it was built with.
+        spec: What the file says of itself.
+    """
+
+    network: FusionNetwork
+    settings: dict[str, object]
+    spec: FusionSpec
+
+
+def read_onnx(path: Path) -> Contents:
+    """Return the network of an ONNX file that imfuse has written.
+
+    The network and the file fuse the same pictures before it is returned, so that no weight can
+    be missing or in a wrong place. What does not serve to fuse, such as heads that only training
+    needs, is not in the file and stays fresh.
+
+    Raises:
+        WeightsError: The file is missing, damaged, of another program or an earlier version, or
+            the network fuses otherwise than the file.
+        UnknownName: This version has no such network, or no such setting.
+    """
+    engine = OnnxEngine(path, optimise=False)
+    model = onnx.load(path)
+    properties = {one.key: one.value for one in model.metadata_props}
+    if SETTINGS_KEY not in properties:
+        raise WeightsError(
+            "an ONNX file that does not say how its network was built",
+            file=path,
+            remedy="Export it anew with imfuse, or give the file of weights that it was made of.",
+        )
+    settings = json.loads(properties[SETTINGS_KEY])
+    network = create_network(engine.spec.name, **settings).eval()
+    weights = network.state_dict()
+    for stored in model.graph.initializer:
+        name = stored.name.removeprefix(PREFIX).removesuffix(HALF)
+        if name in weights and tuple(stored.dims) == tuple(weights[name].shape):
+            weights[name].copy_(torch.from_numpy(onnx.numpy_helper.to_array(stored).copy()))
+    difference = largest_difference(network, engine)
+    if not difference <= TOLERANCE:
+        raise WeightsError(
+            f"the network made of it fuses otherwise, by {difference:.2g}",
+            file=path,
+            expected=f"at most {TOLERANCE:g}",
+            remedy="Export it anew with imfuse, or give the file of weights that it was made of.",
+        )
+    return Contents(network, settings, engine.spec)
+
+
+def largest_difference(network: FusionNetwork, engine: OnnxEngine) -> float:
+    """Return the largest difference between what both fuse, over two sizes.
+
+    Args:
+        network: The network, in evaluation mode.
+        engine: The file.
+    """
+    return max(_difference(network, engine, times) for times in _COMPARED)
+
+
+def pictures_for(network: FusionNetwork, times: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Return noise as infrared and visible picture.
+
+    Args:
+        network: What is to take them.
+        times: Height and width, in multiples of what it takes.
+    """
+    generator = torch.Generator().manual_seed(sum(times))
+    size = _size(network, times)
+    channels = 3 if network.visible == "rgb" else 1
+    ir = torch.rand(1, 1, *size, generator=generator)
+    return ir, torch.rand(1, channels, *size, generator=generator)
+
+
+def _size(network: FusionNetwork, times: tuple[int, int]) -> tuple[int, int]:
+    """Return an allowed height and width, odd where the network takes odd ones."""
+    rule = network.size
+    steps = max(1, -(-rule.minimum // rule.multiple))
+    scale = 3 if rule.multiple == 1 else 1
+    height, width = ((steps + scale * t) * rule.multiple for t in times)
+    return height, width
+
+
+def _difference(network: FusionNetwork, engine: OnnxEngine, times: tuple[int, int]) -> float:
+    ir, vis = pictures_for(network, times)
+    with torch.inference_mode():
+        expected = network.fuse(ir, vis)[0].numpy()
+    shown = vis[0, 0] if vis.shape[1] == 1 else vis[0].permute(1, 2, 0)
+    found = engine.fuse(ir[0, 0].numpy(), np.ascontiguousarray(shown.numpy()))
+    found = found[None] if found.ndim == 2 else found.transpose(2, 0, 1)
+    return float(np.abs(found - expected).max())
