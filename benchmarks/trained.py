@@ -3,10 +3,12 @@
 Every network whose weights are part of imfuse fuses MSRS's 361 test pairs, the 25 of TNO and the 50
 of RoadScene, and those whose papers do so the Harvard test pairs; so do trivial baselines. Each is
 scored as it is, and as most papers save it: every picture stretched to the whole range. Networks
-that are not named keep their rows. Needs `IMFUSE_DATA`.
+and sets that are not named keep their rows; each is stored as soon as it is there. Needs
+`IMFUSE_DATA`.
 
-`python trained.py [NAME | RUN]...`: a folder of `imfuse train` stands for a network whose weights
-are too large for the package, or were trained on medical pairs; those fuse such pairs alone.
+`python trained.py [NAME | RUN]... [--sets SET...]`: a folder of `imfuse train` stands for a network
+whose weights are too large for the package, or were trained on medical pairs, the only ones that it
+then fuses.
 """
 
 import itertools
@@ -18,6 +20,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from harness import RESULTS, imfuse, parser, write_results
 
 from imfuse.cards import network_cards
@@ -38,8 +41,9 @@ MEDICAL = ("smfnet", "refinefuse", *BASELINES)
 """What fuses the Harvard pairs."""
 
 _HEAVY = ("scgrfuse", "psfusion", "smfnet", "bffr")
-"""What ONNX Runtime takes seconds a picture for, and OpenVINO in bfloat16 much less. It changed no
-mean of SCGRFuse's scores on MSRS's 30 training pairs by 0.2 %."""
+"""What ONNX Runtime takes seconds a picture for, and OpenVINO in bfloat16, where the processor
+multiplies matrices of it, much less. It changed no mean of SCGRFuse's scores on MSRS's 30 training
+pairs by 0.2 %."""
 
 
 def _protocols(model: str) -> tuple[str, ...]:
@@ -79,8 +83,13 @@ def _stretch(fused: Path, out: Path) -> None:
         cv2.imwrite(str(out / file.name), stretched.astype(np.uint8))
 
 
+def _runtime(model: str) -> str:
+    fast = model.partition(" ")[0] in _HEAVY and torch.cpu.get_capabilities().get("amx_bf16")
+    return "openvino-bf16" if fast else "onnxruntime"
+
+
 def _rows(model: str, source: str | Path, dataset: str, data: Path) -> list[dict[str, object]]:
-    runtime = "openvino-bf16" if model.partition(" ")[0] in _HEAVY else "onnxruntime"
+    runtime = _runtime(model)
     with tempfile.TemporaryDirectory() as folder:
         pairs = _linked(data, SETS[dataset], Path(folder) / "pairs")
         fused, stretched = Path(folder) / "fused", Path(folder) / "stretched"
@@ -112,32 +121,45 @@ def _training(card: dict[str, Any]) -> dict[str, object]:
     return {name: card[name] for name in kept}
 
 
+def _load() -> tuple[dict[str, Any], dict[tuple[str, str], list[dict[str, object]]]]:
+    """Return what is known already: trainings by name, and rows by network and set."""
+    before = RESULTS / "trained.json"
+    found = json.loads(before.read_text())["results"] if before.exists() else {}
+    rows: dict[tuple[str, str], list[dict[str, object]]] = {}
+    for row in found.get("rows", []):
+        rows.setdefault((row["model"], row["dataset"]), []).append(row)
+    return found.get("trainings", {}), rows
+
+
+def _place(key: tuple[str, str]) -> tuple[int, str, int]:
+    """Return where rows stand: by network, in the order of `imfuse models list`, then by set."""
+    known = [*network_cards(), *BASELINES]
+    return known.index(key[0].partition(" ")[0]), key[0], list(SETS).index(key[1])
+
+
 def main() -> None:
-    """Score all networks and baselines, or those that are named."""
+    """Score all networks and baselines on all sets, or those that are named."""
     arguments = parser(__doc__)
     arguments.add_argument("names", nargs="*", default=[*shipped(), *BASELINES])
+    arguments.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    given = arguments.parse_args()
     data = Path(os.environ.get("IMFUSE_DATA", "../shared/data"))
-    before = RESULTS / "trained.json"
-    found = json.loads(before.read_text())["results"] if before.exists() else {"rows": []}
-    trainings = {**found.get("trainings", {})}
+    trainings, rows = _load()
     trainings |= {name: _training(entry.card) for name, entry in shipped().items()}
-    rows = {
-        row["model"]: [r for r in found["rows"] if r["model"] == row["model"]]
-        for row in found["rows"]
-    }
-    for given in arguments.parse_args().names:
-        name, source = given, Path(given)
+    for one in given.names:
+        name, source = one, Path(one)
         if source.is_dir():
             card = json.loads((source / JSON).read_text())
             name, source = card["network"], source / "model.onnx"
             if "Harvard" in card["training_data"]:
                 name = f"{name} (medical)"
             trainings[name] = _training(card)
-        rows[name] = [row for dataset in _sets(name) for row in _rows(name, source, dataset, data)]
-        known = [*network_cards(), *BASELINES]
-        ordered = sorted(rows, key=lambda name: (known.index(name.partition(" ")[0]), name))
-        flat = [row for model in ordered for row in rows[model]]
-        write_results("trained", {"trainings": trainings, "rows": flat})
+        for dataset in _sets(name):
+            if dataset not in given.sets:
+                continue
+            rows[name, dataset] = _rows(name, source, dataset, data)
+            flat = [row for key in sorted(rows, key=_place) for row in rows[key]]
+            write_results("trained", {"trainings": trainings, "rows": flat})
 
 
 if __name__ == "__main__":

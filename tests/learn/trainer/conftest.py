@@ -71,7 +71,7 @@ class TinyRecipe(Recipe):
 
     def stage(self, index, workshop):
         self.set_modes(["fusion"])
-        adam = torch.optim.Adam(trainable(self.fusion))
+        adam = torch.optim.Adam(trainable(self.fusion), fused=True)
         return Stage(
             ToMean(self.fusion),
             ["fusion"],

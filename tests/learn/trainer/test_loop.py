@@ -208,7 +208,8 @@ def test_frozen_norms_stay_so_whatever_happens_on_the_way(train, tiny):
             self.fusion.layers[1] = torch.nn.BatchNorm2d(4)
 
         def stage(self, index, workshop):
-            return replace(super().stage(index, workshop), frozen_norms=index == 1)
+            frozen = ("fusion",) if index == 1 else ()
+            return replace(super().stage(index, workshop), frozen_norms=frozen)
 
     def norm(**changes):
         return train(recipe=Normed, **changes).network.layers[1]
@@ -238,6 +239,20 @@ def test_what_keeps_a_stage_waiting_is_told(train, tiny):
     train(recipe=Slow, watch=lambda one: seen.append((one.stage, one.step)))
     assert len(seen) == 17
     assert seen[6] == ("making ready for stage 1", 6)
+
+
+def test_a_step_is_that_of_the_formula(tiny, noise):
+    """PyTorch's fused Adam reads weights and gradients as if they lay in memory in one order."""
+    recipe = tiny(settings())
+    fabric = Fabric(accelerator="cpu", devices=1)
+    running = Running(recipe.stage(0, Workshop(noise(), None, fabric.device)), recipe, fabric)
+    assert recipe.fusion.layers[0].weight.is_contiguous(memory_format=torch.channels_last)
+    before = [p.detach().double().clone() for p in recipe.fusion.parameters()]
+    running.step(next(iter(running.batches(seed=0, done=0, steps=1, workers=0))), 0.0, "here")
+    for old, new in zip(before, recipe.fusion.parameters(), strict=True):
+        gradient = new.grad.double()
+        expected = old - 0.02 * gradient / (gradient.abs() + 1e-8)
+        torch.testing.assert_close(new.detach().double(), expected, rtol=0, atol=1e-6)
 
 
 def test_gradients_are_clipped_where_asked_for(tiny, noise):

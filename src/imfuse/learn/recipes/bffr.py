@@ -117,12 +117,13 @@ class BFFRRecipe(Recipe):
                 crop=settings.crop, scale=settings.scale, flip=True, jitter=settings.jitter
             ),
             least=1 if warms or settings.semantic == 0 else 2,
+            frozen_norms=("fusion",) if settings.frozen_norms and not warms else (),
         )
 
     def _adamw(self, trained: Sequence[str], start: float) -> Optimization:
         groups = [group for name in trained for group in self._groups(self.modules[name])]
         decay = self.settings.weight_decay
-        adamw = torch.optim.AdamW(groups, lr=start, weight_decay=decay)
+        adamw = torch.optim.AdamW(groups, lr=start, weight_decay=decay, fused=True)
         return Optimization(adamw, lambda step: self._rate(step, start))
 
     def _rate(self, step: float, start: float) -> float:

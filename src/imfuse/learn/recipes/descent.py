@@ -40,7 +40,7 @@ def make_descent(
         begun: Those of them that lie before the stage.
     """
     if settings.optimizer == "adam":
-        adam = torch.optim.Adam(parameters, lr=settings.rate)
+        adam = torch.optim.Adam(parameters, lr=settings.rate, fused=True)
         return Optimization(
             adam, lambda step: cosine(begun + step, steps=steps, start=settings.rate)
         )

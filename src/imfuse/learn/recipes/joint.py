@@ -139,7 +139,10 @@ class JointRecipe(Recipe):
         weight = semantic_weight(turn, gamma=settings.gamma) if self._guided else 0.0
         segmenter = self.modules["segmenter"] if weight > 0 else None
         adam = torch.optim.Adam(
-            trainable(self.fusion), betas=settings.betas, weight_decay=settings.weight_decay
+            trainable(self.fusion),
+            betas=settings.betas,
+            weight_decay=settings.weight_decay,
+            fused=True,
         )
 
         # A network that goes on learning in the next round goes on at the rate it had come to.

@@ -80,6 +80,7 @@ class SegFormerRecipe(SegmenterRecipe):
             lr=settings.rate,
             betas=settings.betas,
             weight_decay=settings.weight_decay,
+            fused=True,
         )
 
         def rate(step: float) -> float:

@@ -172,4 +172,5 @@ class SMFNetRecipe(Recipe):
                 since=since,
             )
 
-        return Optimization(torch.optim.Adam(parameters, lr=settings.rate), rate, settings.clip)
+        adam = torch.optim.Adam(parameters, lr=settings.rate, fused=True)
+        return Optimization(adam, rate, settings.clip)
