@@ -1,6 +1,5 @@
 import pytest
 import torch
-from lightning_fabric import Fabric
 
 from imfuse.errors import BadValues, UnknownName, UsageError
 from imfuse.learn.blocks.color import luma, recolour
@@ -13,7 +12,6 @@ from imfuse.learn.losses.segmentation import cross_entropy
 from imfuse.learn.losses.similarity import correlation
 from imfuse.learn.recipes.bffr import BFFRRecipe, removed_classes
 from imfuse.learn.trainer.recipe import Workshop
-from imfuse.learn.trainer.running import Running
 from imfuse.learn.trainer.settings import make_settings
 from learn.recipes.stands import NamedPairs
 
@@ -199,22 +197,6 @@ def test_which_modules_move_in_which_phase(workshop, batch):
             if not torch.equal(value, before[key])
         }
         assert changed == moved
-
-
-@pytest.mark.parametrize("frozen", [True, False])
-def test_norms_may_keep_what_the_warm_start_has_shown_them(workshop, batch, frozen):
-    recipe = make(frozen_norms=frozen)
-    learns = [recipe.stage(index, workshop).frozen_norms for index in (0, 1)]
-    assert learns == [(), ("fusion",) if frozen else ()]
-    running = Running(recipe.stage(1, workshop), recipe, Fabric(accelerator="cpu", devices=1))
-    before = {key: value.clone() for key, value in recipe.modules.named_buffers()}
-    running.step(batch, 2000.0, "here")
-    moved = {
-        key.partition(".")[0]
-        for key, value in recipe.modules.named_buffers()
-        if not torch.equal(value, before[key])
-    }
-    assert moved == ({"segmenter"} if frozen else {"fusion", "segmenter"})
 
 
 def test_removed_classes_count_as_background(workshop, batch):

@@ -365,7 +365,7 @@ def test_weights_can_be_trained_further_with_frozen_norms_alone():
     workshop = Workshop(NamedPairs(), None, torch.device("cpu"))
     assert recipe.plan(workshop.source) == [("finish", 157 * len(NamedPairs()))]
     stage = recipe.stage(0, workshop)
-    assert (stage.frozen_norms, stage.least) == (("fusion",), 1)
+    assert (stage.frozen_norms, stage.least) == (True, 1)
     assert stage.optimizations[0].set_rate(0) == 1e-3
 
 

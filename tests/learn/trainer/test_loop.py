@@ -208,8 +208,7 @@ def test_frozen_norms_stay_so_whatever_happens_on_the_way(train, tiny):
             self.fusion.layers[1] = torch.nn.BatchNorm2d(4)
 
         def stage(self, index, workshop):
-            frozen = ("fusion",) if index == 1 else ()
-            return replace(super().stage(index, workshop), frozen_norms=frozen)
+            return replace(super().stage(index, workshop), frozen_norms=index == 1)
 
     def norm(**changes):
         return train(recipe=Normed, **changes).network.layers[1]

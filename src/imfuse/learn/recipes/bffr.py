@@ -117,7 +117,6 @@ class BFFRRecipe(Recipe):
                 crop=settings.crop, scale=settings.scale, flip=True, jitter=settings.jitter
             ),
             least=1 if warms or settings.semantic == 0 else 2,
-            frozen_norms=("fusion",) if settings.frozen_norms and not warms else (),
         )
 
     def _adamw(self, trained: Sequence[str], start: float) -> Optimization:

@@ -71,9 +71,6 @@ class BFFRSettings(Settings):
     """Highest learning rate of AdamW in semantic training."""
     segmenter_rate: PositiveFloat = 1.0
     """What the rate is multiplied by for the segmenter."""
-    frozen_norms: bool = False
-    """Whether norms of the fusion network keep, in semantic training, what the warm start has let
-    them see: where only made-up pairs have labels, these alone are seen from there on."""
     head_rate: PositiveFloat = 10.0
     """What the segmenter's rate is multiplied by for its head."""
     weight_decay: NonNegativeFloat = 0.01

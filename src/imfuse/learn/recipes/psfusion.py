@@ -162,5 +162,5 @@ class PSFusionRecipe(Recipe):
             settings.batch,
             Augmentation(crop=crop, flip=True, flip_vertical=True, rotate=is_square(crop)),
             least=1 if name == "finish" else 2,
-            frozen_norms=trained if name == "finish" else (),
+            frozen_norms=name == "finish",
         )

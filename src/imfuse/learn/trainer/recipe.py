@@ -151,8 +151,7 @@ class Stage:
         batch: How many make a step, over all processes together.
         augmentation: How they are varied.
         least: How many each process needs; two where there are norms over a batch.
-        frozen_norms: Names of the modules whose norms over a batch keep the means that they have
-            seen.
+        frozen_norms: Whether norms over a batch keep the means that they have seen.
     """
 
     objective: Objective
@@ -162,7 +161,7 @@ class Stage:
     batch: int
     augmentation: Augmentation = field(default_factory=Augmentation)
     least: int = 1
-    frozen_norms: Sequence[str] = ()
+    frozen_norms: bool = False
 
 
 @dataclass(frozen=True)
@@ -285,19 +284,18 @@ class Recipe(ABC):
             UsageError: The samples lack what the stage needs, such as labels.
         """
 
-    def set_modes(self, trained: Iterable[str], *, frozen_norms: Sequence[str] = ()) -> None:
+    def set_modes(self, trained: Iterable[str], *, frozen_norms: bool = False) -> None:
         """Put modules into training or evaluation mode, and let the former get gradients.
 
         Args:
             trained: Names of the modules that train.
-            frozen_norms: Names of modules whose norms over a batch stay in evaluation mode all the
-                same.
+            frozen_norms: Whether norms over a batch stay in evaluation mode all the same.
         """
         names = set(trained)
         for name, module in self.modules.items():
             module.train(name in names)
             norms = [part for part in module.modules() if isinstance(part, nn.BatchNorm2d)]
-            for norm in norms if name in frozen_norms else []:
+            for norm in norms if frozen_norms else []:
                 norm.eval()
             for key, parameter in module.named_parameters():
                 parameter.requires_grad_(name in names and key not in self._fixed[name])
