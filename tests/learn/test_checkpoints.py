@@ -15,6 +15,7 @@ from imfuse.errors import WeightsError  # noqa: E402
 from imfuse.learn.checkpoints import load_foreign, load_weights  # noqa: E402
 from imfuse.learn.export import export_onnx  # noqa: E402
 from imfuse.learn.networks import create_network  # noqa: E402
+from imfuse.learn.onnx_file import SETTINGS_KEY  # noqa: E402
 from reference import originals  # noqa: E402 - needs torch only in part
 
 
@@ -84,10 +85,14 @@ def test_onnx_files_that_make_no_network_are_refused(exported, tmp_path):
     onnx.save(model, tmp_path / "renamed.onnx")
     with pytest.raises(WeightsError, match=r"fuses otherwise[\s\S]*Export it anew"):
         load_weights(tmp_path / "renamed.onnx")
-    del model.metadata_props[1]
+    (settings,) = (one for one in model.metadata_props if one.key == SETTINGS_KEY)
+    settings.value = "no JSON"
+    onnx.save(model, tmp_path / "odd.onnx")
+    model.metadata_props.remove(settings)
     onnx.save(model, tmp_path / "bare.onnx")
-    with pytest.raises(WeightsError, match="does not say how its network was built"):
-        load_weights(tmp_path / "bare.onnx")
+    for name in ("odd", "bare"):
+        with pytest.raises(WeightsError, match="does not say how its network was built"):
+            load_weights(tmp_path / f"{name}.onnx")
     with pytest.raises(WeightsError):
         load_weights(tmp_path / "none.onnx")
 
@@ -195,6 +200,7 @@ def test_from_a_published_file_to_a_fused_picture(run, data, tmp_path, rng):
         (["convert", "a.pth"], "one file"),
         (["convert", "a.pth", "b.onnx"], "ending in .safetensors"),
         (["export", "a.pth", "-o", "b.pt"], "ending in .onnx"),
+        (["export", "a.onnx"], "is an ONNX file already"),
         (["export", "a.pth", "-o", "/nowhere/b.onnx"], "folder does not exist"),
     ],
 )

@@ -81,6 +81,10 @@ def export(
     target = out or checkpoint.with_suffix(f".{to.value}")
     if target.suffix != f".{to.value}":
         raise UsageError(f"can't write {target}", expected=f"a name ending in .{to.value}")
+    if target == checkpoint:
+        raise UsageError(
+            f"{checkpoint} is an ONNX file already", remedy="Write another one: -o OUT."
+        )
     _check_folder(target)
     from imfuse.learn.checkpoints import load_weights
     from imfuse.learn.export import export_onnx

@@ -27,6 +27,8 @@ PREFIX = "network."
 TOLERANCE = 1e-4
 """Most that a fused value may differ between PyTorch and ONNX Runtime."""
 
+_REMEDY = "Export it anew with imfuse, or give the file of weights that it was made of."
+
 _COMPARED = ((3, 4), (9, 6))
 """Sizes for comparing, in multiples of what the network takes, all unlike."""
 
@@ -60,13 +62,12 @@ def read_onnx(path: Path) -> Contents:
     engine = OnnxEngine(path, optimise=False)
     model = onnx.load(path)
     properties = {one.key: one.value for one in model.metadata_props}
-    if SETTINGS_KEY not in properties:
+    try:
+        settings = dict(json.loads(properties[SETTINGS_KEY]))
+    except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(
-            "an ONNX file that does not say how its network was built",
-            file=path,
-            remedy="Export it anew with imfuse, or give the file of weights that it was made of.",
-        )
-    settings = json.loads(properties[SETTINGS_KEY])
+            "an ONNX file that does not say how its network was built", file=path, remedy=_REMEDY
+        ) from error
     network = create_network(engine.spec.name, **settings).eval()
     weights = network.state_dict()
     for stored in model.graph.initializer:
@@ -79,7 +80,7 @@ def read_onnx(path: Path) -> Contents:
             f"the network made of it fuses otherwise, by {difference:.2g}",
             file=path,
             expected=f"at most {TOLERANCE:g}",
-            remedy="Export it anew with imfuse, or give the file of weights that it was made of.",
+            remedy=_REMEDY,
         )
     return Contents(network, settings, engine.spec)
 
