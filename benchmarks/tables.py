@@ -24,6 +24,7 @@ PAGES = (
     "docs/methods.md",
     "docs/metrics.md",
     "docs/networks.md",
+    "docs/results.md",
     "docs/segmentation.md",
 )
 

@@ -118,7 +118,7 @@ def _rows(model: str, source: str | Path, dataset: str, data: Path) -> list[dict
 def _training(card: dict[str, Any]) -> dict[str, object]:
     """Return what the tables say of a training."""
     kept = ("recipe", "preset", "pairs", "stages", "seconds", "device")
-    return {name: card[name] for name in kept}
+    return {name: card[name] for name in kept} | {"begun_steps": card.get("begun_steps")}
 
 
 def _load() -> tuple[dict[str, Any], dict[tuple[str, str], list[dict[str, object]]]]:

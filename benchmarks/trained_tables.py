@@ -20,14 +20,15 @@ def _results() -> dict[str, object]:
 def trainings() -> str:
     """Return one row for each training."""
     lines = [
-        "| network | preset | pairs | steps | of the preset's schedule | time |",
-        "|---|---|---:|---:|---:|---|",
+        "| network | preset | pairs | steps before | steps | of the preset's schedule | time |",
+        "|---|---|---:|---:|---:|---:|---|",
     ]
     for name, card in _results()["trainings"].items():
         steps, planned = (sum(one[key] for one in card["stages"]) for key in ("steps", "planned"))
         time = f"{card['seconds'] / 60:.0f} min, {card['device']}"
+        before = card.get("begun_steps") or 0
         lines.append(
-            f"| `{name}` | `{card['preset']}` | {card['pairs']} | {steps:,} "
+            f"| `{name}` | `{card['preset']}` | {card['pairs']} | {before:,} | {steps:,} "
             f"| {steps / planned:.1%} | {time} |"
         )
     return "\n".join(lines)
