@@ -17,9 +17,10 @@ from imfuse.learn.data.cache import CachedSource
 from imfuse.learn.data.opening import open_source
 from imfuse.learn.data.sources import Source
 from imfuse.learn.recipes.table import RECIPES, find_recipe
-from imfuse.learn.trainer.recipe import Recipe, Workshop
+from imfuse.learn.trainer.recipe import Recipe
 from imfuse.learn.trainer.running import Running
 from imfuse.learn.trainer.settings import make_settings
+from imfuse.learn.trainer.stage import Workshop
 
 BATCH, CROP = 4, 128
 _ALIKE = {"batch": BATCH, "crop": [CROP, CROP]}

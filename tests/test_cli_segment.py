@@ -130,8 +130,9 @@ def test_training_goes_on_where_it_stopped(run, quick, labelled, tmp_path):
     assert run(*command, "-o", whole, *SMALL, *often)[0] == 0
     # As if it had been killed: all but the state of an earlier step is gone.
     from imfuse.learn.order import make_order
+    from imfuse.learn.preparation import prepare
     from imfuse.learn.recipes.segmenters import find_segmenter
-    from imfuse.learn.run import prepare, train
+    from imfuse.learn.run import train
     from imfuse.learn.segmenting import SegmenterTrainer
 
     class Killed(Exception):

@@ -15,7 +15,8 @@ from imfuse.learn.data.sources import Source
 from imfuse.learn.models.base import Origin
 from imfuse.learn.networks import create_network
 from imfuse.learn.order import make_order
-from imfuse.learn.run import execute, prepare, train
+from imfuse.learn.preparation import prepare
+from imfuse.learn.run import execute, train
 from imfuse.learn.trainer.checkpoint import FILE, load_state
 
 

@@ -12,7 +12,7 @@ from imfuse.errors import UsageError
 
 if TYPE_CHECKING:
     from imfuse.learn.order import Find
-    from imfuse.learn.run import Run
+    from imfuse.learn.preparation import Run
     from imfuse.learn.segmenting import SegmenterCard
     from imfuse.learn.trainer.card import TrainingCard
     from imfuse.learn.trainer.checkpoint import State
@@ -129,7 +129,7 @@ def _set_up(
 ) -> "tuple[Run, State | None, Path]":
     """Return the run, the state to go on from or None, and the folder."""
     from imfuse.learn.order import make_order
-    from imfuse.learn.run import prepare, reopen
+    from imfuse.learn.preparation import prepare, reopen
     from imfuse.learn.trainer.settings import read_settings
 
     base = {} if config is None else read_settings(config)

@@ -23,8 +23,9 @@ from imfuse.learn.data.shown import FUSED, shown
 from imfuse.learn.data.sources import Source
 from imfuse.learn.guides.base import Segmenter
 from imfuse.learn.guides.export import export_segmenter
+from imfuse.learn.preparation import Run
 from imfuse.learn.recipes.segmenter import SMALLEST, SegmenterRecipe
-from imfuse.learn.run import MODEL, WEIGHTS, Run, facts, train
+from imfuse.learn.run import MODEL, WEIGHTS, facts, train
 from imfuse.learn.trainer.card import TrainingCard, write_card
 from imfuse.learn.trainer.checkpoint import State
 from imfuse.learn.trainer.loop import Progress, Trainer
@@ -135,7 +136,7 @@ def execute_segmenter(
     """Train a segmenter, and write what came out.
 
     Args:
-        run: What `imfuse.learn.run.prepare` or `reopen` gave for a `SegmenterRecipe`.
+        run: What `imfuse.learn.preparation.prepare` or `reopen` gave for a `SegmenterRecipe`.
         folder: The run's folder.
         state: What `reopen` gave; None: from the beginning.
         watch: Called after each step.

@@ -13,8 +13,8 @@ from imfuse.learn.losses.segmentation import cross_entropy, hard_example_cross_e
 from imfuse.learn.recipes.scgrfuse import SCGRFuseRecipe
 from imfuse.learn.recipes.seafusion import SeAFusionRecipe
 from imfuse.learn.recipes.table import RECIPES, find_recipe
-from imfuse.learn.trainer.recipe import Workshop
 from imfuse.learn.trainer.settings import make_settings
+from imfuse.learn.trainer.stage import Workshop
 
 CPU = torch.device("cpu")
 

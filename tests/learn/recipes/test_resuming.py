@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from imfuse.learn.order import Order
+from imfuse.learn.preparation import prepare, reopen
 from imfuse.learn.recipes.table import RECIPES
-from imfuse.learn.run import prepare, reopen, train
+from imfuse.learn.run import train
 
 SMALL = {
     "seafusion": {"crop": 32, "segmentation.crop": 40, "segmentation.batch": 2},

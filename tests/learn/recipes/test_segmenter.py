@@ -22,9 +22,9 @@ from imfuse.learn.losses.segmentation import (  # noqa: E402
     hard_example_cross_entropy,
 )
 from imfuse.learn.recipes.segmenters import SEGMENTERS, find_segmenter  # noqa: E402
-from imfuse.learn.trainer.recipe import Workshop  # noqa: E402
 from imfuse.learn.trainer.running import Running  # noqa: E402
 from imfuse.learn.trainer.settings import make_settings  # noqa: E402
+from imfuse.learn.trainer.stage import Workshop  # noqa: E402
 
 SMALL = {"batch": 2, "crop": 64, "workers": 0, "precision": "float32"}
 

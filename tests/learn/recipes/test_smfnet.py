@@ -20,10 +20,10 @@ from imfuse.learn.losses.similarity import gram_matrix, ssim_loss
 from imfuse.learn.models.base import Origin
 from imfuse.learn.networks import create_network
 from imfuse.learn.order import make_order
+from imfuse.learn.preparation import prepare
 from imfuse.learn.recipes.smfnet import SMFNetRecipe
-from imfuse.learn.run import prepare
-from imfuse.learn.trainer.recipe import Workshop
 from imfuse.learn.trainer.settings import make_settings
+from imfuse.learn.trainer.stage import Workshop
 
 CPU = torch.device("cpu")
 PARTS = ("encoder", "decoder", "reasoning", "base_fusion", "detail_fusion")

@@ -11,13 +11,12 @@ from imfuse.learn.data.sample import Sample
 from imfuse.learn.data.sources import Entry, Source
 from imfuse.learn.data.transforms import Augmentation
 from imfuse.learn.models.base import FusionNetwork
-from imfuse.learn.trainer.recipe import (
+from imfuse.learn.trainer.recipe import Recipe, Settings
+from imfuse.learn.trainer.stage import (
     Losses,
     Objective,
     Optimization,
     Planned,
-    Recipe,
-    Settings,
     Stage,
     exact,
     trainable,

@@ -2,7 +2,7 @@ import pytest
 
 from imfuse.errors import UsageError
 from imfuse.learn.trainer.budget import parse_budget, scaled
-from imfuse.learn.trainer.recipe import Planned
+from imfuse.learn.trainer.stage import Planned
 
 PLAN = [Planned("a", 100), Planned("b", 300)]
 

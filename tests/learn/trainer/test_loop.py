@@ -12,8 +12,9 @@ from imfuse.errors import TrainingDiverged, TrainingInterrupted, UsageError, Wei
 from imfuse.learn.trainer.checkpoint import FILE, FORMAT, State, load_state, save_state
 from imfuse.learn.trainer.journal import LOG, Journal, read_lines
 from imfuse.learn.trainer.loop import Trainer
-from imfuse.learn.trainer.recipe import Settings, Workshop
+from imfuse.learn.trainer.recipe import Settings
 from imfuse.learn.trainer.running import Running, seconds_a_step
+from imfuse.learn.trainer.stage import Workshop
 
 
 def settings(**changes):

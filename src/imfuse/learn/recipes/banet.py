@@ -10,7 +10,8 @@ from imfuse.learn.guides.base import Segmenter
 from imfuse.learn.models.seafusion import SeAFusion
 from imfuse.learn.recipes.segmenter import LargeSize, SegmenterRecipe, SegmenterSettings
 from imfuse.learn.schedules import polynomial
-from imfuse.learn.trainer.recipe import Optimization, Planned, Section, Several, Share
+from imfuse.learn.trainer.recipe import Section, Several, Share
+from imfuse.learn.trainer.stage import Optimization, Planned
 
 
 class BANetTraining(Section):

@@ -24,16 +24,8 @@ from imfuse.learn.recipes.bffr_objectives import (
 )
 from imfuse.learn.recipes.labels import require_labels
 from imfuse.learn.schedules import polynomial_from_below
-from imfuse.learn.trainer.recipe import (
-    Objective,
-    Optimization,
-    Planned,
-    Recipe,
-    Settings,
-    Stage,
-    Workshop,
-    trainable,
-)
+from imfuse.learn.trainer.recipe import Recipe, Settings
+from imfuse.learn.trainer.stage import Objective, Optimization, Planned, Stage, Workshop, trainable
 
 
 class BFFRRecipe(Recipe):

@@ -8,7 +8,8 @@ from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat
 from torch import nn
 
 from imfuse.learn.schedules import cosine, polynomial
-from imfuse.learn.trainer.recipe import Optimization, Settings, Share
+from imfuse.learn.trainer.recipe import Settings, Share
+from imfuse.learn.trainer.stage import Optimization
 
 
 class DescentSettings(Settings):

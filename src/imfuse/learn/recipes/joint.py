@@ -23,15 +23,8 @@ from imfuse.learn.recipes.joint_objectives import (
 from imfuse.learn.recipes.labels import require_labels
 from imfuse.learn.schedules import geometric, semantic_weight
 from imfuse.learn.trainer.fusing import FusedSource
-from imfuse.learn.trainer.recipe import (
-    Optimization,
-    Planned,
-    Recipe,
-    Settings,
-    Stage,
-    Workshop,
-    trainable,
-)
+from imfuse.learn.trainer.recipe import Recipe, Settings
+from imfuse.learn.trainer.stage import Optimization, Planned, Stage, Workshop, trainable
 
 RELEASE: dict[str, Any] = {
     "rate": 1e-3,

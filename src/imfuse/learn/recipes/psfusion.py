@@ -17,14 +17,8 @@ from imfuse.learn.recipes.descent import is_square, make_descent
 from imfuse.learn.recipes.labels import require_labels
 from imfuse.learn.recipes.psfusion_objective import PSFusionObjective, PSFusionSettings
 from imfuse.learn.recipes.salience import check_salient
-from imfuse.learn.trainer.recipe import (
-    Planned,
-    Recipe,
-    Settings,
-    Stage,
-    Workshop,
-    trainable,
-)
+from imfuse.learn.trainer.recipe import Recipe, Settings
+from imfuse.learn.trainer.stage import Planned, Stage, Workshop, trainable
 
 RELEASE = {
     "warmup": 1000,

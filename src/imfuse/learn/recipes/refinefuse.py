@@ -26,18 +26,8 @@ from imfuse.learn.models.base import FusionNetwork
 from imfuse.learn.models.refinefuse import RefineFuse
 from imfuse.learn.recipes.descent import DescentSettings, is_square, make_descent
 from imfuse.learn.recipes.salience import Classes, check_salient, find_salient
-from imfuse.learn.trainer.recipe import (
-    Losses,
-    Objective,
-    Planned,
-    Recipe,
-    Settings,
-    Size,
-    Stage,
-    Workshop,
-    exact,
-    trainable,
-)
+from imfuse.learn.trainer.recipe import Recipe, Settings, Size
+from imfuse.learn.trainer.stage import Losses, Objective, Planned, Stage, Workshop, exact, trainable
 
 
 class RefineFuseSettings(DescentSettings):

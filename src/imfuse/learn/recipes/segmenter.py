@@ -19,16 +19,12 @@ from imfuse.learn.guides.table import create_guide
 from imfuse.learn.losses.segmentation import cross_entropy, dice_loss, hard_example_cross_entropy
 from imfuse.learn.models.base import Origin
 from imfuse.learn.recipes.labels import check_labels, require_labels
-from imfuse.learn.trainer.recipe import (
+from imfuse.learn.trainer.recipe import Recipe, Settings, Several, Share, Size
+from imfuse.learn.trainer.stage import (
     Losses,
     Objective,
     Optimization,
     Planned,
-    Recipe,
-    Settings,
-    Several,
-    Share,
-    Size,
     Stage,
     Workshop,
     exact,

@@ -22,7 +22,8 @@ from imfuse.learn.recipes.segmenter import (
     undecayed_norms,
 )
 from imfuse.learn.schedules import cosine, polynomial_from_below
-from imfuse.learn.trainer.recipe import Optimization, Planned, Recipe, Several, Share, trainable
+from imfuse.learn.trainer.recipe import Recipe, Several, Share
+from imfuse.learn.trainer.stage import Optimization, Planned, trainable
 
 
 class SegFormerSettings(SegmenterSettings):

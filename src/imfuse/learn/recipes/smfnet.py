@@ -21,16 +21,8 @@ from imfuse.learn.recipes.smfnet_objectives import (
     SMFNetSettings,
 )
 from imfuse.learn.schedules import halving
-from imfuse.learn.trainer.recipe import (
-    Objective,
-    Optimization,
-    Planned,
-    Recipe,
-    Settings,
-    Stage,
-    Workshop,
-    trainable,
-)
+from imfuse.learn.trainer.recipe import Recipe, Settings
+from imfuse.learn.trainer.stage import Objective, Optimization, Planned, Stage, Workshop, trainable
 
 _FROM_START = ("encoder", "decoder", "reasoning")
 _OF_STAGE_2 = ("base_fusion", "detail_fusion")

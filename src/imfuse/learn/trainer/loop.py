@@ -27,8 +27,9 @@ from imfuse.learn.trainer.checkpoint import (
 )
 from imfuse.learn.trainer.journal import Journal
 from imfuse.learn.trainer.previews import preview_samples, write_preview
-from imfuse.learn.trainer.recipe import Planned, Recipe, Stage, Workshop
+from imfuse.learn.trainer.recipe import Recipe
 from imfuse.learn.trainer.running import Running, Taken
+from imfuse.learn.trainer.stage import Planned, Stage, Workshop
 
 _SEED_OF_STAGE = 1000
 """Distance of the seeds of two stages."""

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from imfuse.errors import TrainingDiverged, UsageError
 from imfuse.learn.data.batches import Batch, Batches
 from imfuse.learn.data.sources import Source
-from imfuse.learn.trainer.recipe import Losses, Recipe, Stage, Workshop
+from imfuse.learn.trainer.recipe import Recipe
+from imfuse.learn.trainer.stage import Losses, Stage, Workshop
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,136 @@
+"""A stage of a training: what it minimises, its optimisers with their rates, and its samples."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from imfuse.learn.data.sources import Source
+from imfuse.learn.data.transforms import Augmentation
+
+
+class Losses(NamedTuple):
+    """What an objective says of a batch.
+
+    Attributes:
+        total: What is minimised.
+        terms: The parts of it, for the log, each before its weight unless its name says otherwise.
+    """
+
+    total: Tensor
+    terms: Mapping[str, Tensor]
+
+
+class Objective(nn.Module, ABC):
+    """What a stage minimises. It holds the networks that it trains, and those that it only asks."""
+
+    @abstractmethod
+    def forward(self, ir: Tensor, vis: Tensor, labels: Tensor | None) -> Losses:
+        """Return the losses of a batch.
+
+        Args:
+            ir: `(b, 1, h, w)` in [0, 1].
+            vis: `(b, 3, h, w)` in [0, 1], RGB.
+            labels: `(b, h, w)` classes, 255 for unknown; None if the source has none.
+        """
+
+
+def exact(like: Tensor) -> torch.autocast:
+    """Return a context without reduced precision, in which losses are to be computed."""
+    return torch.autocast(like.device.type, enabled=False)
+
+
+@dataclass
+class Optimization:
+    """An optimiser, and its rate at each step.
+
+    Attributes:
+        optimizer: The optimiser. The rate of a group is multiplied by the group's `scale`, if any.
+            Adam is best `fused`: on a CPU in a quarter of the time, which for PSFusion's 46 million
+            weights is a quarter of a second a step.
+        rate: From a step of the paper's schedule (a fraction, where a budget shortens or stretches
+            it) to the learning rate.
+        clip: Largest norm of the gradient of its parameters together; None: any.
+    """
+
+    optimizer: torch.optim.Optimizer
+    rate: Callable[[float], float]
+    clip: float | None = None
+
+    def set_rate(self, step: float) -> float:
+        """Set and return the rate of a step."""
+        rate = self.rate(step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * group.get("scale", 1.0)
+        return rate
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """All parameters that it changes."""
+        return [p for group in self.optimizer.param_groups for p in group["params"]]
+
+
+class Planned(NamedTuple):
+    """A stage before it begins: its name, and its length in the paper's schedule."""
+
+    name: str
+    steps: int
+
+
+@dataclass
+class Stage:
+    """A part of a training, ready to run.
+
+    Attributes:
+        objective: What is minimised.
+        trained: Names of the recipe's modules that train; the others are in evaluation mode.
+        optimizations: The optimisers, which each take a step per batch; none where nothing but the
+            running means of norms is to change.
+        source: The samples.
+        batch: How many make a step, over all processes together.
+        augmentation: How they are varied.
+        least: How many each process needs; two where there are norms over a batch.
+        frozen_norms: Whether norms over a batch keep the means that they have seen.
+    """
+
+    objective: Objective
+    trained: Sequence[str]
+    optimizations: Sequence[Optimization]
+    source: Source
+    batch: int
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    least: int = 1
+    frozen_norms: bool = False
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What a recipe gets to build a stage with.
+
+    Attributes:
+        source: The training samples.
+        folder: Where it may keep files of its own; None: nowhere, as in trials of speed.
+        device: Where networks run.
+        lead: Whether this process is the one that writes files.
+        wait: Returns when all processes have called it.
+        autocast: Gives a context in which networks compute as precisely as in training.
+        tell: Takes a few words on what is going on before the first step, where that lasts.
+    """
+
+    source: Source
+    folder: Path | None
+    device: torch.device
+    lead: bool = True
+    wait: Callable[[], object] = lambda: None
+    autocast: Callable[[], AbstractContextManager[object]] = nullcontext
+    tell: Callable[[str], object] = lambda _: None
+
+
+def trainable(*modules: nn.Module) -> list[nn.Parameter]:
+    """Return the parameters of modules that may train."""
+    return [p for module in modules for p in module.parameters() if p.requires_grad]
