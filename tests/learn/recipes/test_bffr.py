@@ -81,12 +81,27 @@ def test_the_plan_is_that_of_the_published_configuration():
     assert (warm.trained, semantic.trained) == (("fusion",), ("fusion", "segmenter"))
 
 
-def test_half_of_the_steps_on_a_cpu_is_warm_start_to_its_end():
+def test_most_steps_on_a_cpu_are_warm_start_on_small_crops_to_the_end_of_its_schedule():
     recipe = make("cpu")
     warm, semantic = recipe.plan(NamedPairs())
-    assert warm.steps == semantic.steps
-    (one,) = recipe.stage(0, Workshop(NamedPairs(), None, CPU)).optimizations
-    assert one.set_rate(warm.steps - 1) == pytest.approx(6e-4 / 160_000)
+    assert warm.steps == 5 * semantic.steps
+    workshop = Workshop(NamedPairs(), None, CPU)
+    first, second = (recipe.stage(index, workshop) for index in (0, 1))
+    assert (first.augmentation.crop, second.augmentation.crop) == ((32, 32), (64, 96))
+    for stage, steps, rate in ((first, warm.steps, 1e-3), (second, semantic.steps, 1.2e-5)):
+        (one,) = stage.optimizations
+        assert one.set_rate(steps - 1) == pytest.approx(rate / steps)
+
+
+def test_the_warm_start_may_have_a_schedule_of_its_own():
+    changes = {"warm_start.schedule": 40_000, "warm_start.crop": 64}
+    recipe, workshop = make(**changes), Workshop(NamedPairs(), None, CPU)
+    first, second = (recipe.stage(index, workshop) for index in (0, 1))
+    assert (first.augmentation.crop, second.augmentation.crop) == ((64, 64), (240, 320))
+    for stage, start, share in ((first, 6e-4, 1 / 2), (second, 6e-5, 7 / 8)):
+        assert stage.optimizations[0].set_rate(20_000) == pytest.approx(start * share)
+    with pytest.raises(UsageError):
+        make(**{"warm_start.schedule": 10_000}).plan(NamedPairs())
 
 
 def test_rates_rise_under_a_polynomial_that_falls_over_160_000_steps():

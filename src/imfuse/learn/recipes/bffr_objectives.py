@@ -35,6 +35,10 @@ class WarmStart(Section):
     II); none: no such phase (w/o WS)."""
     steps: PositiveInt = 20_000
     """Steps after which it ends, well before its schedule does."""
+    schedule: PositiveInt | None = None
+    """Steps over which its rate falls to nothing; none: as many as semantic training takes."""
+    crop: Size | None = None
+    """Height and width of the part cut from each sample; none: as in semantic training."""
     batch: PositiveInt = 2
     """Samples of a step, over all processes together."""
     rate: PositiveFloat = 6e-4
@@ -60,7 +64,7 @@ class BFFRSettings(Settings):
     warm_start: WarmStart = Field(default_factory=WarmStart)
     """The first phase."""
     steps: PositiveInt = 160_000
-    """Steps of semantic training, and of the schedule of both phases."""
+    """Steps of semantic training, and of its schedule."""
     rate: PositiveFloat = 6e-5
     """Highest learning rate of AdamW in semantic training."""
     segmenter_rate: PositiveFloat = 1.0
