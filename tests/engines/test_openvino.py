@@ -12,7 +12,7 @@ pytest.importorskip("openvino")
 import imfuse
 from imfuse.cli import main
 from imfuse.engines.onnx import OnnxEngine
-from imfuse.engines.openvino import OpenVinoEngine
+from imfuse.engines.openvino import OpenVinoEngine, possible_precision
 from imfuse.errors import UsageError, WeightsError
 
 
@@ -39,6 +39,27 @@ def test_bfloat16_stays_within_a_gray_level(tiny, rng):
     arrays = pair(rng)
     fused = OpenVinoEngine(tiny, threads=1, precision="bf16").fuse(*arrays)
     np.testing.assert_allclose(fused, OnnxEngine(tiny).fuse(*arrays), atol=1.5 / 255)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "capabilities", "possible"),
+    [
+        ("bf16", ["FP32", "INT8"], "f32"),
+        ("bf16", ["FP32", "BF16"], "bf16"),
+        ("f32", ["FP32", "BF16"], "f32"),
+    ],
+)
+def test_bfloat16_is_taken_where_the_processor_has_it(wanted, capabilities, possible):
+    assert possible_precision(wanted, capabilities) == possible
+
+
+def test_bfloat16_is_not_imitated(tiny):
+    import openvino
+
+    has = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    engine = OpenVinoEngine(tiny, threads=1, precision="bf16")
+    found = engine._compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+    assert found == ("bf16" if has else "f32")
 
 
 def test_threads_may_share_it(tiny, rng):

@@ -7,6 +7,7 @@ where the processor multiplies such numbers (AMX, AVX-512 BF16).
 
 import queue
 import threading
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal
 
@@ -57,6 +58,18 @@ class OpenVinoEngine:
             self._idle.put(request)
 
 
+def possible_precision(wanted: str, capabilities: Collection[str]) -> str:
+    """Return the precision to compute in.
+
+    OpenVINO imitates bfloat16 where the processor lacks it, two to four times as slow as f32.
+
+    Args:
+        wanted: `f32` or `bf16`.
+        capabilities: What OpenVINO says that the processor can do well, such as `FP32` and `BF16`.
+    """
+    return "f32" if wanted == "bf16" and "BF16" not in capabilities else wanted
+
+
 def _compile(model: Path, threads: int | None, precision: str) -> Any:  # noqa: ANN401 - openvino's own types are Any
     try:
         import openvino  # noqa: PLC0415 - an extra, and 0.4 s to import
@@ -66,16 +79,18 @@ def _compile(model: Path, threads: int | None, precision: str) -> Any:  # noqa: 
             file=model,
             remedy="pip install 'imfuse[openvino]', or leave --runtime away.",
         ) from error
-    options = {
-        "INFERENCE_PRECISION_HINT": precision,
-        "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_NUM_THREADS": threads or 0,
-    }
     with _FIRST:
         # Two threads that look into their first tensors at once can hang: the one that sets up what
         # OpenVINO's binding keeps lets go of the interpreter, and the other waits for it in there.
         _ = openvino.Tensor(np.zeros(1, np.float32)).data
     core = openvino.Core()
+    options = {
+        "INFERENCE_PRECISION_HINT": possible_precision(
+            precision, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        ),
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": threads or 0,
+    }
     try:
         return core.compile_model(core.read_model(model.read_bytes()), "CPU", options)
     except RuntimeError as error:
