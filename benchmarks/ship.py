@@ -16,7 +16,7 @@ from imfuse.learn.export import export_onnx
 from imfuse.learn.run import CONFIG
 from imfuse.learn.trainer.card import JSON, TrainingCard
 
-TOLD = ("licence", "training_data", "training_terms")
+TOLD = ("licence", "training_data", "training_terms", "training_steps")
 """What the manifest tells of the weights' origin, as the file does."""
 WEIGHTS = Path(__file__).parents[1] / "src" / "imfuse" / "weights"
 
@@ -40,7 +40,7 @@ def ship(run: Path) -> None:
     manifest[name] = {
         "file": out.name,
         "sha256": hashlib.sha256(out.read_bytes()).hexdigest(),
-        "origin": {name: getattr(loaded.origin, name) for name in TOLD},
+        "origin": {name: getattr(spec, name) for name in TOLD},
         "card": {**card.model_dump(mode="json"), "commit": _commit(run)},
     }
     text = json.dumps(dict(sorted(manifest.items())), indent=2)

@@ -39,6 +39,7 @@ ORIGIN = {
     "licence": "CC-BY-NC-4.0",
     "training_data": "their pairs; then rendered scenes",
     "training_terms": "ask them; ours",
+    "training_steps": 50,
 }
 
 
@@ -79,7 +80,7 @@ def test_the_files_of_the_package_are_as_they_were_made():
         assert entry.card["network"] == name
         spec = load_engine(name).spec
         assert spec.training_data
-        told = ("licence", "training_data", "training_terms")
+        told = ("licence", "training_data", "training_terms", "training_steps")
         assert entry.origin == {key: getattr(spec, key) for key in told}
 
 

@@ -25,8 +25,9 @@ class Shipped(BaseModel):
     file: str
     """Name of the ONNX file beside the manifest."""
     sha256: str
-    origin: dict[str, str]
-    """What the file hands on: `licence`, `training_data` (all of it) and `training_terms`."""
+    origin: dict[str, str | int | None]
+    """What the file hands on: `licence`, `training_data` (all of it), `training_terms` and
+    `training_steps`."""
     card: dict[str, Any]
     """What `imfuse train` wrote of the training, and the `commit` of imfuse that it ran with."""
 
