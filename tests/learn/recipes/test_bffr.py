@@ -280,6 +280,8 @@ def test_missing_labels_and_classes_are_refused(workshop, batch):
 def test_schedules_that_do_not_fit_are_refused_before_training(source, changes):
     with pytest.raises(UsageError, match="warm-up"):
         make(**changes).plan(source)
+    with pytest.raises(UsageError, match="warm-up"):
+        make(**{"steps": 1000, "warm_start.rule": "none"}).plan(source)
     alone = make(**{"steps": 15_000, "warm_start.rule": "none"}).plan(source)
     assert [stage.steps for stage in alone] == [15_000]
 

@@ -90,9 +90,11 @@ class BFFRRecipe(Recipe):
             require_labels(source, self.name, settings.classes, remedy=remedy)
             removed_classes(source, settings.removed)
         semantic, warm = Planned("semantic training", settings.steps), settings.warm_start
+        # Schedules that do not fit are refused here, and not as their stage begins.
+        self._rate(settings.steps, settings.rate)
         if warm.rule == "none":
             return [semantic]
-        self._rate(warm.steps, warm.rate, warm.schedule)  # refuses steps beyond the schedule
+        self._rate(warm.steps, warm.rate, warm.schedule)
         return [Planned("warm start", warm.steps), semantic]
 
     def stage(self, index: int, workshop: Workshop) -> Stage:
