@@ -6,6 +6,16 @@ from imfuse.learn.data.sources import Entry, Source
 MSRS = 1083
 """Training pairs of MSRS."""
 
+SMALL = {
+    "seafusion": {"crop": 32, "segmentation.crop": 40, "segmentation.batch": 2},
+    "scgrfuse": {"crop": 32, "segmentation.crop": 40, "segmentation.batch": 2},
+    "psfusion": {"crop": 64, "settle_crop": 64},
+    "refinefuse": {"crop": 64},
+    "smfnet": {"crop": 32, "stride": 640},
+    "bffr": {"crop": [64, 96], "warm_start.batch": 2},
+}
+"""Settings of each recipe for steps that take no time."""
+
 
 class NamedPairs(Source):
     """As many training pairs as MSRS has, without pictures."""

@@ -7,15 +7,7 @@ from imfuse.learn.order import Order
 from imfuse.learn.preparation import prepare, reopen
 from imfuse.learn.recipes.table import RECIPES
 from imfuse.learn.run import train
-
-SMALL = {
-    "seafusion": {"crop": 32, "segmentation.crop": 40, "segmentation.batch": 2},
-    "scgrfuse": {"crop": 32, "segmentation.crop": 40, "segmentation.batch": 2},
-    "psfusion": {"crop": 64, "settle_crop": 64},
-    "refinefuse": {"crop": 64},
-    "smfnet": {"crop": 32, "stride": 640},
-    "bffr": {"crop": [64, 96], "warm_start.batch": 2},
-}
+from learn.recipes.stands import SMALL
 
 
 class Killed(Exception):
