@@ -21,13 +21,7 @@ from imfuse.learn.losses.intensity import (
     maximum_intensity,
     weighted_intensity,
 )
-from imfuse.learn.losses.masks import (
-    SALIENT,
-    Contrast,
-    VisibleMask,
-    contrast_masks,
-    hard_weights,
-)
+from imfuse.learn.losses.masks import SALIENT, VisibleMask, contrast_masks, hard_weights
 from imfuse.learn.models.base import FusionNetwork
 from imfuse.learn.models.refinefuse import RefineFuse
 from imfuse.learn.recipes.descent import DescentSettings, is_square, make_descent
@@ -51,19 +45,13 @@ class RefineFuseSettings(DescentSettings):
     """Weight of the texture loss, lambda; 0: without it (setting C)."""
     salient: Classes = SALIENT
     """Labels of what stands out in infrared: car, person, bike; []: masks of contrast alone."""
-    contrast: Contrast = "deviation"
-    """What has more contrast: the pixel farther from its surroundings (the paper's words), or the
-    surroundings with the greater variance (PSFusion's code), whose masks are areas, not dots."""
     visible: VisibleMask = "complement"
     """Mask of the visible picture: all but infrared's, or also where it has more contrast."""
 
 
-CPU = {"batch": 2, "crop": 96, "optimizer": "adam", "contrast": "variance"}
+CPU = {"batch": 2, "crop": 96, "optimizer": "adam"}
 """What makes the most of an hour or two on a few cores: by SGD at the paper's rate, a fresh network
-takes hundreds of steps to begin to move; and many small steps do more than few large ones. Masks of
-single pixels' deviation change from pixel to pixel, which a network can't follow: what they choose
-from six training pairs of MSRS has VIF .41 there, and .77 where variance chooses; with what most of
-21x21 pixels choose for all of them it has 1.09 and 1.15."""
+takes hundreds of steps to begin to move; and many small steps do more than few large ones."""
 
 
 class RefineFuseRecipe(Recipe):
@@ -95,11 +83,6 @@ class RefineFuseRecipe(Recipe):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        if self.settings.intensity == "masks" and self.settings.contrast == "variance":
-            self.departures += (
-                " What has more contrast is told by the variance around a pixel, not by how far "
-                "the pixel is from what surrounds it."
-            )
         self.install("fusion", self.create())
 
     def plan(self, source: Source) -> Sequence[Planned]:
@@ -167,7 +150,7 @@ class RefineFuseObjective(Objective):
         if settings.intensity == "maximum":
             return maximum_intensity(fused, ir, y)
         weights = hard_weights(
-            contrast_masks(ir, y, measure=settings.contrast),
+            contrast_masks(ir, y, measure="deviation"),
             find_salient(labels, settings.salient, like=ir),
             visible=settings.visible,
         )
