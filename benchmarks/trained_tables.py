@@ -37,9 +37,9 @@ def trainings() -> str:
 def _printed(dataset: str, model: str) -> list[QuotedRow]:
     """Return what papers print of a network, its own paper first, one row a paper."""
     rows = [*published_rows(dataset), *published_rows(dataset, task="ablation")]
-    method = model.partition(" ")[0]  # without "(medical)"
+    method = model.replace(" (medical)", "*")  # as SMFNet's paper marks what medical pairs taught
     mine = [row for row in rows if row.method.casefold() == method]
-    mine.sort(key=lambda row: row.paper.casefold() != method)
+    mine.sort(key=lambda row: row.paper.casefold() != method.rstrip("*"))
     return list({row.paper: row for row in reversed(mine)}.values())[::-1]
 
 
