@@ -26,6 +26,7 @@ PAGES = (
     "docs/networks.md",
     "docs/results.md",
     "docs/segmentation.md",
+    "docs/training.md",
 )
 
 
@@ -201,6 +202,21 @@ def published_scores() -> str:
     return "\n".join(lines)
 
 
+def training_speed() -> str:
+    """Return one row a stage of a recipe: samples per second, and what part of the time waits."""
+    lines = [
+        "| recipe | stage | bf16 | f32 | faster | waits for data |",
+        "|---|---|---:|---:|---:|---:|",
+    ]
+    for row in _results("training")["rows"]:
+        bf16, f32 = (row[f"{name}_samples_per_second"] for name in ("bf16", "f32"))
+        lines.append(
+            f"| `{row['recipe']}` | {row['stage']} | {bf16:.3g} | {f32:.3g} | {bf16 / f32:.1f}x "
+            f"| {row['bf16_waiting_percent']:.1f}% |"
+        )
+    return "\n".join(lines)
+
+
 def encoders() -> str:
     """Return the classes' IoU of a segmenter whose encoder has seen ImageNet, and of one not."""
     found = _results("encoders")
@@ -215,6 +231,7 @@ def encoders() -> str:
 
 
 TABLES = {
+    "training-speed": training_speed,
     "encoders": encoders,
     "trainings": trained_tables.trainings,
     "trained-goals": trained_tables.goals,

@@ -40,6 +40,7 @@ def _recipe(name: str) -> Recipe:
 
 def _measure(recipe: Recipe, index: int, source: Source, precision: str) -> tuple[float, float]:
     """Return seconds of a step, and the share of them that it waits for its batch."""
+    middle = recipe.plan(source)[index].steps / 2
     fabric = Fabric(accelerator="cpu", devices=1, precision=_PRECISIONS[precision])
     stage = recipe.stage(index, Workshop(source, None, fabric.device))
     running = Running(stage, recipe, fabric)
@@ -48,7 +49,7 @@ def _measure(recipe: Recipe, index: int, source: Source, precision: str) -> tupl
     batches = running.batches(seed=0, done=0, steps=_STEPS, workers=recipe.settings.workers)
     for count, batch in enumerate(batches):
         arrived = time.perf_counter()
-        running.step(batch, 2000.0, "benchmark")
+        running.step(batch, middle, "benchmark")
         now = time.perf_counter()
         if count >= _UNCOUNTED:
             times.append(now - before)
@@ -90,8 +91,8 @@ def main() -> None:
     rows = {name: [row for row in kept if row["recipe"] == name] for name in RECIPES}
     for name in names:
         rows[name] = _rows(name, source)
-    flat = list(itertools.chain.from_iterable(rows.values()))
-    write_results("training", {"torch": torch.__version__, "rows": flat})
+        flat = list(itertools.chain.from_iterable(rows.values()))
+        write_results("training", {"torch": torch.__version__, "rows": flat})
 
 
 if __name__ == "__main__":
