@@ -85,8 +85,8 @@ def test_the_files_of_the_package_are_as_they_were_made():
 
 
 LEAST = {"bffr": {"Qabf": 0.8, "SF": 0.7}}
-"""Of the average's values, where a network is not made to beat it: BFFR's learns the average, a
-little softened by its attention, and leaves it as far as helps a segmenter."""
+"""Of the average's values, where a network is not made to beat it: BFFR's learns the average, then
+leaves it as far as helps a segmenter, and what ships is softer than it (docs/results.md)."""
 
 
 @pytest.mark.parametrize("name", shipped())

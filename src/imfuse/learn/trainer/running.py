@@ -39,8 +39,8 @@ class Running:
         self.stage, self._recipe, self._fabric = stage, recipe, fabric
         recipe.set_modes(stage.trained, frozen_norms=stage.frozen_norms)
         # Before Fabric does so, which warns where an earlier stage has moved some networks already.
-        stage.objective.to(fabric.device)
-        stage.objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        form = torch.channels_last
+        stage.objective.to(fabric.device, memory_format=form)  # type: ignore[call-overload]
         optimizers = [one.optimizer for one in stage.optimizations]
         if optimizers:
             self._objective, *self._optimizers = fabric.setup(stage.objective, *optimizers)
