@@ -205,14 +205,14 @@ def published_scores() -> str:
 def training_speed() -> str:
     """Return one row a stage of a recipe: samples per second, and what part of the time waits."""
     lines = [
-        "| recipe | stage | bf16 | f32 | faster | waits for data |",
-        "|---|---|---:|---:|---:|---:|",
+        "| recipe | stage | batch | bf16 | f32 | faster | waits for data |",
+        "|---|---|---:|---:|---:|---:|---:|",
     ]
     for row in _results("training")["rows"]:
         bf16, f32 = (row[f"{name}_samples_per_second"] for name in ("bf16", "f32"))
         lines.append(
-            f"| `{row['recipe']}` | {row['stage']} | {bf16:.3g} | {f32:.3g} | {bf16 / f32:.1f}x "
-            f"| {row['bf16_waiting_percent']:.1f}% |"
+            f"| `{row['recipe']}` | {row['stage']} | {row['batch']} | {bf16:.3g} | {f32:.3g} "
+            f"| {bf16 / f32:.1f}x | {row['bf16_waiting_percent']:.1f}% |"
         )
     return "\n".join(lines)
 

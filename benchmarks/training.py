@@ -2,6 +2,7 @@
 
 Each stage of each recipe takes some steps on rendered pairs of 640x480, cut to 128x128 in batches
 of 4, in bfloat16 and in single precision by turns. Recipes that are not named keep their rows.
+`python training.py smfnet --batch 2` for what does not fit into memory otherwise.
 """
 
 import itertools
@@ -22,18 +23,18 @@ from imfuse.learn.trainer.running import Running
 from imfuse.learn.trainer.settings import make_settings
 from imfuse.learn.trainer.stage import Workshop
 
-BATCH, CROP = 4, 128
-_ALIKE = {"batch": BATCH, "crop": [CROP, CROP]}
+CROP = 128
 _STEPS, _UNCOUNTED, _ENOUGH_SECONDS = 24, 3, 40.0
 _PRECISIONS = {"bf16": "bf16-mixed", "f32": "32-true"}
 
 
-def _recipe(name: str) -> Recipe:
+def _recipe(name: str, batch: int) -> Recipe:
     kind = find_recipe(name)
     fields = kind.options.model_fields
-    alike = {key: value for key, value in _ALIKE.items() if key in fields}
+    wanted = {"batch": batch, "crop": [CROP, CROP]}
+    alike = {key: value for key, value in wanted.items() if key in fields}
     if "segmentation" in fields:
-        alike |= {f"segmentation.{key}": value for key, value in _ALIKE.items()}
+        alike |= {f"segmentation.{key}": value for key, value in wanted.items()}
     torch.manual_seed(0)
     return kind(make_settings(kind, alike))
 
@@ -60,8 +61,8 @@ def _measure(recipe: Recipe, index: int, source: Source, precision: str) -> tupl
     return statistics.median(times), sum(waits) / sum(times)
 
 
-def _rows(name: str, source: Source) -> list[dict[str, object]]:
-    recipe = _recipe(name)
+def _rows(name: str, source: Source, batch: int) -> list[dict[str, object]]:
+    recipe = _recipe(name, batch)
     seen, rows = set(), []
     for index, planned in enumerate(recipe.plan(source)):
         kind = planned.name.rstrip(" 0123456789")
@@ -69,10 +70,10 @@ def _rows(name: str, source: Source) -> list[dict[str, object]]:
         if kind in seen or (planned.name.endswith(" 1") and len(recipe.plan(source)) > 2):
             continue
         seen.add(kind)
-        row: dict[str, object] = {"recipe": name, "stage": kind, "batch": BATCH, "crop": CROP}
+        row: dict[str, object] = {"recipe": name, "stage": kind, "batch": batch, "crop": CROP}
         for precision in _PRECISIONS:
             seconds, waiting = _measure(recipe, index, source, precision)
-            row[f"{precision}_samples_per_second"] = round(BATCH / seconds, 2)
+            row[f"{precision}_samples_per_second"] = round(batch / seconds, 2)
             row[f"{precision}_waiting_percent"] = round(100 * waiting, 2)
         rows.append(row)
     return rows
@@ -82,15 +83,16 @@ def main() -> None:
     """Measure all recipes, or those that are named."""
     arguments = parser(__doc__)
     arguments.add_argument("names", nargs="*", default=list(RECIPES))
-    names = arguments.parse_args().names
+    arguments.add_argument("--batch", type=int, default=4)
+    given = arguments.parse_args()
     source = CachedSource(open_source("scenes:12", split="train"))
     for index in range(len(source)):  # rendering is not what is measured
         source.load(index)
     before = RESULTS / "training.json"
     kept = json.loads(before.read_text())["results"]["rows"] if before.exists() else []
     rows = {name: [row for row in kept if row["recipe"] == name] for name in RECIPES}
-    for name in names:
-        rows[name] = _rows(name, source)
+    for name in given.names:
+        rows[name] = _rows(name, source, given.batch)
         flat = list(itertools.chain.from_iterable(rows.values()))
         write_results("training", {"torch": torch.__version__, "rows": flat})
 

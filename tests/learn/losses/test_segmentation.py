@@ -52,10 +52,13 @@ def test_hard_examples_are_above_the_threshold_or_the_least_number(case):
     )
 
 
-def test_the_least_number_is_a_frame_of_msrs_unless_another_is_given():
-    certainty = torch.linspace(3, 9, 560 * 560, dtype=torch.float64).reshape(1, 1, 560, 560)
-    logits, labels = torch.cat([certainty, -certainty], 1), torch.zeros(1, 560, 560, dtype=int)
-    losses = torch.nn.functional.softplus(-2 * certainty.flatten()[: 480 * 640])
+@pytest.mark.parametrize(("count", "height", "width"), [(3, 480, 640), (4, 24, 32)])
+def test_the_least_number_is_one_sample_unless_another_is_given(count, height, width):
+    """Of whole frames of MSRS the 307 200 of the codes."""
+    pixels = count * height * width
+    certainty = torch.linspace(3, 9, pixels, dtype=torch.float64).reshape(count, 1, height, width)
+    logits, labels = torch.cat([certainty, -certainty], 1), torch.zeros(count, height, width).int()
+    losses = torch.nn.functional.softplus(-2 * certainty.flatten()[: height * width])
     found = segmentation.hard_example_cross_entropy(logits, labels)
     assert found.item() == pytest.approx(losses.mean().item(), rel=1e-9)
 

@@ -77,7 +77,7 @@ def test_the_plan_is_that_of_the_published_configuration():
             (0.5, 2.0),
             True,
         )
-        assert augmentation.jitter == (0.5, 0.5, 0.5)
+        assert augmentation.jitter == (0.25, 0.5, 0.5)
     assert (warm.trained, semantic.trained) == (("fusion",), ("fusion", "segmenter"))
 
 
@@ -305,3 +305,11 @@ def test_attentions_of_the_ablation_train(workshop, batch, attention):
     stage = begin(recipe, 0, workshop)
     stage.optimizations[0].set_rate(1500)
     assert take_step(stage, batch).total > take_step(stage, batch).total
+
+
+def test_the_card_says_what_guided():
+    assert "random weights instead of ImageNet's" in make().departures
+    other = make(guide="banet").departures
+    assert "banet, not SegFormer-B0" in other
+    assert "ImageNet" not in other
+    assert "No segmenter takes part" in make(semantic=0).departures

@@ -1,5 +1,8 @@
+import math
+
 import pytest
 import torch
+from torch.nn import functional
 
 from imfuse.errors import BadValues, UnknownName, UsageError
 from imfuse.learn.blocks.color import luma, recolour
@@ -7,9 +10,10 @@ from imfuse.learn.data.batches import Batches
 from imfuse.learn.data.opening import open_source
 from imfuse.learn.data.sources import Selection
 from imfuse.learn.data.transforms import Augmentation
+from imfuse.learn.guides.base import Logits
 from imfuse.learn.losses.gradient import maximum_gradient
 from imfuse.learn.losses.intensity import maximum_intensity
-from imfuse.learn.losses.segmentation import cross_entropy, hard_example_cross_entropy
+from imfuse.learn.losses.segmentation import cross_entropy
 from imfuse.learn.recipes.scgrfuse import SCGRFuseRecipe
 from imfuse.learn.recipes.seafusion import SeAFusionRecipe
 from imfuse.learn.recipes.table import RECIPES, find_recipe
@@ -63,8 +67,8 @@ def test_rates_of_the_release_are_those_of_the_code(workshop):
     for turn, step, rate in ((0, 0, 1e-5), (0, 1000, 0.01), (1, 0, 0.01 * (60 / 79) ** 0.9)):
         segmenting = recipe.stage(2 * turn + 1, workshop).optimizations[0]
         assert segmenting.set_rate(step) == pytest.approx(rate, rel=1e-6)
-        others, heads = (group["lr"] for group in segmenting.optimizer.param_groups)
-        assert (others, heads) == pytest.approx((rate, 10 * rate))
+        groups = segmenting.optimizer.param_groups  # of both parts what decays, and norms
+        assert [group["lr"] for group in groups] == pytest.approx([rate] * 2 + [10 * rate] * 2)
 
 
 def test_rates_of_the_paper(workshop):
@@ -95,18 +99,26 @@ def test_the_semantic_loss_weighs_as_much_as_rounds_came_before(workshop, batch,
     torch.testing.assert_close(found.total.detach(), expected + index // 2 * semantic)
 
 
-def test_hard_examples_in_the_release(workshop, batch):
+@pytest.mark.parametrize(("index", "auxiliary"), [(1, 0.75), (2, 0.1)])
+def test_hard_examples_in_the_release(workshop, batch, index, auxiliary):
+    """A segmenter is sure of nearly all pixels: those of one sample count in a batch of three."""
     recipe = make(preset="release")
-    stage = recipe.stage(1, workshop)
+    stage = recipe.stage(index, workshop)
     recipe.set_modes(stage.trained)
-    recipe.modules.eval()
-    _, ir, vis, labels = batch
-    found = stage.objective(ir, vis, labels)
-    main, auxiliary = recipe.modules["segmenter"](vis)
-    expected = hard_example_cross_entropy(main, labels) + 0.75 * hard_example_cross_entropy(
-        auxiliary, labels
-    )
-    torch.testing.assert_close(found.total, expected)
+    segmenter = recipe.modules["segmenter"].eval()
+    logits = 9.0 * functional.one_hot(batch.labels, 9).movedim(-1, 1)
+    logits[0, :, 0, :9] = 0
+    segmenter.forward = lambda _: Logits(logits, logits / 2)
+    found = stage.objective(batch.ir, batch.vis, batch.labels).terms
+    least = batch.labels[0].numel()
+    for name, sure in (("main", 9.0), ("auxiliary", 4.5)):
+        easy = math.log(1 + 8 * math.exp(-sure))
+        expected = (9 * math.log(9) + (least - 9) * easy) / least
+        assert found[name].item() == pytest.approx(expected, rel=1e-3)
+    total = stage.objective(batch.ir, batch.vis, batch.labels).total
+    content = found["intensity"] + 10 * found["texture"] if index == 2 else 0
+    expected = content + found["main"] + auxiliary * found["auxiliary"]
+    torch.testing.assert_close(total, expected)
 
 
 def test_fusing_moves_the_fusion_network_alone_and_segmenting_the_segmenter(workshop, batch):
@@ -219,4 +231,8 @@ def test_the_card_says_what_guided():
     assert "random weights instead of ImageNet's" in make().departures
     assert "weights of ImageNet instead" in make(guide="banet-imagenet").departures
     assert "segformer-b0, not BANet" in make(guide="segformer-b0").departures
-    assert make(gamma=0, rounds=1).departures == ""
+    alone = make(gamma=0, rounds=1).departures
+    assert "No segmenter takes part" in alone
+    assert "ImageNet" not in alone
+    assert "stretched" in make(preset="release").departures
+    assert "stretched" not in make().departures

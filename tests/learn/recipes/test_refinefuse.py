@@ -71,6 +71,8 @@ def test_the_schedule_is_that_of_300_epochs_on_msrs():
 
 def test_adam_follows_half_a_cosine():
     assert make("cpu").settings.optimizer == "adam"
+    assert "Adam, whose rate" in make("cpu").departures
+    assert "SGD are those of PSFusion" in make().departures
     (one,) = stage_of(make(optimizer="adam")).optimizations
     assert isinstance(one.optimizer, torch.optim.Adam)
     assert one.optimizer.param_groups[0]["weight_decay"] == 0

@@ -82,8 +82,13 @@ def test_banet_is_trained_as_seafusion_and_scgrfuse_do():
     assert isinstance(sgd.optimizer, torch.optim.SGD)
     assert sgd.rate(0) == 0.01
     assert sgd.rate(40_000) == pytest.approx(0.01 * 0.5**0.9)
-    others, heads = sgd.optimizer.param_groups
-    assert (others["momentum"], others["weight_decay"], heads["scale"]) == (0.9, 5e-4, 10.0)
+    groups = sgd.optimizer.param_groups
+    found = [(g["momentum"], g["weight_decay"], g["scale"]) for g in groups]
+    assert found == [(0.9, 5e-4, 1.0), (0.9, 0.0, 1.0), (0.9, 5e-4, 10.0), (0.9, 0.0, 10.0)]
+    for group in groups:  # norms have one number a channel, kernels more; there are no biases
+        assert all((p.ndim == 1) == (group["weight_decay"] == 0) for p in group["params"])
+    counted = sum(len(group["params"]) for group in groups)
+    assert counted == len([p for p in recipe.segmenter.parameters() if p.requires_grad])
     release = rates("banet", preset="release")
     assert release.rate(0) == pytest.approx(1e-5)
     assert release.rate(1000) == pytest.approx(0.01)
@@ -173,6 +178,10 @@ def test_the_template_freezes_the_encoder_for_half_of_the_epochs():
 def test_losses_are_weighed_as_in_the_papers(name, changes, expected):
     recipe = made(name, changes)
     objective = staged(recipe).objective.eval()
+    with torch.no_grad():  # surer of itself: no pixel is hard for its likeliest class
+        for part, parameter in recipe.segmenter.named_parameters():
+            if part.startswith(recipe.segmenter.heads):
+                parameter.mul_(4)
     ir, vis = torch.rand(2, 1, 64, 64), torch.rand(2, 3, 64, 64)
     labels = torch.randint(0, 9, (2, 64, 64))
     labels[:, :8] = 255
@@ -180,6 +189,9 @@ def test_losses_are_weighed_as_in_the_papers(name, changes, expected):
         losses, logits = objective(ir, vis, labels), recipe.segmenter(vis)
         wanted = expected(logits.main, logits.auxiliary, labels)
     torch.testing.assert_close(losses.total, wanted)
+    hard = recipe.settings.loss == "hard-examples"
+    plain = cross_entropy(logits.main, labels)
+    assert torch.isclose(losses.terms["main"], plain) != hard
     weights = {"main": 1.0, "auxiliary": recipe.settings.auxiliary, "dice": 1.0}
     total = sum(weights[term] * value for term, value in losses.terms.items())
     torch.testing.assert_close(losses.total, total)

@@ -3,6 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from imfuse.errors import UsageError
 from imfuse.learn.blocks.color import luma
@@ -10,7 +11,7 @@ from imfuse.learn.checkpoints import save_weights
 from imfuse.learn.data.batches import Batches
 from imfuse.learn.data.catalogue import LAYOUTS
 from imfuse.learn.data.opening import open_source
-from imfuse.learn.data.sample import Sample, gray
+from imfuse.learn.data.sample import Sample
 from imfuse.learn.data.sources import Entry, Source
 from imfuse.learn.data.transforms import Augmentation
 from imfuse.learn.losses.gradient import gradient_error, maximum_gradient
@@ -277,23 +278,40 @@ def test_overfits_a_batch_in_each_stage(workshop, batch, index):
     assert losses[-1] < 0.7 * losses[0]
 
 
-def test_slots_exchange_the_pictures():
-    source = Noise(2, (64, 64))
+def medical(folder):
+    """Write a pair of each kind, MRI of 10 and the others of 200, as a folder of each layout."""
+    for ir, vis in (("ct", "mri"), ("mri", "pet"), ("mri", "spect")):
+        name = ({ir, vis} - {"mri"}).pop()
+        for kind in (ir, vis):
+            shape = (64, 64) if kind in ("mri", "ct") else (64, 64, 3)
+            pixels = np.full(shape, 10 if kind == "mri" else 200, np.uint8)
+            pixels[::2] += 5
+            file = folder / f"mri-{name}" / "train" / kind / "1.png"
+            file.parent.mkdir(parents=True)
+            Image.fromarray(pixels).save(file)
+    return [str(folder / f"mri-{name}") for name in ("ct", "pet", "spect")]
+
+
+def test_mri_becomes_the_visible_picture_whatever_it_was(tmp_path):
+    source = open_source([*medical(tmp_path), "scenes:1"], split="train")
     assert SMFNetRecipe.view(source, make().settings) is source
+    assert [source.load(i).ir.max() for i in range(3)] == [205, 15, 15]
     seen = SMFNetRecipe.view(source, make(slots="mri-as-vis").settings)
-    before, after = source.load(1), seen.load(1)
-    assert np.array_equal(after.ir, gray(before.vis))
-    assert np.array_equal(after.vis, np.repeat(before.ir[..., None], 3, axis=2))
+    for index in range(3):
+        sample = seen.load(index)
+        assert (sample.ir.max(), sample.vis.max()) == (205, 15)
+        assert (sample.ir.ndim, sample.vis.shape) == (2, (64, 64, 3))
+    assert np.array_equal(seen.load(3).ir, source.load(3).ir)
     assert seen.names == source.names
 
 
-def test_previews_and_scores_see_exchanged_pictures_too():
-    order = {"recipe": "smfnet", "data": ["scenes:8"], "preset": "medical", "budget": "2it"}
-    run = prepare(make_order({}, order, {"slots": "mri-as-vis", "held_out": 0.3}))
+def test_previews_and_scores_see_mri_as_visible_too(tmp_path):
+    order = {"recipe": "smfnet", "data": medical(tmp_path), "preset": "medical", "budget": "2it"}
+    changes = {"slots": "mri-as-vis", "held_out": 0.4, "least_contrast": 0, "crop": 32}
+    run = prepare(make_order({}, order, changes))
     assert run.held_out is not None
     for source in (run.source, run.held_out):
-        vis = source.load(0).vis
-        assert (vis[..., 0] == vis[..., 2]).all()
+        assert all(source.load(i).vis.max() == 15 for i in range(len(source)))
 
 
 def test_medical_pairs_are_cut_all_over():
@@ -335,3 +353,12 @@ def test_refuses_what_makes_no_sense():
         make(stages="second")
     with pytest.raises(UsageError, match="square"):
         make(crop=(64, 128))
+
+
+def test_the_card_says_only_what_the_settings_do():
+    assert "not as printed" in make().departures
+    assert "not as printed" not in make("printed").departures
+    assert "Gram" in make().departures
+    release = make("release").departures
+    assert not any(word in release for word in ("Gram", "Lovasz", "gradients"))
+    assert "Adam's moments" not in make(stages="joined").departures

@@ -55,6 +55,7 @@ def _harvard(modality: str, tested: int, *, ir: str, vis: str) -> Layout:
         forms=(Form(ir=f"{{split}}/{ir}", vis=f"{{split}}/{vis}"),),
         counts={"test": tested},
         size=(256, 256),
+        mri_as_ir=ir == "mri",
         terms=_HARVARD,
         source=_HARVARD_SOURCE,
     )

@@ -66,6 +66,7 @@ class Layout:
         size: Height and width of all pictures, or None where they vary.
         classes: Names of the classes by label; empty where there are no labels.
         test_names: Name of our own list of the pairs that papers test on; the others are training.
+        mri_as_ir: Whether its infrared pictures are MRI, and the visible ones PET or SPECT.
         test_only: Whether papers only ever test on it; all its pairs then are of the test split.
         terms: What the source says of its use.
         source: Where it is described or can be had.
@@ -79,6 +80,7 @@ class Layout:
     size: tuple[int, int] | None = None
     classes: tuple[str, ...] = ()
     test_names: str = ""
+    mri_as_ir: bool = False
     test_only: bool = False
     terms: str = ""
     source: str = ""

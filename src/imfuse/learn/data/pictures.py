@@ -28,6 +28,7 @@ class PicturePairs(Source):
                 split=pair.split,
                 group=pair.name,
                 labelled=pair.labels is not None,
+                mri_as_ir=found.layout.mri_as_ir,
             )
             for pair in found.pairs
         )

@@ -48,12 +48,14 @@ class ShownSource(Derived):
         return made if made.ir.dtype == made.vis.dtype else made.as_float()
 
 
-class ExchangedSource(Derived):
-    """A source whose infrared and visible pictures take each other's place, both in gray."""
+class MRIAsVisible(Derived):
+    """A source with MRI as the visible pictures, and PET or SPECT, in gray, as infrared ones."""
 
     def load(self, index: int) -> Sample:
-        """Return a sample with its pictures exchanged."""
+        """Return a sample; if its infrared picture is an MRI, with both exchanged, in gray."""
         sample = self.source.load(index)
+        if not self.entries[index].mri_as_ir:
+            return sample
         vis = np.repeat(sample.ir[..., None], 3, axis=2)
         return replace(sample, ir=gray(sample.vis), vis=vis)
 

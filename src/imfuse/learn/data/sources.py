@@ -23,6 +23,7 @@ class Entry:
         labelled: Whether it has labels.
         video: Whether it is a frame of a clip, much cheaper to read in order than anywhere.
         times: How often an epoch of training takes it.
+        mri_as_ir: Whether its infrared picture is an MRI.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Entry:
     labelled: bool = False
     video: bool = False
     times: int = 1
+    mri_as_ir: bool = False
 
 
 class Source(ABC):

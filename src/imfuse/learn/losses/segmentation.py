@@ -58,7 +58,7 @@ def cross_entropy(
 
 
 def hard_example_cross_entropy(
-    logits: Tensor, labels: Tensor, *, threshold: float = 0.7, least: int = 307_200
+    logits: Tensor, labels: Tensor, *, threshold: float = 0.7, least: int | None = None
 ) -> Tensor:
     """Return the mean of -log p(label) over the hardest pixels (OHEM).
 
@@ -70,8 +70,9 @@ def hard_example_cross_entropy(
         labels: True classes.
         threshold: Probability above which a pixel is easy; 0.7 in SeAFusion and SCGRFuse, 0.75 in
             PSFusion.
-        least: Pixels to keep at the least in the whole batch, however large: 307 200 = 480 * 640 in
-            SeAFusion and SCGRFuse, 65 536 = 256 * 256 in PSFusion.
+        least: Pixels to keep at the least in the whole batch. None: as many as one sample has,
+            however many there are: 307 200 = 480 * 640 in SeAFusion and SCGRFuse, which train on
+            whole frames, and 65 536 = 256 * 256 in PSFusion, on crops.
 
     Raises:
         PairMismatch: The shapes do not fit.
@@ -81,9 +82,12 @@ def hard_example_cross_entropy(
         hard example mining", CVPR 2016; constants from the code of SeAFusion and PSFusion.
 
     Departures: pixels not to count are never among those kept; in the codes they are, with the loss
-    0, where hard ones are too few.
+    0, where hard ones are too few. Codes have the number alone, which would keep all of any batch
+    of small crops.
     """
     _check(logits, labels)
+    if least is None:
+        least = labels[0].numel()
     losses = _per_pixel(logits, labels)[labels != IGNORE]
     hard = int((losses > -math.log(threshold)).sum())
     kept = losses.topk(min(max(hard, least), losses.numel())).values

@@ -5,9 +5,11 @@ from typing import Any, ClassVar
 
 import torch
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from torch import nn
 
 from imfuse.learn.guides.base import Segmenter
 from imfuse.learn.models.seafusion import SeAFusion
+from imfuse.learn.recipes.descent import undecayed_norms
 from imfuse.learn.recipes.segmenter import LargeSize, SegmenterRecipe, SegmenterSettings
 from imfuse.learn.schedules import polynomial
 from imfuse.learn.trainer.recipe import Section, Several, Share
@@ -32,7 +34,7 @@ class BANetTraining(Section):
     momentum: Share = 0.9
     """Of SGD."""
     weight_decay: NonNegativeFloat = 5e-4
-    """Of SGD."""
+    """For all but the norms, as in the published programs."""
     power: PositiveFloat = 0.9
     """Of the polynomial by which the rate falls."""
     warmup: NonNegativeInt = 0
@@ -52,8 +54,9 @@ def descend(
         steps: Steps of the whole schedule.
         begun: Steps of it that lie before the first.
     """
+    groups = segmenter.parameter_groups(settings.head_rate)
     sgd = torch.optim.SGD(
-        segmenter.parameter_groups(settings.head_rate),
+        [*undecayed_norms(segmenter, groups, nn.BatchNorm2d, nn.LayerNorm)],
         lr=settings.rate,
         momentum=settings.momentum,
         weight_decay=settings.weight_decay,
@@ -82,7 +85,8 @@ class BANetRecipe(SegmenterRecipe):
     """BANet as SeAFusion and SCGRFuse train it, all rounds in one.
 
     Departures: begins with random weights instead of ImageNet's; whole rounds on one kind of
-    pictures instead of on what each round's fusion network makes of them.
+    pictures instead of on what each round's fusion network makes of them; sizes are drawn between
+    the least and the greatest factor, where the published programs have six of them.
     """
 
     name = network = "banet"
@@ -92,7 +96,10 @@ class BANetRecipe(SegmenterRecipe):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "release": {"warmup": 1000, "loss": "hard-examples", "auxiliary": 0.75}
     }
-    departures = "Begins with random weights instead of ImageNet's."
+    departures = (
+        "Begins with random weights instead of ImageNet's; any factor of size between the least "
+        "and the greatest."
+    )
     settings: BANetSettings
 
     def stages(self, pairs: int) -> Sequence[Planned]:
@@ -109,4 +116,7 @@ class ImageNetRecipe(BANetRecipe):
 
     name = network = "banet-imagenet"
     title = "BANet on EfficientNet-Lite0 with weights of ImageNet"
-    departures = "EfficientNet-Lite0 in place of ResNet-18."
+    departures = (
+        "EfficientNet-Lite0 in place of ResNet-18; any factor of size between the least and the "
+        "greatest."
+    )

@@ -22,23 +22,27 @@ from imfuse.learn.recipes.bffr_objectives import (
     SemanticObjective,
     WarmStartObjective,
 )
+from imfuse.learn.recipes.descent import undecayed_norms
 from imfuse.learn.recipes.labels import require_labels
 from imfuse.learn.schedules import polynomial_from_below
-from imfuse.learn.trainer.recipe import Recipe, Settings
+from imfuse.learn.trainer.recipe import CODE_NETWORK, Recipe, Settings
 from imfuse.learn.trainer.stage import Objective, Optimization, Planned, Stage, Workshop, trainable
 
 
 class BFFRRecipe(Recipe):
     """Warm start and semantic training of BFFR.
 
-    Ablations of the fusion module are settings of the network (`network.attention`). Pairs without
-    labels take part in the warm start only.
+    Rows of table II: `network.attention=none` (w/o SLA), `channel` (CHA) and `spatial` (SPA);
+    `warm_start.rule=maximum` (Max-ST) and `none` (w/o WS); `regularisation=0` (w/o L_reg). Of
+    figure 7: `removed=[car]` and the like, `semantic=0`. Pairs without labels take part in the warm
+    start only.
 
     Departures: numbers that the letter does not give (rates, batches, steps, lambda, augmentation)
     are those of the published configuration. The segmenter begins with random weights instead of
-    ImageNet's. There photometric changes also touch infrared pictures, add to the brightness and
-    turn hues; crops that one class fills to three quarters are drawn again; and luma is computed
-    with red and blue exchanged.
+    ImageNet's. There photometric changes also touch infrared pictures, add up to an eighth to the
+    brightness and turn hues, each of them in half of the samples; crops that one class fills to
+    three quarters are drawn again; and luma is computed with red and blue exchanged. The network is
+    that of the code, unless `network.variant=paper`.
     """
 
     name = "bffr"
@@ -69,18 +73,28 @@ class BFFRRecipe(Recipe):
             },
         },
     }
-    departures = (
-        "The segmenter begins with random weights instead of ImageNet's; only visible pictures "
-        "are relit, with no change of hue; crops that one class fills are not drawn again."
-    )
     settings: BFFRSettings
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self.install("fusion", self.create())
+        self.departures = self._departures()
         if self.settings.semantic > 0:
             guide = create_guide(self.settings.guide, classes=self.settings.classes)
             self.install("segmenter", guide)
+
+    def _departures(self) -> str:
+        guide = self.settings.guide
+        if self.settings.semantic == 0:
+            segmenter = "No segmenter takes part."
+        elif guide == "segformer-b0":
+            segmenter = "The segmenter begins with random weights instead of ImageNet's."
+        else:
+            segmenter = f"The segmenter is {guide}, not SegFormer-B0."
+        return (
+            f"{CODE_NETWORK} {segmenter} Only visible pictures are relit, and always, with no "
+            "change of hue; crops that one class fills are not drawn again."
+        )
 
     def plan(self, source: Source) -> Sequence[Planned]:
         """Return warm start, where there is one, and semantic training."""
@@ -144,23 +158,12 @@ class BFFRRecipe(Recipe):
         )
 
     def _groups(self, module: nn.Module) -> Iterator[dict[str, Any]]:
-        """Yield the parameters of a module: those that decay, norms, which don't, and heads."""
+        """Return the parameters of a module: those that decay, norms, which don't, and heads."""
         whole: list[dict[str, Any]] = [{"params": trainable(module)}]
         if isinstance(module, Segmenter):
             own = self.settings
             whole = module.parameter_groups(own.head_rate, own.segmenter_rate)
-        kinds = (nn.BatchNorm2d, nn.LayerNorm)
-        norms = {
-            id(parameter)
-            for part in module.modules()
-            if isinstance(part, kinds)
-            for parameter in part.parameters()
-        }
-        for group in whole:
-            decays = [p for p in group["params"] if id(p) not in norms]
-            stays = [p for p in group["params"] if id(p) in norms]
-            yield {**group, "params": decays}
-            yield {**group, "params": stays, "weight_decay": 0.0}
+        return undecayed_norms(module, whole, nn.BatchNorm2d, nn.LayerNorm)
 
 
 def removed_classes(source: Source, names: Sequence[str]) -> tuple[int, ...]:

@@ -53,7 +53,7 @@ class BFFRSettings(Settings):
     """Height and width of the part cut from each sample."""
     scale: tuple[PositiveFloat, PositiveFloat] = (0.5, 2.0)
     """Least and greatest factor of the samples' size."""
-    jitter: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    jitter: tuple[float, float, float] = (0.25, 0.5, 0.5)
     """Greatest change of the visible picture's brightness, contrast and saturation."""
     classes: PositiveInt = 9
     """Classes of the labels, the background included; 9 in MFNet and MSRS."""

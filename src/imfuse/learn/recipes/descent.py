@@ -1,7 +1,7 @@
-"""What PSFusion and RefineFuse have in common: gradient descent, on turned crops."""
+"""Gradient descent: what PSFusion and RefineFuse have in common, and norms that do not decay."""
 
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal
 
 import torch
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat
@@ -27,6 +27,13 @@ class DescentSettings(Settings):
     """Of the polynomial by which the rate of SGD falls."""
     warmup: NonNegativeInt = 1000
     """First steps, in which the rate of SGD grows from 1e-5; a tenth of all at the most."""
+
+
+def descent_departure(settings: DescentSettings) -> str:
+    """Return how the descent differs from what a paper says that states SGD and its rate only."""
+    if settings.optimizer == "adam":
+        return "Adam, whose rate falls by half a cosine, instead of SGD."
+    return "Momentum, weight decay, polynomial and warm-up of SGD are those of PSFusion's program."
 
 
 def make_descent(
@@ -59,6 +66,31 @@ def make_descent(
         )
 
     return Optimization(sgd, rate)
+
+
+def undecayed_norms(
+    module: nn.Module, groups: Iterable[Mapping[str, Any]], *kinds: type[nn.Module]
+) -> Iterator[dict[str, Any]]:
+    """Yield groups of parameters for an optimiser, norms apart and without weight decay.
+
+    Args:
+        module: Whose parameters they are.
+        groups: The groups, each with its `params`.
+        kinds: Layers that count as norms.
+    """
+    norms = {
+        id(parameter)
+        for part in module.modules()
+        if isinstance(part, kinds)
+        for parameter in part.parameters()
+    }
+    for group in groups:
+        decayed = [p for p in group["params"] if id(p) not in norms]
+        spared = [p for p in group["params"] if id(p) in norms]
+        if decayed:
+            yield {**group, "params": decayed}
+        if spared:
+            yield {**group, "params": spared, "weight_decay": 0.0}
 
 
 def is_square(crop: tuple[int, int] | None) -> bool:

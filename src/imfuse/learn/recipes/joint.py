@@ -75,17 +75,28 @@ class JointRecipe(Recipe):
         "cpu": CPU,
     }
     settings: JointSettings
+    network_departure: ClassVar[str]
+    """How the network differs from the paper's."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self.install("fusion", self.create())
+        self.departures = f"{self.network_departure} {self._guide_departure()}"
         if self._guided:
             own = self.settings
-            self.departures = (
-                f"{_DEPARTURES.get(own.guide, f'The segmenter is {own.guide}, not BANet.')} Fused "
-                "pictures are stretched one by one (release), not over a batch."
-            )
             self.install("segmenter", create_guide(own.guide, classes=own.classes))
+
+    def _guide_departure(self) -> str:
+        if not self._guided:
+            return "No segmenter takes part."
+        own = self.settings
+        told = [
+            _DEPARTURES.get(own.guide, f"The segmenter is {own.guide}, not BANet."),
+            "Its samples are sized by any factor between the least and the greatest.",
+        ]
+        if own.segmentation.stretch:
+            told.append("Fused pictures are stretched one by one, not over a batch.")
+        return " ".join(told)
 
     @property
     def _guided(self) -> bool:

@@ -13,11 +13,11 @@ from imfuse.errors import UsageError
 from imfuse.learn.data.sources import Source
 from imfuse.learn.data.transforms import Augmentation
 from imfuse.learn.models.psfusion import PSFusion
-from imfuse.learn.recipes.descent import is_square, make_descent
+from imfuse.learn.recipes.descent import descent_departure, is_square, make_descent
 from imfuse.learn.recipes.labels import require_labels
 from imfuse.learn.recipes.psfusion_objective import PSFusionObjective, PSFusionSettings
 from imfuse.learn.recipes.salience import check_salient
-from imfuse.learn.trainer.recipe import Recipe, Settings
+from imfuse.learn.trainer.recipe import CODE_NETWORK, Recipe, Settings
 from imfuse.learn.trainer.stage import Planned, Stage, Workshop, trainable
 
 RELEASE = {
@@ -81,16 +81,16 @@ class PSFusionRecipe(Recipe):
     options = PSFusionSettings
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"release": RELEASE, "cpu": CPU}
     settings: PSFusionSettings
-    departures = (
-        "The encoders begin with random weights instead of ImageNet's. The network is that of the "
-        "published code unless network.variant=paper. Momentum, weight decay, crops and the "
-        "constants of the semantic losses are the code's. The last weights count, not those that "
-        "do best on test pairs."
-    )
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self._check_settings()
+        self.departures = (
+            "The encoders begin with random weights instead of ImageNet's. "
+            f"{CODE_NETWORK} {descent_departure(self.settings)} Crops and the constants of the "
+            "semantic losses are the code's. The last weights count, not those that do best on "
+            "test pairs."
+        )
         self.install("fusion", self.create())
 
     def _check_settings(self) -> None:

@@ -24,7 +24,12 @@ from imfuse.learn.losses.intensity import (
 from imfuse.learn.losses.masks import SALIENT, VisibleMask, contrast_masks, hard_weights
 from imfuse.learn.models.base import FusionNetwork
 from imfuse.learn.models.refinefuse import RefineFuse
-from imfuse.learn.recipes.descent import DescentSettings, is_square, make_descent
+from imfuse.learn.recipes.descent import (
+    DescentSettings,
+    descent_departure,
+    is_square,
+    make_descent,
+)
 from imfuse.learn.recipes.salience import Classes, check_salient, find_salient
 from imfuse.learn.trainer.recipe import Recipe, Settings, Size
 from imfuse.learn.trainer.stage import Losses, Objective, Planned, Stage, Workshop, exact, trainable
@@ -75,14 +80,13 @@ class RefineFuseRecipe(Recipe):
     options = RefineFuseSettings
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"cpu": CPU}
     settings: RefineFuseSettings
-    departures = (
-        "The equations are not in the text that we have: L1 distances, PSFusion's window of "
-        "contrast, lambda = 5 on the texture. Momentum 0.9, weight decay 5e-4, polynomial decay "
-        "and warm-up are PSFusion's; the paper states SGD at 1e-3."
-    )
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
+        self.departures = (
+            "The equations are not in the text that we have: L1 distances, PSFusion's window of "
+            f"contrast, lambda on the texture. {descent_departure(self.settings)}"
+        )
         self.install("fusion", self.create())
 
     def plan(self, source: Source) -> Sequence[Planned]:

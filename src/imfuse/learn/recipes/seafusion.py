@@ -13,10 +13,17 @@ class SeAFusionRecipe(JointRecipe):
     """Algorithm 1 of SeAFusion.
 
     Departures: without a ResNet-18 of ImageNet at hand the segmenter begins with random weights;
-    fused pictures are stretched one by one (`release`), not over the whole batch of their export.
+    fused pictures are stretched one by one (`release`), not over the whole batch of their export;
+    the segmenter's samples are sized by any factor between the least and the greatest, where the
+    program has six of them. Sobel kernels are trained, as in that program, unless
+    `network.trainable_operators=false`.
     """
 
     name = "seafusion"
     title = "Joint low-level and high-level training with BANet"
     paper = SeAFusion.paper
     network = "seafusion"
+    network_departure = (
+        "Sobel kernels are trained, as in the published code, unless "
+        "network.trainable_operators=false."
+    )

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, cast
 import safetensors
 import safetensors.torch
 from pydantic import AfterValidator, NonNegativeFloat, PositiveFloat, PositiveInt
-from torch import Tensor, nn
+from torch import Tensor
 
 from imfuse.errors import UsageError, WeightsError
 from imfuse.learn.data.shown import shown
@@ -191,21 +191,3 @@ def load_guide(guide: Segmenter, path: Path) -> None:
             expected="weights.safetensors of a run with the same segmenter and classes, or "
             "published weights of its encoder",
         ) from error
-
-
-def undecayed_norms(segmenter: Segmenter, head_rate: float) -> list[dict[str, object]]:
-    """Return the groups of a segmenter's parameters, norms of layers apart and without decay."""
-    norms = {
-        id(parameter)
-        for module in segmenter.modules()
-        if isinstance(module, nn.LayerNorm)
-        for parameter in module.parameters()
-    }
-    groups = []
-    for group in segmenter.parameter_groups(head_rate):
-        parameters = cast(list[nn.Parameter], group["params"])
-        groups.append({**group, "params": [p for p in parameters if id(p) not in norms]})
-        groups.append(
-            {**group, "params": [p for p in parameters if id(p) in norms], "weight_decay": 0.0}
-        )
-    return [group for group in groups if group["params"]]

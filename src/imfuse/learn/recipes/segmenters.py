@@ -9,17 +9,18 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from torch import nn
 
 from imfuse.errors import UnknownName
 from imfuse.learn.models.bffr import BFFR
 from imfuse.learn.models.psfusion import PSFusion
 from imfuse.learn.models.scgrfuse import SCGRFuse
 from imfuse.learn.recipes.banet import BANetRecipe, ImageNetRecipe
+from imfuse.learn.recipes.descent import undecayed_norms
 from imfuse.learn.recipes.segmenter import (
     LargeSize,
     SegmenterRecipe,
     SegmenterSettings,
-    undecayed_norms,
 )
 from imfuse.learn.schedules import cosine, polynomial_from_below
 from imfuse.learn.trainer.recipe import Recipe, Several, Share
@@ -76,8 +77,9 @@ class SegFormerRecipe(SegmenterRecipe):
     def optimization(self, index: int, pairs: int) -> Optimization:
         """Return AdamW with a rate that falls in a line after the warm-up."""
         settings = self.settings
+        groups = self.segmenter.parameter_groups(settings.head_rate)
         adamw = torch.optim.AdamW(
-            undecayed_norms(self.segmenter, settings.head_rate),
+            [*undecayed_norms(self.segmenter, groups, nn.LayerNorm)],
             lr=settings.rate,
             betas=settings.betas,
             weight_decay=settings.weight_decay,

@@ -12,16 +12,17 @@ import torch
 
 from imfuse.errors import UsageError
 from imfuse.learn.data.patches import PatchSource
-from imfuse.learn.data.shown import ExchangedSource
+from imfuse.learn.data.shown import MRIAsVisible
 from imfuse.learn.data.sources import Source
 from imfuse.learn.models.smfnet import SMFNet
 from imfuse.learn.recipes.smfnet_objectives import (
+    Fusing,
     FusionObjective,
     ReconstructionObjective,
     SMFNetSettings,
 )
 from imfuse.learn.schedules import halving
-from imfuse.learn.trainer.recipe import Recipe, Settings
+from imfuse.learn.trainer.recipe import CODE_NETWORK, Recipe, Settings
 from imfuse.learn.trainer.stage import Objective, Optimization, Planned, Stage, Workshop, trainable
 
 _FROM_START = ("encoder", "decoder", "reasoning")
@@ -33,14 +34,19 @@ class SMFNetRecipe(Recipe):
 
     Rows of table 5: `interaction=both` (two-stage both cc_G), `stages=joined` (w/o two stage
     training), `reconstruction.semantic=0` with `reconstruction.intensity=0` (w/o intensity and
-    semantic loss); the others are settings of the network. Medical pairs: preset `medical`, from
-    scratch, or with `weights` and `stages=second` or `both` to fine-tune.
+    semantic loss); of the network, `network.exchanged_fusion=true` (INN<->transformer), and false
+    for `network.cross_attention` (CAI->INN block), `network.residual_base` (w/o residual
+    transformer) and `network.graph` (w/o GNN). Medical pairs: preset `medical`, from scratch, or
+    with `weights` and `stages=second` or `both` to fine-tune.
 
     Departures: Gram matrices are those of the shallow features (64x64) instead of the picture's
     (1x1), by an encoder that this term does not train; Lovasz-Softmax takes pictures for two
     classes; correlations have gradients. In the published code none of the three trains anything
     to speak of: preset `release`. The weights of stage II are those of that code; the text has
     them exchanged (preset `printed`). Adam's moments begin anew with stage II.
+    The network is that of the code, unless `network.variant=paper`. Medical pairs are cut every 64
+    pixels; PET and SPECT are their visible pictures, whose colours fused ones keep, where CDDFuse
+    has the MRI (`slots=mri-as-vis`).
     """
 
     name = "smfnet"
@@ -61,19 +67,13 @@ class SMFNetRecipe(Recipe):
         # that falls as the paper's leaves the encoder a quarter of it before it has ever fused.
         "cpu": {"batch": 1, "crop": 64, "stride": 64, "rate": 5e-4, "every": 25},
     }
-    departures = (
-        "Weights of stage II as in the published code (2 and 10), not as printed (10 and 2), "
-        "unless the preset is printed. Unless it is release: Gram matrices of shallow features, "
-        "Lovasz-Softmax of two classes, dark and bright, and correlations with gradients, all of "
-        "which do next to nothing in that code. Adam's moments begin anew with stage II."
-    )
     settings: SMFNetSettings
 
     @classmethod
     def view(cls, source: Source, settings: Settings) -> Source:
-        """Return the pairs, exchanged if the settings say so."""
-        exchanged = cast(SMFNetSettings, settings).slots == "mri-as-vis"
-        return ExchangedSource(source) if exchanged else source
+        """Return the pairs, with MRI as the visible pictures if the settings say so."""
+        moved = cast(SMFNetSettings, settings).slots == "mri-as-vis"
+        return MRIAsVisible(source) if moved else source
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -86,8 +86,26 @@ class SMFNetRecipe(Recipe):
             )
         if own.crop is not None and own.crop[0] != own.crop[1]:
             raise UsageError(f"crop {own.crop}", expected="square patches, such as crop=128")
+        self.departures = self._departures()
         self.install("fusion", self.create())
         self._cut: tuple[Source, Source] | None = None
+
+    def _departures(self) -> str:
+        own = self.settings
+        told = [CODE_NETWORK]
+        if own.fusing == Fusing():
+            told.append(
+                "Weights of stage II are the published code's (2 and 10), not as printed (10, 2)."
+            )
+        if own.correlations == "paper":
+            told.append("Correlations have gradients, which they lack in that code.")
+        if own.stages == "both":
+            if own.reconstruction.gram == "features":
+                told.append("Gram matrices are those of shallow features.")
+            if own.reconstruction.semantic > 0:
+                told.append("Lovasz-Softmax takes pictures for two classes, dark and bright.")
+            told.append("Adam's moments begin anew with stage II.")
+        return " ".join(told)
 
     def plan(self, source: Source) -> Sequence[Planned]:
         """Return one or two stages, with as many steps an epoch as it takes to see all patches."""

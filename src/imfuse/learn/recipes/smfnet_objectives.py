@@ -64,8 +64,8 @@ class SMFNetSettings(Settings):
     """second: only the second one, from `weights`. joined: stage II alone from random weights, with
     the epochs of both."""
     slots: Literal["rgb-as-vis", "mri-as-vis"] = "rgb-as-vis"
-    """Which picture is the visible one: as the layout says, or the other, as CDDFuse has medical
-    pairs. Then fuse exchanged pairs, too."""
+    """Which picture of medical pairs is the visible one: as the layouts say, the colourful one if
+    there is one; or the MRI, as in CDDFuse. Then give MRI as the visible picture to fuse, too."""
     rate: PositiveFloat = 1e-4
     """Highest learning rate of the five Adams."""
     every: PositiveInt = 20

@@ -67,6 +67,10 @@ class Settings(Section):
     """Steps between two pictures of how held-out pairs are fused."""
 
 
+CODE_NETWORK = "The network is that of the published code unless network.variant=paper."
+"""A departure of recipes whose paper and code have different networks."""
+
+
 class Recipe(ABC):
     """The training procedure of one paper.
 
