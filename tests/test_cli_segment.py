@@ -106,6 +106,34 @@ def test_a_segmenter_is_trained_labels_and_is_scored(run, tiny, labelled, tmp_pa
     assert "100.00" in out
 
 
+def test_a_segmenter_is_no_fusion_network(run, tiny, labelled, tmp_path):
+    folder = tmp_path / "run"
+    assert run("segment", "train", "banet", "--data", labelled, "-o", folder, *SMALL)[0] == 0
+    pair = (labelled / "ir" / "0.png", labelled / "vis" / "0.png")
+    code, _, err = run("fuse", *pair, "-o", tmp_path / "f.png", "-m", folder / "model.onnx")
+    assert code == 3
+    assert "a segmenter, not a fusion network" in err
+    code, _, err = run("train", "--resume", "-o", folder)
+    assert code == 2
+    assert "a training of banet" in err
+    assert "imfuse segment train --resume" in err
+
+
+def test_labels_of_unknown_pixels_alone_have_no_scores(run, quick, labelled, tmp_path):
+    for kind in ("ir", "vis"):
+        (tmp_path / "some").mkdir(exist_ok=True)
+        (tmp_path / "some" / kind).symlink_to(labelled / kind)
+    (tmp_path / "some" / "labels").mkdir()
+    for index in range(6):
+        unknown = np.full((48, 64), 255, np.uint8)
+        cv2.imwrite(str(tmp_path / "some" / "labels" / f"{index}.png"), unknown)
+    given = ("--data", tmp_path / "some", "-o", tmp_path / "run")
+    code, out, err = run("segment", "train", "banet", *given, *SMALL, "--json")
+    assert code == 0, err
+    assert json.loads(out)["scores"] == {}
+    assert "NaN" not in (tmp_path / "run" / "card.json").read_text()
+
+
 def test_held_out_scores_are_those_of_the_exported_file(run, tiny, labelled, tmp_path):
     from imfuse.learn.data import hold_out, open_source
 
@@ -189,12 +217,19 @@ def test_weights_are_begun_with(run, quick, labelled, tmp_path):
     more = ("--weights", file, "--set", "rate=1e-12")
     assert run(*command, "-o", tmp_path / "second", *SMALL, *more)[0] == 0
     from safetensors.numpy import load_file
+    from safetensors.torch import save_file
 
     one, other = load_file(file), load_file(tmp_path / "second" / "weights.safetensors")
     assert all(np.abs(one[key] - other[key]).max() < 1e-9 for key in one)
     code, _, err = run(*command, "--weights", tmp_path / "x", "-o", tmp_path / "third", *SMALL)
     assert code == 3
     assert "no readable safetensors file" in err
+    other = tmp_path / "other.safetensors"
+    save_file({f"layer{i}.weight": torch.zeros(1) for i in range(99)}, other)
+    code, _, err = run(*command, "--weights", other, "-o", tmp_path / "third", *SMALL)
+    assert code == 3
+    assert "weights that do not fit" in err
+    assert len(err) < 500
 
 
 def test_a_dry_run_shows_all_settings(run, labelled):
@@ -222,6 +257,9 @@ def test_a_dry_run_shows_all_settings(run, labelled):
         (("run", "none.onnx", ".", "-o", "out", "--map", "1=x"), "--map '1=x'"),
         (("run", "none.onnx", ".", "-o", "out", "--mean", "1,2"), "--mean 1,2"),
         (("run", "none.onnx", ".", "-o", "out", "--std", "0,1,1"), "other than 0"),
+        (("run", "none.onnx", ".", "-o", "out", "--std", "nan,1,1"), "three numbers"),
+        (("run", "none.onnx", ".", "-o", "out", "--scale", "0"), "other than 0"),
+        (("run", "none.onnx", ".", "-o", "out", "--scale", "nan"), "other than 0"),
         (("run", "none.onnx", ".", "-o", "out", "--size", "big"), "WIDTHxHEIGHT"),
         (("score", ".", ".", "--exclude", "9"), "--exclude 9"),
     ],

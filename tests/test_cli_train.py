@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -175,15 +176,118 @@ def test_a_dry_run_shows_stages_and_settings_and_writes_nothing(pairs, tmp_path,
         (("seafusion", "--device", "7"), "GPUs asked for"),
         (("seafusion", "--device", "tpu"), "auto, cpu, gpu"),
         (("seafusion", "--config", "nowhere.yaml"), "No such file"),
-        (("seafusion", "--set", "classes=3"), "label"),
+        (("seafusion", "--set", "classes=3"), "imfuse data check DIR --classes 3"),
+        (("seafusion", "--set", f"seed={2**64}"), f"seed={2**64} for seafusion"),
+        (("bffr", "--set", "crop=[16,96]"), "sides from 33 pixels"),
+        (("scgrfuse", "--set", "crop=31"), "sides from 32 pixels"),
+        (("seafusion", "--data", "scenes:1", "--data", "PAIRS/../pairs"), "given twice"),
     ],
 )
 def test_mistakes_are_named(pairs, tmp_path, run, arguments, message):
     small = () if "classes=3" not in arguments else SMALL
-    code, _, error = run("train", *arguments, "--data", pairs, "-o", tmp_path / "run", *small)
+    given = [one.replace("PAIRS/../pairs", str(pairs / "ir" / "..")) for one in arguments]
+    code, _, error = run("train", *given, "--data", pairs, "-o", tmp_path / "run", *small)
     assert code in {2, 3}
     assert message in error
     assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"budget": 30}, "budget: 30; expected a valid string"),
+        ({"layout": 3}, "layout: 3; expected a valid string"),
+        ({"preset": ["cpu"]}, "preset: ['cpu']"),
+        ({"recipe": ["seafusion"]}, "recipe: ['seafusion']"),
+        ({"data": [5]}, "data: 5"),
+        ({"stride": "often"}, "stride: 'often'"),
+        ({"steps": [3]}, "steps [3]; expected a number from 1 for each of 7 stages"),
+        ({"settings": [1, 2]}, "no names and values"),
+        ({"settings": {"segmentation": {1: 2}}}, "no names and values"),
+        ({"layouts": "msrs"}, "Did you mean layout"),
+    ],
+)
+def test_mistakes_in_a_configuration_are_named(pairs, tmp_path, run, content, message):
+    file = tmp_path / "mine.yaml"
+    file.write_text(yaml.safe_dump({"recipe": "seafusion", "data": [str(pairs)], **content}))
+    code, _, error = run("train", "--config", file, "--dry-run")
+    assert (code, message in error) == (2, True), error
+    assert "Traceback" not in error
+
+
+def test_a_configuration_may_be_short(pairs, tmp_path, run):
+    file = tmp_path / "mine.yaml"
+    file.write_text(yaml.safe_dump({"recipe": "seafusion", "data": str(pairs), "preset": "cpu"}))
+    code, out, _ = run("train", "--config", file, "--dry-run", "--json")
+    assert code == 0
+    assert json.loads(out)["settings"]["crop"] == [96, 96]
+
+
+def test_a_runs_configuration_has_its_steps_though_its_budget_was_time(whole, tmp_path, run):
+    stored = yaml.safe_load((whole / "config.yaml").read_text())
+    file = tmp_path / "timed.yaml"
+    file.write_text(yaml.safe_dump({**stored, "budget": "40d", "steps": [2, 4, 5]}))
+
+    def steps(*changes):
+        code, out, error = run("train", "--config", file, "--dry-run", "--json", *changes)
+        assert code == 0, error
+        return [stage["steps"] for stage in json.loads(out)["stages"]], error
+
+    found, said = steps()
+    assert (found, "trying" in said) == ([2, 4, 5], False)
+    assert steps("--budget", "30it")[0] == [10, 10, 10]
+    found, said = steps("--set", "seed=1")
+    assert (found == [2, 4, 5], "trying" in said) == (False, True)
+    code, _, error = run("train", "--config", file, "--preset", "release", "--dry-run")
+    assert code == 2
+    assert "preset release for a configuration that has all settings" in error
+
+
+def test_files_without_a_partner_are_told(pairs, tmp_path, run):
+    for kind in ("ir", "vis", "labels"):
+        (tmp_path / "some" / kind).mkdir(parents=True)
+        for file in (pairs / kind).iterdir():
+            (tmp_path / "some" / kind / file.name).symlink_to(file)
+    (tmp_path / "some" / "vis" / "03.png").unlink()
+    code, _, error = run("train", "seafusion", "--data", tmp_path / "some", "--dry-run")
+    assert code == 0
+    assert "files make no pair and are left out" in error
+    assert "03" in error
+    code, _, error = run("train", "seafusion", "--data", pairs, "--dry-run")
+    assert "left out" not in error
+
+
+def test_wrong_labels_are_named_in_the_first_round_and_found_by_the_check(pairs, tmp_path, run):
+    for kind in ("ir", "vis", "labels"):
+        (tmp_path / "some" / kind).mkdir(parents=True)
+        for file in (pairs / kind).iterdir():
+            (tmp_path / "some" / kind / file.name).write_bytes(file.read_bytes())
+    wrong = np.full((48, 64), 12, np.uint8)
+    for index in range(6):
+        cv2.imwrite(str(tmp_path / "some" / "labels" / f"{index:02d}.png"), wrong)
+    given = ("--data", tmp_path / "some", "-o", tmp_path / "run")
+    code, _, error = run("train", "seafusion", *given, *SMALL)
+    assert code == 3
+    assert "label 12; expected 0 to 8" in error
+    assert (tmp_path / "run" / "log.jsonl").read_text() == ""
+    code, _, error = run("data", "check", tmp_path / "some", "--classes", "9")
+    assert code == 3
+    assert "labels (6)" in error
+    assert "labels outside 0..8 and 255: 12" in error
+
+
+def test_an_unreadable_pair_that_is_held_out_leaves_no_run(pairs, tmp_path, run):
+    given = ("--data", tmp_path / "some", "-o", tmp_path / "run", "--set", "held_out=0.9")
+    for kind in ("ir", "vis", "labels"):
+        (tmp_path / "some" / kind).mkdir(parents=True)
+        for file in (pairs / kind).iterdir():
+            content = file.read_bytes()
+            content = content[:40] if kind == "vis" else content
+            (tmp_path / "some" / kind / file.name).write_bytes(content)
+    code, _, error = run("train", "seafusion", *given, *SMALL)
+    assert code == 3
+    assert "/vis/" in error
+    assert list((tmp_path / "run").iterdir()) == []
 
 
 def test_pairs_without_labels_and_no_pairs_at_all(pairs, tmp_path, run):
@@ -221,6 +325,32 @@ def test_resuming_needs_the_same_order_and_the_same_pairs(whole, pairs, tmp_path
     code, _, error = run("train", "--resume", "-o", tmp_path / "nothing")
     assert code == 3
     assert "no state of a training" in error
+
+
+def test_what_changes_no_weights_may_change_on_the_way(pairs, whole, tmp_path, run):
+    folder = tmp_path / "run"
+    begun = ("train", "seafusion", "--data", pairs, *SMALL)
+    shutil.copytree(whole, folder)
+    again = ("train", "--resume", "-o", folder, "--set", "workers=1")
+    code, _, error = run(*again, "--set", "preview_every=3")
+    assert code == 0, error
+    stored = yaml.safe_load((folder / "config.yaml").read_text())["settings"]
+    assert (stored["workers"], stored["preview_every"]) == (1, 3)
+    code, _, error = run(*begun, "-o", folder, "--resume", "--set", "checkpoint_every=7")
+    assert code == 0, error
+    assert yaml.safe_load((folder / "config.yaml").read_text())["settings"]["workers"] == 0
+    code, _, error = run(*again, "--set", "batch=1")
+    assert code == 2
+    assert "part of a command" in error
+
+
+def test_the_card_of_a_run_is_shown_with_its_model(whole, run):
+    code, out, _ = run("models", "info", whole / "model.onnx")
+    assert code == 0
+    assert "imfuse train seafusion --preset paper, seed 0\n" in out
+    assert "pairs of its user" in out
+    assert "their scores on" in out
+    assert "(from pairs" in (whole / "card.md").read_text()
 
 
 def test_resuming_a_finished_training_trains_nothing(whole, run):

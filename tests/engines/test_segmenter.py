@@ -7,7 +7,8 @@ onnx = pytest.importorskip("onnx")
 
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402 - after the skip
 
-from imfuse.engines.segmenter import SPEC_KEY, OnnxSegmenter  # noqa: E402
+from imfuse.engines.onnx import SEGMENTER_KEY  # noqa: E402
+from imfuse.engines.segmenter import OnnxSegmenter  # noqa: E402
 from imfuse.errors import BadValues, WeightsError  # noqa: E402
 
 
@@ -55,7 +56,7 @@ def model(tmp_path):
         )
         file = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
         if metadata is not None:
-            helper.set_model_props(file, {SPEC_KEY: metadata})
+            helper.set_model_props(file, {SEGMENTER_KEY: metadata})
         path = tmp_path / "segmenter.onnx"
         path.write_bytes(file.SerializeToString())
         return path

@@ -83,6 +83,10 @@ def check(
             autocompletion=complete_layout,
         ),
     ] = None,
+    classes: Annotated[
+        int,
+        typer.Option(min=0, max=255, help="How many classes labels have, where no set says it."),
+    ] = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Read every pair of a set, and report what is missing, broken, repeated or leaked.
@@ -94,7 +98,7 @@ def check(
     from imfuse.learn.data.opening import open_source
 
     source = open_source(data, layout=layout)
-    examined = list(track(examine(source), len(source), "reading"))
+    examined = list(track(examine(source, classes=classes), len(source), "reading"))
     result = report(source, examined)
     if as_json:
         print_json({"data": data, **result.as_dict()})

@@ -1,6 +1,8 @@
 """`imfuse models`: what there is to fuse with."""
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -90,8 +92,9 @@ def info(
     lines = _describe(spec)
     if row["weights"] or card is None:
         lines |= _describe_weights(spec)
-    if name in shipped():
-        lines |= _describe_training(shipped()[name].card)
+    trained = shipped()[name].card if name in shipped() else _card_of_run(Path(name))
+    if trained is not None:
+        lines |= _describe_training(trained)
     for title, value in (lines | ({} if card is None else _describe_card(card))).items():
         show(f"  {title:<34}{value}")
     if card is not None:
@@ -127,10 +130,21 @@ def _describe_weights(spec: "FusionSpec") -> dict[str, object]:
     }
 
 
+def _card_of_run(model: Path) -> Mapping[str, Any] | None:
+    """Return the card of the run that a model file lies in, None where there is none."""
+    try:
+        card = json.loads((model.parent / "card.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    known = model.is_file() and isinstance(card, dict) and "stages" in card and "recipe" in card
+    return card if known else None
+
+
 def _describe_training(card: Mapping[str, Any]) -> dict[str, object]:
-    """Return how weights that are part of imfuse were trained, by headings."""
+    """Return how weights were trained, by headings: of a part of imfuse, or of a run."""
     steps, planned = (sum(stage[key] for stage in card["stages"]) for key in ("steps", "planned"))
     scores = "  ".join(f"{symbol} {value:.4g}" for symbol, value in card["scores"].items())
+    at_commit = f", at commit {card['commit']}" if "commit" in card else ""
     begun = card.get("begun_with")
     before = card.get("begun_steps")
     those = "those" if before is None else f"{before}"
@@ -138,12 +152,12 @@ def _describe_training(card: Mapping[str, Any]) -> dict[str, object]:
     return {
         "begun with": f"weights trained on {begun}" if begun else "random weights",
         "trained by": f"imfuse train {card['recipe']} --preset {card['preset']}, seed "
-        f"{card['seed']}, at commit {card['commit']}",
+        f"{card['seed']}{at_commit}",
         "pairs": f"{card['pairs']}, and {card['held_out']} held out",
         "steps": f"{steps}, {steps / planned:.1%} of the full schedule{after}",
         "time": f"{card['seconds'] / 60:.0f} min on {card['device']}, {card['precision']}",
         "differs from the paper": card["departures"] or "-",
-        f"scores on {card['scored']} held-out pairs": scores,
+        f"scores on {card['scored']} held-out pairs": scores or "-",
     }
 
 
@@ -152,17 +166,18 @@ def _describe_card(card: "NetworkCard") -> dict[str, object]:
     cost = f"{card.gmacs_256:.4g} billion multiply-adds for 256x256"
     if card.milliseconds is not None:
         cost += f"; {card.milliseconds:.0f} ms and {card.peak_megabytes:.0f} MB for 640x480"
-    if card.published is None:
-        weights = "none that imfuse can read"
-    else:
-        weights = f"by its authors: {card.published.home}"
-    lines: dict[str, object] = {"good for": card.good_for, "cost": cost, "weights": weights}
+    none = "none that imfuse can read"
+    lines: dict[str, object] = {
+        "good for": card.good_for,
+        "cost": cost,
+        "weights of its authors": none if card.published is None else card.published.home,
+    }
     if card.published is not None:
         several = card.published.files
         files = f"FILE FILE (of {several})" if several else "FILE"
         lines |= {
             "their licence": card.published.licence,
-            "trained on": card.published.training_data or "not known",
+            "their training data": card.published.training_data or "not known",
             "to use them": f"imfuse convert {files} {card.spec.name}.safetensors",
         }
     return lines
@@ -171,7 +186,7 @@ def _describe_card(card: "NetworkCard") -> dict[str, object]:
 def _show_scores(card: "NetworkCard") -> None:
     for score in card.scores:
         means = "  ".join(f"{symbol} {value:.4g}" for symbol, value in score.means.items())
-        show(f"  {f'scores on {score.pairs}':<34}{means}  (protocol {score.protocol})")
+        show(f"  {f'their scores on {score.pairs}':<34}{means}  (protocol {score.protocol})")
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """`imfuse segment`: train a segmenter, label pictures with one, and score labels."""
 
+import math
 import sys
 from collections import Counter
 from pathlib import Path
@@ -133,6 +134,8 @@ def run(
     from imfuse.io.pairs import list_images
     from imfuse.labelling import label_folder
 
+    if not math.isfinite(scale) or scale == 0:
+        raise UsageError(f"--scale {scale:g}", expected="a number other than 0, such as 255")
     renames = None if classes is None else parse_map(classes)
     segmenter = OnnxSegmenter(
         model,
@@ -267,8 +270,10 @@ def _channels(option: str, text: str) -> tuple[float, float, float]:
     try:
         red, green, blue = (float(part) for part in text.split(","))
     except ValueError:
+        red = green = blue = float("nan")
+    if not all(map(math.isfinite, (red, green, blue))):
         expected = "three numbers, red first, e.g. 0.485,0.456,0.406"
-        raise UsageError(f"{option} {text}", expected=expected) from None
+        raise UsageError(f"{option} {text}", expected=expected)
     if option == "--std" and 0 in (red, green, blue):
         raise UsageError(f"{option} {text}", expected="numbers other than 0")
     return red, green, blue

@@ -101,9 +101,11 @@ def carry_out(
         dry_run=dry_run,
     )
     if dry_run:
+        _tell_left_out(run)
         _show_plan(run, as_json=as_json)
         return
     if run.fabric.is_global_zero:
+        _tell_left_out(run)
         say(_plan_line(run))
     with _watching(run) as watch:
         card = execute(run, folder, state, watch)
@@ -128,24 +130,33 @@ def _set_up(
     dry_run: bool,
 ) -> "tuple[Run, State | None, Path]":
     """Return the run, the state to go on from or None, and the folder."""
-    from imfuse.learn.order import make_order
+    from imfuse.learn.order import FREE, make_order
     from imfuse.learn.preparation import prepare, reopen
+    from imfuse.learn.run import check_folder
+    from imfuse.learn.trainer.budget import parse_budget
     from imfuse.learn.trainer.settings import read_settings
 
     base = {} if config is None else read_settings(config)
     if not resume:
         order = make_order(base, given, changes, device)
         folder = Path() if dry_run else _folder_of(out)
-        if order.budget is not None and not order.budget.endswith("it"):
+        timed = order.budget is not None and parse_budget(order.budget).steps is None
+        if not dry_run:
+            check_folder(folder)
+        if timed and order.steps is None:
             say(f"trying a few steps, to see how many make {order.budget}")
         return prepare(order, find), None, folder
     folder = _folder_of(out)
-    anything = base or changes or any(value is not None for value in given.values())
+    free = {name: value for name, value in changes.items() if name in FREE}
+    anything = base or changes != free or any(value is not None for value in given.values())
     if anything and not given["recipe"]:
-        expected = "--resume and -o alone, or the whole command that began it"
+        expected = (
+            f"--resume and -o, besides them {', '.join(FREE)} by --set, or the whole command that "
+            "began it"
+        )
         raise UsageError("part of a command", expected=expected)
     begun = make_order(base, given, changes, device) if anything else None
-    run, state = reopen(folder, begun, device, find)
+    run, state = reopen(folder, begun, device, find, free)
     if run.fabric.is_global_zero:
         say(f"going on after step {state.total} of {sum(run.steps)}")
     return run, state, folder
@@ -156,6 +167,17 @@ def _folder_of(out: Path | None) -> Path:
     if out is None:
         raise UsageError("no folder for the run", expected="-o RUN")
     return out
+
+
+def _tell_left_out(run: "Run") -> None:
+    """Say what of the data is no pair."""
+    left_out = run.source.unmatched
+    if left_out:
+        path, reason = left_out[0]
+        say(
+            f"{len(left_out)} files make no pair and are left out, such as {path} ({reason}); "
+            "`imfuse data check DIR` names them"
+        )
 
 
 def _plan_line(run: "Run") -> str:

@@ -15,6 +15,8 @@ from imfuse.errors import WeightsError
 from imfuse.types import Float, FusionSpec
 
 SPEC_KEY = "imfuse.spec"
+SEGMENTER_KEY = "imfuse.segmenter"
+"""Metadata key that holds the `SegmenterSpec` of a segmenter as JSON."""
 """Metadata key that holds the `FusionSpec` as JSON."""
 
 _REMEDY = "Export it with imfuse, or use a file that `imfuse models list` shows."
@@ -88,7 +90,11 @@ def open_session(model: Path, threads: int | None = None, *, optimise: bool = Tr
 
 
 def _read_spec(session: Any, model: Path) -> FusionSpec:  # noqa: ANN401 - onnxruntime is untyped
-    text = session.get_modelmeta().custom_metadata_map.get(SPEC_KEY)
+    metadata = session.get_modelmeta().custom_metadata_map
+    text = metadata.get(SPEC_KEY)
+    if text is None and SEGMENTER_KEY in metadata:
+        remedy = "Label pictures with it: imfuse segment run."
+        raise WeightsError("a segmenter, not a fusion network", file=model, remedy=remedy)
     if text is None:
         found = f"an ONNX file without the metadata {SPEC_KEY}"
         raise WeightsError(found, file=model, remedy=_REMEDY)

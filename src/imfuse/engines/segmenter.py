@@ -14,12 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from imfuse.engines.onnx import open_session
+from imfuse.engines.onnx import SEGMENTER_KEY, open_session
 from imfuse.errors import BadValues, WeightsError
 from imfuse.types import Float
-
-SPEC_KEY = "imfuse.segmenter"
-"""Metadata key that holds the `SegmenterSpec` as JSON."""
 
 _HIGHEST = 255
 """Highest class that label pictures can hold; it stands for unknown there."""
@@ -170,9 +167,9 @@ def _input(session: Any, model: Path) -> tuple[str, tuple[int, int] | None]:  # 
 
 
 def _read_spec(session: Any, model: Path) -> SegmenterSpec | None:  # noqa: ANN401 - onnxruntime is untyped
-    text = session.get_modelmeta().custom_metadata_map.get(SPEC_KEY)
+    text = session.get_modelmeta().custom_metadata_map.get(SEGMENTER_KEY)
     try:
         return None if text is None else SegmenterSpec.model_validate_json(text)
     except ValidationError as error:
-        found = f"bad metadata {SPEC_KEY} ({error.errors()[0]['msg']})"
+        found = f"bad metadata {SEGMENTER_KEY} ({error.errors()[0]['msg']})"
         raise WeightsError(found, file=model, remedy="Export it again.") from error

@@ -58,6 +58,9 @@ FORMATS: tuple[Foreign, ...] = (
 )
 """All known formats; the first whose marks are there is taken."""
 
+_LONGEST = 160
+"""Characters of a difference that a message shows; PyTorch may name every key."""
+
 _WRAPPERS = ("weight", "state_dict", "model", "net", "params", "MTAN")
 """Keys under which training scripts put the weights beside other things."""
 
@@ -104,14 +107,20 @@ def load_foreign(*paths: Path, settings: Mapping[str, object] | None = None) -> 
     try:
         network.load_state_dict(renamed)
     except RuntimeError as error:
-        lines = str(error).splitlines()
         raise WeightsError(
-            f"weights that do not fit {known.network} ({lines[min(1, len(lines) - 1)].strip()})",
+            f"weights that do not fit {known.network} ({first_difference(error)})",
             file=paths[0],
             remedy="The file is incomplete, or of another version of the network.",
         ) from error
     origin = Origin(licence=known.licence, training_data=known.training_data)
     return Loaded(network.eval(), origin, settings)
+
+
+def first_difference(error: RuntimeError) -> str:
+    """Return the first difference that PyTorch names between weights and a network, in short."""
+    lines = str(error).splitlines()
+    line = lines[min(1, len(lines) - 1)].strip()
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST].rpartition(',')[0]}, ..."
 
 
 def recognise(weights: StateDict) -> Foreign | None:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from pydantic import TypeAdapter, ValidationError
+
 from imfuse import __version__
 from imfuse.errors import UnknownName, UsageError
 from imfuse.learn.data.sources import Source
@@ -29,6 +31,8 @@ class Order:
         layout: Name of the data's layout, where folders don't show it.
         stride: Take every so many frames of video.
         device: `auto`, `cpu`, `gpu`, or a number of GPUs.
+        steps: Steps of each stage, of a run that is to be repeated, in place of a budget in time,
+            which would make other ones.
     """
 
     recipe: str
@@ -39,9 +43,13 @@ class Order:
     layout: str | None = None
     stride: int = 1
     device: str = "auto"
+    steps: Sequence[int] | None = None
 
 
-_OF_A_RUN = ("settings", "steps", "pairs", "pairs_sha256", "precision", "imfuse")
+FREE = ("workers", "checkpoint_every", "preview_every")
+"""Settings that change no weights: a training may go on with others."""
+
+_OF_A_RUN = ("settings", "pairs", "pairs_sha256", "precision", "imfuse")
 """Keys of a run's `config.yaml` besides those of the order."""
 
 
@@ -60,24 +68,47 @@ def make_order(
         device: See `Order`.
 
     Raises:
-        UsageError: There is no recipe, or no data.
+        UsageError: There is no recipe, or no data; a value is of another type than it has to be;
+            or a preset is given besides a whole configuration, which leaves nothing for it to say.
         UnknownName: A whole configuration has an unknown key.
     """
     stored: Mapping[str, Any] = {}
-    if "settings" in file:
+    if {"settings", "recipe", "data"} & set(file):
         known = {one.name for one in fields(Order)} | set(_OF_A_RUN)
         for key in file:
             if key not in known:
                 raise UnknownName("key of a configuration", key, known)
-        stored, file = file, file["settings"] or {}
+        stored, file = file, file.get("settings") or {}
+        preset = given.get("preset")
+        if file and preset not in (None, stored.get("preset")):
+            raise UsageError(
+                f"preset {preset} for a configuration that has all settings",
+                remedy="Leave the preset out, or the configuration.",
+            )
     merged = {name: stored.get(name) for name in given}
     merged |= {name: value for name, value in given.items() if value is not None}
     if merged["recipe"] is None:
         raise UsageError("no recipe", expected=f"one of {', '.join(RECIPES)}")
     if not merged["data"]:
         raise UsageError("no pairs to train on", expected="--data DIR, or --data scenes:200")
+    if isinstance(merged["data"], str):
+        merged["data"] = [merged["data"]]
+    # The same run once more, unless anything is to be different.
+    if not changes and all(given[name] in (None, stored.get(name)) for name in given):
+        merged["steps"] = stored.get("steps")
     filled = {name: value for name, value in merged.items() if value is not None}
-    return Order(**filled, settings=[file, changes], device=device)
+    return _checked({**filled, "settings": [file, changes], "device": device})
+
+
+def _checked(values: Mapping[str, Any]) -> Order:
+    """Return an order of values that may be of any type."""
+    try:
+        return TypeAdapter(Order).validate_python(dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = first["loc"][0]
+        expected = first["msg"].removeprefix("Input should be ")
+        raise UsageError(f"{name}: {first['input']!r}", expected=expected) from error
 
 
 def stored_order(config: Mapping[str, Any], device: str) -> Order:
@@ -130,7 +161,7 @@ def check_same(order: Order, config: Mapping[str, Any], folder: Path, find: Find
     """Refuse to go on with something else than what was begun.
 
     Args:
-        order: What is asked for now.
+        order: What is asked for now; settings that change no weights may be others.
         config: What was begun.
         folder: The run's folder, for the message.
         find: Where recipes are looked up.
@@ -149,10 +180,11 @@ def check_same(order: Order, config: Mapping[str, Any], folder: Path, find: Find
         **settings.model_dump(mode="json"),
     }
     begun = {**config, **config["settings"]}
-    unlike = [name for name, value in asked.items() if begun.get(name) != value]
+    unlike = [k for k, value in asked.items() if k not in FREE and begun.get(k) != value]
     if unlike:
         raise UsageError(
             f"{', '.join(unlike)}: not what the training began with",
             file=folder,
-            remedy="Go on with --resume and -o alone, or start a new training elsewhere.",
+            remedy="Go on with --resume and -o alone, or start a new training elsewhere. Only "
+            f"{', '.join(FREE)} may change.",
         )

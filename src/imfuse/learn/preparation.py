@@ -1,5 +1,6 @@
 """A training set up and not begun: its recipe, pairs, schedule and device."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 
-from imfuse.errors import UsageError
+from imfuse.errors import UnknownName, UsageError
 from imfuse.learn.data.cache import CachedSource
 from imfuse.learn.data.opening import open_source
 from imfuse.learn.data.sources import Source, hold_out
@@ -67,13 +68,16 @@ def prepare(order: Order, find: Find = find_recipe) -> Run:
     recipe = kind(settings)
     plan = tuple(recipe.plan(source))
     factor = 1.0
-    if budget is not None:
+    if budget is not None and order.steps is None:
         paces = [0.0] * len(plan)
         if budget.seconds is not None:
             # Its weights are changed by the trial: a recipe of its own.
             paces = seconds_a_step(kind(settings), source, fabric)
         factor = budget.scale(plan, paces)
     steps = scaled(plan, factor)
+    if order.steps is not None:
+        _check_steps(order.steps, plan)
+        steps = tuple(order.steps)
     if fabric.world_size > 1:
         steps = tuple(fabric.broadcast(steps))
     config = make_config(order, settings, source, steps, precision_of(settings, fabric.device.type))
@@ -81,8 +85,19 @@ def prepare(order: Order, find: Find = find_recipe) -> Run:
     return Run(kind(settings), source, held_out, plan, steps, config, fabric)
 
 
+def _check_steps(steps: Sequence[int], plan: Sequence[Planned]) -> None:
+    if len(steps) != len(plan) or min(steps) < 1:
+        raise UsageError(
+            f"steps {list(steps)}", expected=f"a number from 1 for each of {len(plan)} stages"
+        )
+
+
 def reopen(
-    folder: Path, order: Order | None, device: str = "auto", find: Find = find_recipe
+    folder: Path,
+    order: Order | None,
+    device: str = "auto",
+    find: Find = find_recipe,
+    changes: Mapping[str, Any] | None = None,
 ) -> tuple[Run, State]:
     """Set an interrupted training up again, as its state tells.
 
@@ -91,6 +106,7 @@ def reopen(
         order: What it is thought to be; None: whatever it is.
         device: See `Order`; a training may go on elsewhere.
         find: Where its recipe is looked up.
+        changes: Settings that change no weights, to go on with.
 
     Raises:
         WeightsError: There is no state to go on from, or a damaged one.
@@ -99,8 +115,17 @@ def reopen(
     state = load_state(folder / FILE)
     config = state.config
     stored = stored_order(config, device)
-    kind = find(stored.recipe)
-    settings = make_settings(kind, *stored.settings, preset=stored.preset)
+    try:
+        kind = find(stored.recipe)
+    except UnknownName as error:
+        raise UsageError(
+            f"a training of {stored.recipe}",
+            file=folder,
+            remedy="Fusion networks go on by imfuse train --resume, segmenters by imfuse segment "
+            "train --resume.",
+        ) from error
+    settings = make_settings(kind, *stored.settings, changes or {}, preset=stored.preset)
+    config["settings"] = settings.model_dump(mode="json")
     if order is not None:
         check_same(order, config, folder, find)
     fabric = make_fabric(device, settings)

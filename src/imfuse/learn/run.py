@@ -58,7 +58,7 @@ def execute(
         network = trainer.network.to("cpu", memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
         before = run.recipe.origin or Origin()
         begun = card.begun_with or ""
-        added = _unmentioned([layout.title for layout in run.source.layouts], begun)
+        added = _unmentioned([one.own or one.title for one in run.source.layouts], begun)
         seen = "; then ".join(one for one in (begun, "; ".join(added)) if one)
         steps = sum(stage.steps for stage in card.stages)
         origin = replace(
@@ -93,9 +93,13 @@ def train(
         kind: The trainer to use.
     """
     if run.fabric.is_global_zero:
-        _make_folder(folder, fresh=state is None)
-        write_atomically(folder / CONFIG, [yaml.safe_dump(run.config, sort_keys=False).encode()])
-    run.fabric.barrier()
+        if state is None:
+            check_folder(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _no_folder(folder, error) from error
+    # Reads what previews are made of, and fails before anything is written if it can't.
     trainer = kind(
         run.recipe,
         run.source,
@@ -106,6 +110,9 @@ def train(
         steps=run.steps,
         watch=watch,
     )
+    if run.fabric.is_global_zero:
+        write_atomically(folder / CONFIG, [yaml.safe_dump(run.config, sort_keys=False).encode()])
+    run.fabric.barrier()
     try:
         return trainer, trainer.fit(state or State(run.config))
     except RuntimeError as error:
@@ -114,17 +121,20 @@ def train(
         raise TrainingInterrupted(
             f"a process that reads pairs was ended from outside ({error})",
             file=folder,
-            remedy="Go on by --resume. If memory ran out, take smaller crops or --set workers=0.",
+            remedy="Go on by --resume; if memory ran out, with --set workers=0.",
         ) from error
 
 
-def _make_folder(folder: Path, *, fresh: bool) -> None:
+def check_folder(folder: Path) -> None:
+    """Refuse a folder in which no training can begin.
+
+    Raises:
+        OutputError: There is something in it, or it can't be looked into.
+    """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        taken = fresh and any(folder.iterdir())
+        taken = folder.exists() and any(folder.iterdir())
     except OSError as error:
-        found = f"the folder can't be made ({error.strerror})"
-        raise OutputError(found, file=folder, remedy="Choose another folder.") from error
+        raise _no_folder(folder, error) from error
     if taken:
         begun = (folder / FILE).exists()
         raise OutputError(
@@ -134,6 +144,11 @@ def _make_folder(folder: Path, *, fresh: bool) -> None:
             if begun
             else "Choose another folder.",
         )
+
+
+def _no_folder(folder: Path, error: OSError) -> OutputError:
+    found = f"the folder can't be made ({error.strerror})"
+    return OutputError(found, file=folder, remedy="Choose another folder.")
 
 
 def _card(run: Run, trainer: Trainer, state: State) -> TrainingCard:
@@ -175,7 +190,7 @@ def facts(run: Run, state: State) -> dict[str, Any]:
         "preset": run.config["preset"],
         "paper": run.recipe.paper,
         "departures": run.recipe.departures,
-        "training_data": "; ".join(layout.title for layout in layouts),
+        "training_data": "; ".join(dict.fromkeys(one.own or one.title for one in layouts)),
         "training_terms": "; ".join([before, *terms] if before else terms),
         "begun_with": None if origin is None else origin.training_data or "unknown",
         "begun_steps": None if origin is None else origin.steps,

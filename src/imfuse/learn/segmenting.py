@@ -24,7 +24,8 @@ from imfuse.learn.data.sources import Source
 from imfuse.learn.guides.base import Segmenter
 from imfuse.learn.guides.export import export_segmenter
 from imfuse.learn.preparation import Run
-from imfuse.learn.recipes.segmenter import SMALLEST, SegmenterRecipe
+from imfuse.learn.recipes.labels import SMALLEST
+from imfuse.learn.recipes.segmenter import SegmenterRecipe
 from imfuse.learn.run import MODEL, WEIGHTS, facts, train
 from imfuse.learn.trainer.card import TrainingCard, write_card
 from imfuse.learn.trainer.checkpoint import State
@@ -188,7 +189,8 @@ def _card(run: Run, trainer: Trainer, state: State) -> SegmenterCard:
         **facts(run, state),
         network=recipe.name,
         parameters=sum(p.numel() for p in guide.parameters()),
-        scores={"mIoU": scores.mean_iou, "mAcc": scores.mean_accuracy} if scored else {},
+        # Labels may be of unknown pixels alone.
+        scores={"mIoU": scores.mean_iou, "mAcc": scores.mean_accuracy} if confusion.any() else {},
         scored=scored,
         on="fused" if on.startswith(FUSED) else cast(Literal["vis", "ir"], on),
         classes=names,

@@ -10,7 +10,8 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402 - after the skip
 
-from imfuse.engines.segmenter import SPEC_KEY, OnnxSegmenter, SegmenterSpec  # noqa: E402
+from imfuse.engines.onnx import SEGMENTER_KEY  # noqa: E402
+from imfuse.engines.segmenter import OnnxSegmenter, SegmenterSpec  # noqa: E402
 from imfuse.errors import WeightsError  # noqa: E402
 from imfuse.learn.guides.base import Logits, Segmenter  # noqa: E402
 from imfuse.learn.guides.export import export_segmenter  # noqa: E402
@@ -73,7 +74,7 @@ def test_metadata_hold_the_names_of_the_classes(tmp_path):
     export_segmenter(Tiny(), out, SPEC)
     model = onnx.load(out)
     said = {one.key: one.value for one in model.metadata_props}
-    assert json.loads(said[SPEC_KEY])["classes"] == ["a", "b", "c"]
+    assert json.loads(said[SEGMENTER_KEY])["classes"] == ["a", "b", "c"]
     assert [one.name for one in model.graph.input] == ["pictures"]
     assert [one.name for one in model.graph.output] == ["logits"]
     sides = model.graph.input[0].type.tensor_type.shape.dim[2:]

@@ -217,7 +217,7 @@ def _packed(samples: Sequence[Sample], *, labelled: bool) -> Batch:
         raise PairMismatch(
             f"pictures of {len(sizes)} sizes in one batch ({samples[0].name}, ...)",
             expected="one size",
-            remedy="Ask for a crop, or for batches of one.",
+            remedy="Cut parts of one size out of them (crop=256), or take one at a time (batch=1).",
         )
     if any(sample.ir.dtype != np.uint8 for sample in samples):
         samples = [sample.as_float() for sample in samples]

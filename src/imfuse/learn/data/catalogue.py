@@ -193,6 +193,7 @@ _TABLE = (
     Layout(
         name="plain",
         title="any pairs: ir/ vis/ [labels/], or the same below train/ val/ test/",
+        own="pairs of its user",
         forms=(
             Form(ir=f"{{split}}/{_IR}", vis=f"{{split}}/{_VIS}", labels=f"{{split}}/{_LABELS}"),
         ),
@@ -200,6 +201,7 @@ _TABLE = (
     Layout(
         name="side-by-side",
         title="any pairs in one picture each: visible on the left, infrared on the right",
+        own="pairs of its user",
         forms=(Form(ir="{split}", vis="{split}", kind="side by side"),),
     ),
 )

@@ -9,9 +9,7 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from imfuse.errors import ImfuseError, PairMismatch
-from imfuse.learn.data.clips import ClipPairs
 from imfuse.learn.data.folders import SPLIT_FOLDERS
-from imfuse.learn.data.pictures import PicturePairs
 from imfuse.learn.data.sample import IGNORED, Sample, gray
 from imfuse.learn.data.sources import Entry, Source
 from imfuse.machine import available_cores
@@ -82,18 +80,25 @@ class Report:
         return {"ok": not self.findings, **asdict(self)}
 
 
-def examine(source: Source) -> Generator[Examined, None, None]:
-    """Read every sample of a source, on all cores, and yield what was seen of it, in order."""
+def examine(source: Source, *, classes: int = 0) -> Generator[Examined, None, None]:
+    """Read every sample of a source, on all cores, and yield what was seen of it, in order.
+
+    Args:
+        source: What to read.
+        classes: How many classes labels may have; 0: as many as the set has, or any where it does
+            not say.
+    """
     indices = range(len(source))
+    classes = classes or len(source.layout.classes)
     if source.video:
-        yield from (_examine(source, index) for index in indices)
+        yield from (_examine(source, index, classes) for index in indices)
         return
     with ThreadPoolExecutor(available_cores()) as pool:
         # In portions: a whole set's results would otherwise be asked for, and kept, at once.
         portion = 16 * available_cores()
         for first in indices[::portion]:
             some = indices[first : first + portion]
-            yield from pool.map(lambda index: _examine(source, index), some)
+            yield from pool.map(lambda index: _examine(source, index, classes), some)
 
 
 def report(source: Source, examined: list[Examined]) -> Report:
@@ -107,7 +112,7 @@ def report(source: Source, examined: list[Examined]) -> Report:
     splits = Counter(entry.split for entry in source.entries)
     sizes = Counter(seen.size for seen in examined if seen.size is not None)
     findings = [
-        *_unmatched(source),
+        *(Finding("unmatched", str(path), message) for path, message in source.unmatched),
         *_counts(splits, layout.counts),
         *(finding for seen in examined for finding in seen.findings),
         *_odd_sizes(examined, layout.size),
@@ -125,7 +130,7 @@ def report(source: Source, examined: list[Examined]) -> Report:
     )
 
 
-def _examine(source: Source, index: int) -> Examined:
+def _examine(source: Source, index: int, classes: int) -> Examined:
     entry = source.entries[index]
     try:
         sample = source.load(index)
@@ -137,7 +142,7 @@ def _examine(source: Source, index: int) -> Examined:
     if np.array_equal(sample.ir, gray(sample.vis)):
         message = "infrared and visible picture are the same"
         findings.append(Finding("identical", entry.name, message))
-    findings += _labels(sample, len(source.layout.classes))
+    findings += _labels(sample, classes)
     digests = (_digest(sample.ir), _digest(sample.vis))
     return Examined(entry, sample.size, digests, tuple(findings))
 
@@ -160,12 +165,6 @@ def _digest(pixels: Pixels) -> bytes | None:
         return None
     head = f"{pixels.shape}{pixels.dtype}".encode()
     return hashlib.blake2b(head + np.ascontiguousarray(pixels).tobytes(), digest_size=16).digest()
-
-
-def _unmatched(source: Source) -> list[Finding]:
-    if not isinstance(source, PicturePairs | ClipPairs):
-        return []
-    return [Finding("unmatched", str(path), message) for path, message in source.found.unmatched]
 
 
 def _counts(splits: Counter[str], official: Mapping[str, int]) -> list[Finding]:

@@ -103,6 +103,11 @@ class ClipPairs(Source):
             for pair, number in places
         )
 
+    @property
+    def unmatched(self) -> tuple[tuple[Path, str], ...]:
+        """Files that make no pair, and why."""
+        return self.found.unmatched
+
     def __reduce__(self) -> tuple[object, ...]:
         """Let a process that is no fork open the clips for itself."""
         return _reopened, (self.found, self._stride, self._max_bytes)

@@ -61,6 +61,7 @@ class Layout:
     Attributes:
         name: Name on the command line.
         title: One line for humans.
+        own: What cards call pairs that anyone may have laid out so; empty for a known set.
         forms: The ways in which it is laid out.
         counts: Pairs of each official split; the key is empty for a set without splits.
         size: Height and width of all pictures, or None where they vary.
@@ -79,6 +80,7 @@ class Layout:
     counts: Mapping[str, int] = field(default_factory=dict)
     size: tuple[int, int] | None = None
     classes: tuple[str, ...] = ()
+    own: str = ""
     test_names: str = ""
     mri_as_ir: bool = False
     test_only: bool = False

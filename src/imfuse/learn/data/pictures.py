@@ -1,5 +1,7 @@
 """Pairs stored as pictures: two files, one PNG of four channels, or two halves of one picture."""
 
+from pathlib import Path
+
 from imfuse.errors import UnsupportedImage
 from imfuse.io.images import read_image
 from imfuse.io.labels import read_labels
@@ -32,6 +34,11 @@ class PicturePairs(Source):
             )
             for pair in found.pairs
         )
+
+    @property
+    def unmatched(self) -> tuple[tuple[Path, str], ...]:
+        """Files that make no pair, and why."""
+        return self.found.unmatched
 
     def load(self, index: int) -> Sample:
         """Return a sample as it is stored."""

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 from imfuse.errors import UnknownName, UsageError
 from imfuse.learn.data.layouts import Layout
@@ -71,6 +72,11 @@ class Source(ABC):
         return (self.layout,)
 
     @property
+    def unmatched(self) -> tuple[tuple[Path, str], ...]:
+        """Files that make no pair, and why; they were left out."""
+        return ()
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Names of the samples, in order."""
         return tuple(entry.name for entry in self.entries)
@@ -107,6 +113,11 @@ class Derived(Source):
     def layouts(self) -> tuple[Layout, ...]:
         """The sets that the samples are from."""
         return self.source.layouts
+
+    @property
+    def unmatched(self) -> tuple[tuple[Path, str], ...]:
+        """Files that make no pair, and why."""
+        return self.source.unmatched
 
     def close(self) -> None:
         """Let go of open files."""
@@ -164,6 +175,11 @@ class Joined(Source):
         """The sets that the samples are from, each once."""
         layouts = (one for source in self.sources for one in source.layouts)
         return tuple({layout.name: layout for layout in layouts}.values())
+
+    @property
+    def unmatched(self) -> tuple[tuple[Path, str], ...]:
+        """Files that make no pair, and why."""
+        return tuple(one for source in self.sources for one in source.unmatched)
 
     def load(self, index: int) -> Sample:
         """Return a sample as it is stored."""

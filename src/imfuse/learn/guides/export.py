@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from imfuse.engines.onnx import open_session
-from imfuse.engines.segmenter import SPEC_KEY, SegmenterSpec
+from imfuse.engines.onnx import SEGMENTER_KEY, open_session
+from imfuse.engines.segmenter import SegmenterSpec
 from imfuse.errors import WeightsError
 from imfuse.io.atomic import write_atomically
 from imfuse.learn.blocks.exporting import trace
@@ -82,7 +82,7 @@ def _convert(guide: Segmenter, spec: SegmenterSpec) -> bytes:
         2 + i: torch.export.Dim(name, min=spec.minimum)
         for i, name in enumerate(("height", "width"))
     }
-    properties = {SPEC_KEY: spec.model_dump_json()}
+    properties = {SEGMENTER_KEY: spec.model_dump_json()}
     model = trace(_Main(guide), {"pictures": _noise(_TRACED)}, "logits", sides, properties)
     content: bytes = model.SerializeToString()
     return content

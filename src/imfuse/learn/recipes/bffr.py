@@ -23,7 +23,7 @@ from imfuse.learn.recipes.bffr_objectives import (
     WarmStartObjective,
 )
 from imfuse.learn.recipes.descent import undecayed_norms
-from imfuse.learn.recipes.labels import require_labels
+from imfuse.learn.recipes.labels import require_labels, require_size
 from imfuse.learn.schedules import polynomial_from_below
 from imfuse.learn.trainer.recipe import CODE_NETWORK, Recipe, Settings
 from imfuse.learn.trainer.stage import Objective, Optimization, Planned, Stage, Workshop, trainable
@@ -102,6 +102,7 @@ class BFFRRecipe(Recipe):
         if settings.semantic > 0:
             remedy = "Add rendered pairs, which have labels: --data scenes:200."
             require_labels(source, self.name, settings.classes, remedy=remedy)
+            require_size(settings.crop, self.name, trained=True)
             removed_classes(source, settings.removed)
         semantic, warm = Planned("semantic training", settings.steps), settings.warm_start
         # Schedules that do not fit are refused here, and not as their stage begins.

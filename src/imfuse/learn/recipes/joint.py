@@ -20,7 +20,7 @@ from imfuse.learn.recipes.joint_objectives import (
     JointSettings,
     SegmentingObjective,
 )
-from imfuse.learn.recipes.labels import require_labels
+from imfuse.learn.recipes.labels import require_labels, require_size
 from imfuse.learn.schedules import geometric, semantic_weight
 from imfuse.learn.trainer.fusing import FusedSource
 from imfuse.learn.trainer.recipe import Recipe, Settings
@@ -107,6 +107,7 @@ class JointRecipe(Recipe):
         settings = self.settings
         if not self._guided:
             return [Planned(f"fuse {m + 1}", settings.steps) for m in range(settings.rounds)]
+        require_size(settings.crop, self.name, trained=False)
         require_labels(
             source,
             self.name,

@@ -110,9 +110,11 @@ class FusingObjective(Objective):
                 "texture": maximum_gradient(fused, ir, y),
             }
             total = settings.intensity * terms["intensity"] + settings.texture * terms["texture"]
+        if labels is not None and settings.gamma > 0 and settings.rounds > 1:
+            # In the first round, too, where no segmenter looks at them yet.
+            check_labels(labels, settings.classes)
         if self.segmenter is None or labels is None:
             return Losses(total, terms)
-        check_labels(labels, settings.classes)
         logits = self.segmenter(recolour(fused, vis))
         with exact(ir):
             measure = _HEAD_LOSSES[settings.semantic]

@@ -6,6 +6,9 @@ from imfuse.errors import BadValues, UsageError
 from imfuse.learn.data.sample import IGNORED
 from imfuse.learn.data.sources import Source
 
+SMALLEST = 33
+"""Least side of what segmenters train on: deeper features must have more than one pixel."""
+
 
 def require_labels(source: Source, name: str, classes: int, *, remedy: str) -> None:
     """Refuse samples that no segmenter, and no mask of what is salient, can be made from.
@@ -32,6 +35,26 @@ def require_labels(source: Source, name: str, classes: int, *, remedy: str) -> N
             )
 
 
+def require_size(crop: tuple[int, int] | None, name: str, *, trained: bool) -> None:
+    """Refuse crops that are too small for a segmenter to look at.
+
+    Args:
+        crop: Height and width; None: whole pictures.
+        name: Name of the recipe.
+        trained: Whether the segmenter is trained on them, which takes more than one pixel of its
+            deepest features.
+
+    Raises:
+        UsageError: A side is too short.
+    """
+    least = SMALLEST if trained else SMALLEST - 1
+    if crop is not None and min(crop) < least:
+        raise UsageError(
+            f"crop={list(crop)} for {name}, which has a segmenter look at it",
+            expected=f"sides from {least} pixels",
+        )
+
+
 def check_labels(labels: Tensor, classes: int) -> None:
     """Refuse labels that name no class.
 
@@ -43,5 +66,6 @@ def check_labels(labels: Tensor, classes: int) -> None:
         raise BadValues(
             f"label {int(labels[wrong][0])}",
             expected=f"0 to {classes - 1}, or {IGNORED} for unknown",
-            remedy="Find the files by `imfuse data check DIR`, or train with --set classes=N.",
+            remedy=f"Find the files by `imfuse data check DIR --classes {classes}`, or train with "
+            "--set classes=N.",
         )

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, NonNegativeFloat, PositiveFloat, PositiveIn
 from torch import Tensor
 
 from imfuse.errors import UsageError, WeightsError
+from imfuse.learn.checkpoints import first_difference
 from imfuse.learn.data.shown import shown
 from imfuse.learn.data.sources import Source
 from imfuse.learn.data.transforms import Augmentation
@@ -18,7 +19,7 @@ from imfuse.learn.guides.base import Segmenter
 from imfuse.learn.guides.table import create_guide
 from imfuse.learn.losses.segmentation import cross_entropy, dice_loss, hard_example_cross_entropy
 from imfuse.learn.models.base import Origin
-from imfuse.learn.recipes.labels import check_labels, require_labels
+from imfuse.learn.recipes.labels import SMALLEST, check_labels, require_labels
 from imfuse.learn.trainer.recipe import Recipe, Settings, Several, Share, Size
 from imfuse.learn.trainer.stage import (
     Losses,
@@ -29,9 +30,6 @@ from imfuse.learn.trainer.stage import (
     Workshop,
     exact,
 )
-
-SMALLEST = 33
-"""Least side of what segmenters train on: deeper features must have more than one pixel."""
 
 
 def _large(size: tuple[int, int] | None) -> tuple[int, int] | None:
@@ -184,9 +182,8 @@ def load_guide(guide: Segmenter, path: Path) -> None:
         found = f"no readable safetensors file ({error})"
         raise WeightsError(found, file=path, remedy="Check the path.") from error
     except RuntimeError as error:
-        lines = str(error).splitlines()
         raise WeightsError(
-            f"weights that do not fit {guide.name} ({lines[min(1, len(lines) - 1)].strip()})",
+            f"weights that do not fit {guide.name} ({first_difference(error)})",
             file=path,
             expected="weights.safetensors of a run with the same segmenter and classes, or "
             "published weights of its encoder",

@@ -96,8 +96,8 @@ class TrainingCard(BaseModel):
             self.paper,
             "",
             f"- **Weights**: {self.parameters:,} parameters",
-            f"- **Data**: {self.training_data}; {self.pairs} pairs{often}, {self.held_out} more "
-            "held out",
+            f"- **Data**: {self.training_data} (from {', '.join(self.data)}); {self.pairs} "
+            f"pairs{often}, {self.held_out} more held out",
             f"- **Terms of the data**: {self.training_terms or 'none stated'}",
             *begun,
             f"- **Length**: {length}",

@@ -40,7 +40,7 @@ class Section(BaseModel):
 class Settings(Section):
     """Settings of every recipe. Recipes add their own, with the paper's values as defaults."""
 
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**32)
     """Of weights, order and variants of samples, and whatever else is drawn."""
     batch: PositiveInt
     """Samples of a step, over all processes together."""

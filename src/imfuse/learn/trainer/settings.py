@@ -28,9 +28,17 @@ def read_settings(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"no YAML file ({str(error).splitlines()[0]})", file=path) from error
     content = {} if content is None else content
-    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+    if not isinstance(content, dict) or not _named(content):
         raise UsageError("no names and values", file=path, expected="lines such as `batch: 4`")
     return content
+
+
+def _named(content: Mapping[object, object]) -> bool:
+    """Return whether all keys are names, in sections too, and settings are a section."""
+    sections = [value for value in content.values() if isinstance(value, Mapping)]
+    known = content.get("settings") is None or isinstance(content["settings"], Mapping)
+    names = all(isinstance(key, str) for key in content)
+    return known and names and all(_named(section) for section in sections)
 
 
 def make_settings(recipe: type[Recipe], *layers: Values, preset: str | None = None) -> Settings:
