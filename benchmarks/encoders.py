@@ -62,7 +62,7 @@ def _score(where: Path, folds: list[str], fused: Path, pretrained: str, steps: i
 def main() -> None:
     """Train and score with and without weights of ImageNet."""
     arguments = parser(__doc__)
-    arguments.add_argument("--steps", type=int, default=1000)
+    arguments.add_argument("--steps", type=int, default=1200)
     steps = arguments.parse_args().steps
     msrs = Path(os.environ.get("IMFUSE_DATA", "../shared/data")) / "msrs"
     folds = json.loads((msrs / "folds.json").read_text())
