@@ -12,8 +12,9 @@ onnx = pytest.importorskip("onnx")
 
 import imfuse  # noqa: E402 - needs torch
 from imfuse.errors import WeightsError  # noqa: E402
-from imfuse.learn.checkpoints import load_foreign, load_weights  # noqa: E402
+from imfuse.learn.checkpoints import load_foreign, load_weights, save_weights  # noqa: E402
 from imfuse.learn.export import export_onnx  # noqa: E402
+from imfuse.learn.models.base import Origin  # noqa: E402
 from imfuse.learn.networks import create_network  # noqa: E402
 from imfuse.learn.onnx_file import SETTINGS_KEY  # noqa: E402
 from reference import originals  # noqa: E402 - needs torch only in part
@@ -208,3 +209,16 @@ def test_usage(run, arguments, words):
     code, _, err = run(*arguments)
     assert code in {2, 3}
     assert words in err
+
+
+def test_files_of_the_same_weights_are_the_same(tmp_path):
+    network = create_network("ifcnn", fusion="mean")
+    settings = {"fusion": "mean"}
+    files = [tmp_path / f"{number}.safetensors" for number in range(8)]
+    for file in files:
+        save_weights(file, network, settings=settings, origin=Origin(licence="MIT"))
+    assert len({file.read_bytes() for file in files}) == 1
+    loaded = load_weights(files[0])
+    assert (loaded.settings, loaded.origin.licence) == (settings, "MIT")
+    for key, value in network.state_dict().items():
+        assert torch.equal(loaded.network.state_dict()[key], value)

@@ -230,7 +230,20 @@ def save_weights(
         _ORIGIN: json.dumps(asdict(origin)),
     }
     tensors = {key: value.contiguous() for key, value in network.state_dict().items()}
-    write_atomically(out, [safetensors.torch.save(tensors, metadata)])
+    write_atomically(out, _in_order(safetensors.torch.save(tensors, metadata)))
+
+
+def _in_order(content: bytes) -> tuple[bytes, bytes]:
+    """Return a safetensors file in two parts whose metadata are in order.
+
+    safetensors writes them in any order, so that files of the same weights had other checksums.
+    """
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at multiples of eight
+    return len(text).to_bytes(8, "little") + text, content[8 + length :]
 
 
 def load_weights(path: Path) -> Loaded:
