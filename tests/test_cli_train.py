@@ -181,6 +181,7 @@ def test_a_dry_run_shows_stages_and_settings_and_writes_nothing(pairs, tmp_path,
         (("bffr", "--set", "crop=[16,96]"), "sides from 33 pixels"),
         (("scgrfuse", "--set", "crop=31"), "sides from 32 pixels"),
         (("seafusion", "--data", "scenes:1", "--data", "PAIRS/../pairs"), "given twice"),
+        (("seafusion", "--data", "scenes:2", "--data", "scenes:3"), "scenes: given twice"),
     ],
 )
 def test_mistakes_are_named(pairs, tmp_path, run, arguments, message):

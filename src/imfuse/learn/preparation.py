@@ -142,6 +142,19 @@ def reopen(
     return Run(recipe, source, held_out, plan, steps, config, fabric), state
 
 
+def _refuse_repeats(data: Sequence[str]) -> None:
+    """Refuse data of which a pair could be trained on and held out, under two names."""
+    rendered = [one for one in data if one.partition(":")[0] == "scenes"]
+    places = [Path(one).resolve() for one in data if one not in rendered]
+    twice = [str(place) for place in places if places.count(place) > 1]
+    if len(rendered) > 1 or twice:
+        raise UsageError(
+            "given twice as data",
+            file=twice[0] if twice else "scenes",
+            remedy="To take a set more often, give it once, and --set times.NAME=2.",
+        )
+
+
 def _open(order: Order, kind: type[Recipe], settings: Settings) -> tuple[Source, Source | None]:
     source = open_source(
         list(order.data),
@@ -150,6 +163,7 @@ def _open(order: Order, kind: type[Recipe], settings: Settings) -> tuple[Source,
         stride=order.stride,
         times=settings.times,
     )
+    _refuse_repeats(order.data)
     source = kind.view(source, settings)
     groups = {entry.group for entry in source.entries}
     if settings.held_out == 0 or len(groups) < 2:

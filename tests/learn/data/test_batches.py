@@ -177,7 +177,7 @@ def test_a_broken_sample_is_named_without_a_traceback(workers):
 @pytest.mark.parametrize("workers", [0, 1])
 def test_pictures_of_several_sizes_need_a_crop(workers):
     source = open_source([COPIES / "m3svd", COPIES / "TNO"])
-    with pytest.raises(PairMismatch, match="Ask for a crop"):
+    with pytest.raises(PairMismatch, match="crop=256"):
         list(Batches(source, 26, ordered=True, workers=workers))
     batch = next(iter(Batches(source, 26, VARIED, ordered=True, workers=workers)))
     assert batch.ir.shape == (26, 1, 8, 8)

@@ -50,22 +50,13 @@ def open_source(
     if split is not None and split not in SPLIT_FOLDERS:
         raise UsageError(f"split {split!r}", expected=f"one of {', '.join(SPLIT_FOLDERS)}")
     specs = [spec] if isinstance(spec, str | os.PathLike) else list(spec)
-    folders = [Path(one).resolve() for one in specs if not _is_rendered(os.fspath(one))]
-    for folder in folders:
-        if folders.count(folder) > 1:
-            remedy = "To take a set more often, give it once, with times.NAME=2."
-            raise UsageError("given twice as data", file=folder, remedy=remedy)
     sources = [_open(os.fspath(one), split, layout, stride) for one in specs]
     return sources[0] if len(sources) == 1 and not times else Joined(sources, times)
 
 
-def _is_rendered(spec: str) -> bool:
-    return spec.partition(":")[0] == "scenes"
-
-
 def _open(spec: str, split: str | None, layout: str | None, stride: int) -> Source:
-    if _is_rendered(spec):
-        count = spec.partition(":")[2]
+    kind, _, count = spec.partition(":")
+    if kind == "scenes":
         if count and not (count.isascii() and count.isdecimal() and len(count) < 10):
             raise UsageError(spec, expected="scenes, or scenes:N with N from 1")
         source: Source = RenderedPairs(int(count or DEFAULT_SCENES), split=split or "train")
