@@ -222,6 +222,12 @@ def test_a_configuration_may_be_short(pairs, tmp_path, run):
     code, out, _ = run("train", "--config", file, "--dry-run", "--json")
     assert code == 0
     assert json.loads(out)["settings"]["crop"] == [96, 96]
+    short = {"recipe": "seafusion", "data": [str(pairs)], "settings": {"batch": 5}}
+    file.write_text(yaml.safe_dump(short))
+    code, out, _ = run("train", "--config", file, "--preset", "cpu", "--dry-run", "--json")
+    assert code == 0
+    settings = json.loads(out)["settings"]
+    assert (settings["crop"], settings["batch"]) == ([96, 96], 5)
 
 
 def test_a_runs_configuration_has_its_steps_though_its_budget_was_time(whole, tmp_path, run):
@@ -236,12 +242,13 @@ def test_a_runs_configuration_has_its_steps_though_its_budget_was_time(whole, tm
 
     found, said = steps()
     assert (found, "trying" in said) == ([2, 4, 5], False)
+    assert steps("--set", "workers=0")[0] == [2, 4, 5]
     assert steps("--budget", "30it")[0] == [10, 10, 10]
     found, said = steps("--set", "seed=1")
     assert (found == [2, 4, 5], "trying" in said) == (False, True)
     code, _, error = run("train", "--config", file, "--preset", "release", "--dry-run")
     assert code == 2
-    assert "preset release for a configuration that has all settings" in error
+    assert "preset release for a configuration of the preset paper" in error
 
 
 def test_files_without_a_partner_are_told(pairs, tmp_path, run):

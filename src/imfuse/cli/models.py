@@ -136,8 +136,8 @@ def _card_of_run(model: Path) -> Mapping[str, Any] | None:
         card = json.loads((model.parent / "card.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    known = model.is_file() and isinstance(card, dict) and "stages" in card and "recipe" in card
-    return card if known else None
+    made = model.is_file() and model.name in ("model.onnx", "weights.safetensors")
+    return card if made and isinstance(card, dict) and "stages" in card else None
 
 
 def _describe_training(card: Mapping[str, Any]) -> dict[str, object]:

@@ -69,7 +69,7 @@ def make_order(
 
     Raises:
         UsageError: There is no recipe, or no data; a value is of another type than it has to be;
-            or a preset is given besides a whole configuration, which leaves nothing for it to say.
+            or another preset is given than a configuration has, which leaves it nothing to say.
         UnknownName: A whole configuration has an unknown key.
     """
     stored: Mapping[str, Any] = {}
@@ -79,10 +79,11 @@ def make_order(
             if key not in known:
                 raise UnknownName("key of a configuration", key, known)
         stored, file = file, file.get("settings") or {}
-        preset = given.get("preset")
-        if file and preset not in (None, stored.get("preset")):
+        preset, before = given.get("preset"), stored.get("preset")
+        if before is not None and preset not in (None, before):
             raise UsageError(
-                f"preset {preset} for a configuration that has all settings",
+                f"preset {preset} for a configuration of the preset {before}, whose settings count "
+                "before it",
                 remedy="Leave the preset out, or the configuration.",
             )
     merged = {name: stored.get(name) for name in given}
@@ -94,7 +95,7 @@ def make_order(
     if isinstance(merged["data"], str):
         merged["data"] = [merged["data"]]
     # The same run once more, unless anything is to be different.
-    if not changes and all(given[name] in (None, stored.get(name)) for name in given):
+    if set(changes) <= set(FREE) and all(given[name] in (None, stored.get(name)) for name in given):
         merged["steps"] = stored.get("steps")
     filled = {name: value for name, value in merged.items() if value is not None}
     return _checked({**filled, "settings": [file, changes], "device": device})

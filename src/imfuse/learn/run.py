@@ -58,7 +58,7 @@ def execute(
         network = trainer.network.to("cpu", memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
         before = run.recipe.origin or Origin()
         begun = card.begun_with or ""
-        added = _unmentioned([one.own or one.title for one in run.source.layouts], begun)
+        added = _unmentioned([one.on_cards for one in run.source.layouts], begun)
         seen = "; then ".join(one for one in (begun, "; ".join(added)) if one)
         steps = sum(stage.steps for stage in card.stages)
         origin = replace(
@@ -190,7 +190,7 @@ def facts(run: Run, state: State) -> dict[str, Any]:
         "preset": run.config["preset"],
         "paper": run.recipe.paper,
         "departures": run.recipe.departures,
-        "training_data": "; ".join(dict.fromkeys(one.own or one.title for one in layouts)),
+        "training_data": "; ".join(dict.fromkeys(one.on_cards for one in layouts)),
         "training_terms": "; ".join([before, *terms] if before else terms),
         "begun_with": None if origin is None else origin.training_data or "unknown",
         "begun_steps": None if origin is None else origin.steps,

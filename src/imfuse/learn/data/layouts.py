@@ -87,3 +87,8 @@ class Layout:
     terms: str = ""
     source: str = ""
     origin: Origin | None = None
+
+    @property
+    def on_cards(self) -> str:
+        """What cards call its pairs."""
+        return self.own or self.title
