@@ -14,7 +14,7 @@ from pathlib import Path
 
 from harness import imfuse, parser, write_results
 
-from imfuse.learn.data.catalogue import MSRS_CLASSES
+from imfuse.data.catalogue import MSRS_CLASSES
 
 ENCODERS = {"imagenet": "true", "random": "false"}
 

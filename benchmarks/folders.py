@@ -22,8 +22,8 @@ from harness import parser, write_results
 
 from imfuse.demo import render_pairs
 from imfuse.folders import FolderJob, prepare
+from imfuse.fuser import Fuser
 from imfuse.io.images import encode_image, read_image, write_image
-from imfuse.pipeline import Fuser
 from imfuse.registry import method_names
 from imfuse.types import ImagePair
 

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from harness import median_seconds, parser, write_results
 
+from imfuse.fuser import Fuser
 from imfuse.machine import available_cores
-from imfuse.pipeline import Fuser
 from imfuse.registry import method_names
 from imfuse.scenes import render
 from imfuse.types import ImagePair, Picture

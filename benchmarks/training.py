@@ -14,9 +14,9 @@ import torch
 from harness import RESULTS, parser, write_results
 from lightning_fabric import Fabric
 
-from imfuse.learn.data.cache import CachedSource
-from imfuse.learn.data.opening import open_source
-from imfuse.learn.data.sources import Source
+from imfuse.data.opening import open_source
+from imfuse.data.sources import Source
+from imfuse.learn.batches.cache import CachedSource
 from imfuse.learn.recipes.table import RECIPES, find_recipe
 from imfuse.learn.trainer.recipe import Recipe
 from imfuse.learn.trainer.running import Running

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from imfuse.pipeline import Fuser
+from imfuse.fuser import Fuser
 from imfuse.scenes import render
 from imfuse.types import ImagePair, Picture
 

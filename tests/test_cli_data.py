@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from imfuse.learn.data import LAYOUTS
+from imfuse.data import LAYOUTS
 from reference.mirror import serving
 from test_import_budget import modules_after
 
@@ -124,7 +124,7 @@ def test_get_of_what_cant_be_had(run, tmp_path):
 
 def test_finding_and_checking_need_no_pytorch():
     modules = modules_after(
-        "import imfuse.learn.data.checks, imfuse.learn.data.download\n"
-        f"from imfuse.learn.data import open_source\nopen_source({str(COPIES / 'msrs')!r}).read(0)"
+        "import imfuse.data.checks, imfuse.data.download\n"
+        f"from imfuse.data import open_source\nopen_source({str(COPIES / 'msrs')!r}).read(0)"
     )
     assert not {"torch", "scipy", "onnxruntime"} & modules

@@ -135,7 +135,7 @@ def test_labels_of_unknown_pixels_alone_have_no_scores(run, quick, labelled, tmp
 
 
 def test_held_out_scores_are_those_of_the_exported_file(run, tiny, labelled, tmp_path):
-    from imfuse.learn.data import hold_out, open_source
+    from imfuse.data import hold_out, open_source
 
     folder = tmp_path / "run"
     code, *_ = run("segment", "train", "banet", "--data", labelled, "-o", folder, *SMALL)

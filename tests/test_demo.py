@@ -5,8 +5,8 @@ import pytest
 
 from imfuse.demo import DEMO_SEED, render_pairs, run_demo
 from imfuse.errors import OutputError, UnknownName
+from imfuse.fuser import Fuser
 from imfuse.io.images import read_image
-from imfuse.pipeline import Fuser
 from imfuse.scenes import SCENES, render
 from imfuse.types import ImagePair
 

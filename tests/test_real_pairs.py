@@ -8,9 +8,9 @@ import pytest
 
 import imfuse
 from imfuse.folders import FolderJob, prepare
+from imfuse.fuser import Fuser
 from imfuse.io.images import read_image
 from imfuse.io.pairs import match_folders
-from imfuse.pipeline import Fuser
 from imfuse.registry import method_names
 from imfuse.types import ImagePair
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from imfuse.api import fuse
     from imfuse.errors import ImfuseError, ImfuseWarning
+    from imfuse.fuser import Fuser
     from imfuse.io.images import read_image, write_image
     from imfuse.metrics.evaluation import Evaluation
-    from imfuse.pipeline import Fuser
     from imfuse.scoring.evaluate import evaluate
     from imfuse.types import Engine, FusedImage, FusionSpec, ImagePair, Picture
 
@@ -27,7 +27,7 @@ _HOMES = {
     "Engine": "imfuse.types",
     "Evaluation": "imfuse.metrics.evaluation",
     "FusedImage": "imfuse.types",
-    "Fuser": "imfuse.pipeline",
+    "Fuser": "imfuse.fuser",
     "FusionSpec": "imfuse.types",
     "ImagePair": "imfuse.types",
     "ImfuseError": "imfuse.errors",

@@ -11,19 +11,19 @@ import numpy as np
 
 from imfuse.engines.load import load_engine
 from imfuse.errors import ImfuseWarning, PairMismatch, UsageError
+from imfuse.fuser import Fuser
 from imfuse.io.images import (
     MAX_PIXELS,
     encode_image,
     picture_to_pil,
     write_image,
 )
+from imfuse.io.inputs import as_picture, is_pil, is_tensor
 from imfuse.io.pairs import check_distinct
-from imfuse.kinds import as_picture, is_pil, is_tensor
-from imfuse.pipeline import Fuser
 from imfuse.types import Engine, FusedImage, ImagePair, Picture, Pixels
 
 if TYPE_CHECKING:
-    from imfuse.kinds import ImageLike
+    from imfuse.io.inputs import ImageLike
 
 
 def fuse(

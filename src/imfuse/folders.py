@@ -18,12 +18,12 @@ import cv2
 from imfuse import __version__
 from imfuse.engines.load import Runtime, load_engine
 from imfuse.errors import ImfuseError, OutputError, PairMismatch, UsageError
+from imfuse.fuser import Fuser, default_max_memory
 from imfuse.io.atomic import remove_stale_temporaries, write_atomically
 from imfuse.io.images import MAX_PIXELS, SUFFIXES, read_image, write_image
 from imfuse.io.pairs import Matching, PairFiles, check_distinct, match_folders
+from imfuse.jobs import Overlap
 from imfuse.machine import available_cores
-from imfuse.overlap import Overlap
-from imfuse.pipeline import Fuser, default_max_memory
 from imfuse.types import FusedImage, ImagePair
 
 RUN_FILE = "imfuse-run.json"

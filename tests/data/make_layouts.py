@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from imfuse.learn.data.sample import quantised
+from imfuse.data.sample import quantised
 from imfuse.scenes import SCENES, render
 
 HERE = Path(__file__).parent

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 import imfuse
+from imfuse.data.rendered import RenderedPairs
+from imfuse.data.sample import gray
 from imfuse.engines import shipped as module
 from imfuse.engines.load import load_engine, model_names
 from imfuse.engines.shipped import MANIFEST, Shipped, shipped, shipped_file
 from imfuse.errors import UnknownName, WeightsError
-from imfuse.learn.data.rendered import RenderedPairs
-from imfuse.learn.data.sample import gray
 from imfuse.metrics.catalogue import find_metric
 
 torch = pytest.importorskip("torch")

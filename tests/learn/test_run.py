@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from imfuse.data.sources import Source
 from imfuse.engines.shipped import shipped
 from imfuse.errors import TrainingInterrupted, UnknownName, UsageError, WeightsError
 from imfuse.learn.checkpoints import load_weights, save_weights
-from imfuse.learn.data.sources import Source
 from imfuse.learn.models.base import Origin
 from imfuse.learn.networks import create_network
 from imfuse.learn.order import make_order

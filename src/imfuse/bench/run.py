@@ -8,11 +8,11 @@ from pathlib import Path
 from imfuse.bench.audit import TRICKS
 from imfuse.bench.pairs import NamedPair
 from imfuse.errors import ImfuseError, PairMismatch, UsageError
+from imfuse.fuser import Fuser
 from imfuse.io.images import read_image
 from imfuse.io.pairs import list_images
+from imfuse.jobs import Overlap
 from imfuse.metrics.evaluation import Evaluation
-from imfuse.overlap import Overlap
-from imfuse.pipeline import Fuser
 from imfuse.scoring.channels import Looks
 from imfuse.scoring.scorer import Scored, Scorer, check_sizes, picture_notes
 from imfuse.types import ImagePair, Picture

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imfuse.bench.pairs import NamedPair
-from imfuse.pipeline import Fuser
+from imfuse.fuser import Fuser
 
 _UNLIMITED = 1 << 50
 """Bytes; what a method takes is to be seen, not what it is allowed."""

@@ -8,8 +8,8 @@ import typer
 from imfuse.cli.console import JsonOption, print_json, print_table, say, say_list, show
 
 if TYPE_CHECKING:
-    from imfuse.learn.data.checks import Report
-    from imfuse.learn.data.layouts import Layout
+    from imfuse.data.checks import Report
+    from imfuse.data.layouts import Layout
 
 app = typer.Typer(no_args_is_help=True, help="List, check and get sets of pairs to train on.")
 
@@ -18,14 +18,14 @@ _PROBLEMS = 3
 
 def complete_layout(incomplete: str) -> list[str]:
     """Complete the name of a layout in the shell."""
-    from imfuse.learn.data.catalogue import LAYOUTS
+    from imfuse.data.catalogue import LAYOUTS
 
     return [name for name in LAYOUTS if name.startswith(incomplete)]
 
 
 def complete_origin(incomplete: str) -> list[str]:
     """Complete the name of a set that can be downloaded."""
-    from imfuse.learn.data.catalogue import LAYOUTS
+    from imfuse.data.catalogue import LAYOUTS
 
     names = (name for name, layout in LAYOUTS.items() if layout.origin is not None)
     return [name for name in names if name.startswith(incomplete)]
@@ -34,7 +34,7 @@ def complete_origin(incomplete: str) -> list[str]:
 @app.command("list")
 def list_(as_json: JsonOption = False) -> None:
     """List the sets whose layout imfuse knows, with official counts and terms."""
-    from imfuse.learn.data.catalogue import LAYOUTS, SCENES
+    from imfuse.data.catalogue import LAYOUTS, SCENES
 
     layouts = [*LAYOUTS.values(), SCENES]
     if as_json:
@@ -94,8 +94,8 @@ def check(
     Exits with 3 if anything is wrong.
     """
     from imfuse.cli.progress import track
-    from imfuse.learn.data.checks import examine, report
-    from imfuse.learn.data.opening import open_source
+    from imfuse.data.checks import examine, report
+    from imfuse.data.opening import open_source
 
     source = open_source(data, layout=layout)
     examined = list(track(examine(source, classes=classes), len(source), "reading"))
@@ -143,8 +143,8 @@ def get(
     it broke off.
     """
     from imfuse.cli.progress import track
-    from imfuse.learn.data.catalogue import find_layout
-    from imfuse.learn.data.download import fetch, plan
+    from imfuse.data.catalogue import find_layout
+    from imfuse.data.download import fetch, plan
 
     layout = find_layout(name)
     files = plan(layout, mirror)

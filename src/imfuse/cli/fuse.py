@@ -181,9 +181,9 @@ def fuse(
 
 
 def _fuse_files(ir: Path, vis: Path, out: Path, options: dict[str, Any], *, as_json: bool) -> None:
+    from imfuse.fuser import Fuser
     from imfuse.io.images import MAX_PIXELS, read_image, write_image
     from imfuse.io.pairs import check_distinct
-    from imfuse.pipeline import Fuser
     from imfuse.types import ImagePair
 
     if out.is_dir() or str(out).endswith(os.sep):

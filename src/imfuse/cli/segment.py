@@ -25,7 +25,7 @@ from imfuse.cli.training import (
 from imfuse.errors import ImfuseError, UsageError
 
 if TYPE_CHECKING:
-    from imfuse.labelling import LabelScores
+    from imfuse.vision.labelling import LabelScores
 
 app = typer.Typer(no_args_is_help=True, help="Train segmenters, label with them, score labels.")
 
@@ -130,9 +130,9 @@ def run(
     --std 0.229,0.224,0.225 --map '13=1,11=2,12=2,18=3,17=3,*=0'`
     """
     from imfuse.cli.progress import track
-    from imfuse.engines.segmenter import OnnxSegmenter
     from imfuse.io.pairs import list_images
-    from imfuse.labelling import label_folder
+    from imfuse.vision.labelling import label_folder
+    from imfuse.vision.segmenter import OnnxSegmenter
 
     if not math.isfinite(scale) or scale == 0:
         raise UsageError(f"--scale {scale:g}", expected="a number other than 0, such as 255")
@@ -187,7 +187,7 @@ def score(
 
     The background counts as a class, and true labels of 255 are not counted.
     """
-    from imfuse.labelling import score_folders
+    from imfuse.vision.labelling import score_folders
 
     left_out = [] if exclude is None else _numbers("--exclude", exclude, below=classes)
     result = score_folders(labels, truth, classes, exclude=left_out)

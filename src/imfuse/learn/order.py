@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 from pydantic import TypeAdapter, ValidationError
 
 from imfuse import __version__
+from imfuse.data.sources import Source
 from imfuse.errors import UnknownName, UsageError
-from imfuse.learn.data.sources import Source
 from imfuse.learn.recipes.table import RECIPES
 from imfuse.learn.trainer.recipe import Recipe, Settings
 from imfuse.learn.trainer.settings import make_settings

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 
+from imfuse.data.opening import open_source
+from imfuse.data.sources import Source, hold_out
 from imfuse.errors import UnknownName, UsageError
-from imfuse.learn.data.cache import CachedSource
-from imfuse.learn.data.opening import open_source
-from imfuse.learn.data.sources import Source, hold_out
+from imfuse.learn.batches.cache import CachedSource
 from imfuse.learn.order import Find, Order, check_same, make_config, stored_order
 from imfuse.learn.recipes.table import find_recipe
 from imfuse.learn.trainer.budget import parse_budget, scaled

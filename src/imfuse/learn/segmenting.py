@@ -16,11 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from imfuse.engines.segmenter import SegmenterSpec
+from imfuse.data.sample import Sample, quantised
+from imfuse.data.sources import Source
 from imfuse.io.atomic import write_atomically
-from imfuse.learn.data.sample import Sample, quantised
-from imfuse.learn.data.shown import FUSED, shown
-from imfuse.learn.data.sources import Source
+from imfuse.learn.batches.shown import FUSED, shown
 from imfuse.learn.guides.base import Segmenter
 from imfuse.learn.guides.export import export_segmenter
 from imfuse.learn.preparation import Run
@@ -32,6 +31,7 @@ from imfuse.learn.trainer.checkpoint import State
 from imfuse.learn.trainer.loop import Progress, Trainer
 from imfuse.metrics.segmentation import confusion_matrix, segmentation_scores
 from imfuse.types import Float
+from imfuse.vision.segmenter import SegmenterSpec
 
 _SCORED = 50
 """Held-out pairs that the card's scores are of, at the most."""

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from imfuse.errors import ImfuseWarning, PairMismatch
 from imfuse.io.images import MAX_PIXELS
-from imfuse.kinds import as_picture, is_tensor
+from imfuse.io.inputs import as_picture, is_tensor
 from imfuse.metrics.evaluation import Evaluation
 from imfuse.scoring.folders import FolderScoring
 from imfuse.scoring.scorer import Scored, Scorer
 from imfuse.types import Picture
 
 if TYPE_CHECKING:
-    from imfuse.kinds import ImageLike
+    from imfuse.io.inputs import ImageLike
 
 
 def evaluate(

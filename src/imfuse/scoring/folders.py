@@ -7,8 +7,8 @@ from pathlib import Path
 from imfuse.errors import ImfuseError, PairMismatch
 from imfuse.io.images import read_image
 from imfuse.io.pairs import TripleFiles, TripleMatching, match_triples
+from imfuse.jobs import Overlap
 from imfuse.metrics.evaluation import Evaluation
-from imfuse.overlap import Overlap
 from imfuse.scoring.scorer import PictureScorer, Scored
 from imfuse.types import Picture
 

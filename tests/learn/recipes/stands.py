@@ -1,7 +1,7 @@
 """What stands in for training pairs where only their names count."""
 
-from imfuse.learn.data.catalogue import LAYOUTS
-from imfuse.learn.data.sources import Entry, Source
+from imfuse.data.catalogue import LAYOUTS
+from imfuse.data.sources import Entry, Source
 
 MSRS = 1083
 """Training pairs of MSRS."""

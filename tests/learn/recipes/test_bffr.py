@@ -1,12 +1,12 @@
 import pytest
 import torch
 
+from imfuse.data.opening import open_source
+from imfuse.data.sources import Joined
 from imfuse.errors import BadValues, UnknownName, UsageError
+from imfuse.learn.batches.loader import Batches
+from imfuse.learn.batches.transforms import Augmentation
 from imfuse.learn.blocks.color import luma, recolour
-from imfuse.learn.data.batches import Batches
-from imfuse.learn.data.opening import open_source
-from imfuse.learn.data.sources import Joined
-from imfuse.learn.data.transforms import Augmentation
 from imfuse.learn.losses.intensity import average_intensity, maximum_intensity
 from imfuse.learn.losses.segmentation import cross_entropy
 from imfuse.learn.losses.similarity import correlation

@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch.nn import functional
 
+from imfuse.data.opening import open_source
+from imfuse.data.sources import Selection
 from imfuse.errors import BadValues, UnknownName, UsageError
+from imfuse.learn.batches.loader import Batches
+from imfuse.learn.batches.transforms import Augmentation
 from imfuse.learn.blocks.color import luma, recolour
-from imfuse.learn.data.batches import Batches
-from imfuse.learn.data.opening import open_source
-from imfuse.learn.data.sources import Selection
-from imfuse.learn.data.transforms import Augmentation
 from imfuse.learn.guides.base import Logits
 from imfuse.learn.losses.gradient import maximum_gradient
 from imfuse.learn.losses.intensity import maximum_intensity

@@ -8,11 +8,11 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.nn import functional
 
+from imfuse.data.rendered import RenderedPairs
 from imfuse.errors import BadValues, UsageError
+from imfuse.learn.batches.loader import Batch, Batches
+from imfuse.learn.batches.transforms import Augmentation
 from imfuse.learn.blocks.color import luma
-from imfuse.learn.data.batches import Batch, Batches
-from imfuse.learn.data.rendered import RenderedPairs
-from imfuse.learn.data.transforms import Augmentation
 from imfuse.learn.losses.gradient import gradient_error, maximum_gradient
 from imfuse.learn.losses.masks import boundary_mask, contrast_masks
 from imfuse.learn.losses.similarity import correlation

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
+from imfuse.data.rendered import RenderedPairs
 from imfuse.errors import UsageError
+from imfuse.learn.batches.loader import Batches
+from imfuse.learn.batches.transforms import Augmentation
 from imfuse.learn.blocks.color import luma
-from imfuse.learn.data.batches import Batches
-from imfuse.learn.data.rendered import RenderedPairs
-from imfuse.learn.data.transforms import Augmentation
 from imfuse.learn.losses.gradient import maximum_gradient
 from imfuse.learn.losses.masks import contrast_masks
 from imfuse.learn.recipes.refinefuse import RefineFuseObjective, RefineFuseRecipe

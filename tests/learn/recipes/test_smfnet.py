@@ -5,15 +5,15 @@ import pytest
 import torch
 from PIL import Image
 
+from imfuse.data.catalogue import LAYOUTS
+from imfuse.data.opening import open_source
+from imfuse.data.sample import Sample
+from imfuse.data.sources import Entry, Source
 from imfuse.errors import UsageError
+from imfuse.learn.batches.loader import Batches
+from imfuse.learn.batches.transforms import Augmentation
 from imfuse.learn.blocks.color import luma
 from imfuse.learn.checkpoints import save_weights
-from imfuse.learn.data.batches import Batches
-from imfuse.learn.data.catalogue import LAYOUTS
-from imfuse.learn.data.opening import open_source
-from imfuse.learn.data.sample import Sample
-from imfuse.learn.data.sources import Entry, Source
-from imfuse.learn.data.transforms import Augmentation
 from imfuse.learn.losses.gradient import gradient_error, maximum_gradient
 from imfuse.learn.losses.intensity import maximum_intensity
 from imfuse.learn.losses.lovasz import lovasz_of_pictures

@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch import nn
 
+from imfuse.data.catalogue import SCENES
+from imfuse.data.sample import Sample
+from imfuse.data.sources import Entry, Source
+from imfuse.learn.batches.transforms import Augmentation
 from imfuse.learn.blocks.color import luma
-from imfuse.learn.data.catalogue import SCENES
-from imfuse.learn.data.sample import Sample
-from imfuse.learn.data.sources import Entry, Source
-from imfuse.learn.data.transforms import Augmentation
 from imfuse.learn.models.base import FusionNetwork
 from imfuse.learn.trainer.recipe import Recipe, Settings
 from imfuse.learn.trainer.stage import (

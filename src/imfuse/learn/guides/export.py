@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from imfuse.engines.onnx import SEGMENTER_KEY, open_session
-from imfuse.engines.segmenter import SegmenterSpec
 from imfuse.errors import WeightsError
 from imfuse.io.atomic import write_atomically
 from imfuse.learn.blocks.exporting import trace
 from imfuse.learn.guides.base import Segmenter
+from imfuse.vision.segmenter import SegmenterSpec
 
 TOLERANCE = 1e-3
 """Most that logits may differ between PyTorch and ONNX Runtime, as a part of their range."""

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
+from imfuse.data.sources import Source, labelled_part
 from imfuse.errors import UnknownName, UsageError
-from imfuse.learn.data.sources import Source, labelled_part
-from imfuse.learn.data.transforms import Augmentation
+from imfuse.learn.batches.transforms import Augmentation
 from imfuse.learn.guides.base import Segmenter
 from imfuse.learn.guides.table import create_guide
 from imfuse.learn.models.bffr import BFFR

@@ -10,8 +10,8 @@ from typing import Any, ClassVar, cast
 
 import torch
 
-from imfuse.learn.data.sources import Source, labelled_part
-from imfuse.learn.data.transforms import Augmentation
+from imfuse.data.sources import Source, labelled_part
+from imfuse.learn.batches.transforms import Augmentation
 from imfuse.learn.guides.base import Segmenter
 from imfuse.learn.guides.table import create_guide
 from imfuse.learn.recipes.banet import descend

@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
+from imfuse.data.sample import IGNORED
+from imfuse.data.sources import Source
 from imfuse.errors import BadValues, UsageError
-from imfuse.learn.data.sample import IGNORED
-from imfuse.learn.data.sources import Source
 
 SMALLEST = 33
 """Least side of what segmenters train on: deeper features must have more than one pixel."""

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import Any, ClassVar, cast
 
+from imfuse.data.sources import Source
 from imfuse.errors import UsageError
-from imfuse.learn.data.sources import Source
-from imfuse.learn.data.transforms import Augmentation
+from imfuse.learn.batches.transforms import Augmentation
 from imfuse.learn.models.psfusion import PSFusion
 from imfuse.learn.recipes.descent import descent_departure, is_square, make_descent
 from imfuse.learn.recipes.labels import require_labels

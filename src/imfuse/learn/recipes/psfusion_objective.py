@@ -13,9 +13,9 @@ from pydantic import (
 )
 from torch import Tensor
 
+from imfuse.data.sample import IGNORED
 from imfuse.errors import UsageError
 from imfuse.learn.blocks.color import luma
-from imfuse.learn.data.sample import IGNORED
 from imfuse.learn.losses.filters import Border
 from imfuse.learn.losses.gradient import Magnitude, Operator, gradient_error, maximum_gradient
 from imfuse.learn.losses.intensity import (

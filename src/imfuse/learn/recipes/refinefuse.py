@@ -12,9 +12,9 @@ from typing import Any, ClassVar, Literal
 from pydantic import NonNegativeFloat, PositiveInt
 from torch import Tensor
 
+from imfuse.data.sources import Source
+from imfuse.learn.batches.transforms import Augmentation
 from imfuse.learn.blocks.color import luma
-from imfuse.learn.data.sources import Source
-from imfuse.learn.data.transforms import Augmentation
 from imfuse.learn.losses.gradient import maximum_gradient
 from imfuse.learn.losses.intensity import (
     both_intensities,

@@ -6,11 +6,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from imfuse.data.catalogue import LAYOUTS
+from imfuse.data.layouts import Layout
+from imfuse.data.sample import IGNORED
+from imfuse.data.sources import Source
 from imfuse.errors import UsageError
-from imfuse.learn.data.catalogue import LAYOUTS
-from imfuse.learn.data.layouts import Layout
-from imfuse.learn.data.sample import IGNORED
-from imfuse.learn.data.sources import Source
 from imfuse.learn.losses.masks import SALIENT, salient_mask
 
 Classes: TypeAlias = tuple[Annotated[int, Field(ge=0, lt=IGNORED)], ...]

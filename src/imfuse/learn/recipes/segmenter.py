@@ -10,11 +10,11 @@ import safetensors.torch
 from pydantic import AfterValidator, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 
+from imfuse.data.sources import Source
 from imfuse.errors import UsageError, WeightsError
+from imfuse.learn.batches.shown import shown
+from imfuse.learn.batches.transforms import Augmentation
 from imfuse.learn.checkpoints import first_difference
-from imfuse.learn.data.shown import shown
-from imfuse.learn.data.sources import Source
-from imfuse.learn.data.transforms import Augmentation
 from imfuse.learn.guides.base import Segmenter
 from imfuse.learn.guides.table import create_guide
 from imfuse.learn.losses.segmentation import cross_entropy, dice_loss, hard_example_cross_entropy

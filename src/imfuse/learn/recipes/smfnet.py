@@ -10,10 +10,10 @@ from typing import Any, ClassVar, cast
 
 import torch
 
+from imfuse.data.sources import Source
 from imfuse.errors import UsageError
-from imfuse.learn.data.patches import PatchSource
-from imfuse.learn.data.shown import MRIAsVisible
-from imfuse.learn.data.sources import Source
+from imfuse.learn.batches.patches import PatchSource
+from imfuse.learn.batches.shown import MRIAsVisible
 from imfuse.learn.models.smfnet import SMFNet
 from imfuse.learn.recipes.smfnet_objectives import (
     Fusing,

@@ -6,8 +6,8 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from imfuse.learn.batches.patches import LEAST_CONTRAST
 from imfuse.learn.blocks.color import luma
-from imfuse.learn.data.patches import LEAST_CONTRAST
 from imfuse.learn.losses.decomposition import Features, decomposition_loss
 from imfuse.learn.losses.gradient import gradient_error, maximum_gradient
 from imfuse.learn.losses.intensity import maximum_intensity

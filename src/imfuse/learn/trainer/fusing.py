@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from imfuse.data.sample import Sample, quantised
+from imfuse.data.sources import Derived, Source
 from imfuse.io.atomic import write_atomically
 from imfuse.learn.blocks.color import luma, recolour
-from imfuse.learn.data.sample import Sample, quantised
-from imfuse.learn.data.sources import Derived, Source
 from imfuse.learn.models.base import FusionNetwork
 from imfuse.types import Float
 

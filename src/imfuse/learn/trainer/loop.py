@@ -14,9 +14,9 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from imfuse.data.sample import Sample
+from imfuse.data.sources import Source
 from imfuse.errors import TrainingInterrupted
-from imfuse.learn.data.sample import Sample
-from imfuse.learn.data.sources import Source
 from imfuse.learn.models.base import FusionNetwork
 from imfuse.learn.trainer.checkpoint import (
     FILE,

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import torch
 
+from imfuse.data.sample import Sample, quantised
+from imfuse.data.sources import Source
 from imfuse.io.atomic import write_atomically
-from imfuse.learn.data.sample import Sample, quantised
-from imfuse.learn.data.sources import Source
-from imfuse.learn.data.transforms import crop
+from imfuse.learn.batches.transforms import crop
 from imfuse.learn.models.base import FusionNetwork
 from imfuse.learn.trainer.fusing import fuse_sample
 

@@ -8,10 +8,10 @@ from typing import Annotated, Any, ClassVar, Literal, cast
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, PositiveInt
 from torch import nn
 
+from imfuse.data.sources import Source
 from imfuse.engines.shipped import shipped_file
 from imfuse.errors import UsageError
 from imfuse.learn.checkpoints import load_weights
-from imfuse.learn.data.sources import Source
 from imfuse.learn.models.base import FusionNetwork, Origin
 from imfuse.learn.networks import complete_settings, create_network
 from imfuse.learn.trainer.stage import Planned, Stage, Workshop

@@ -9,9 +9,9 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from imfuse.data.sources import Source
 from imfuse.errors import TrainingDiverged, UsageError
-from imfuse.learn.data.batches import Batch, Batches
-from imfuse.learn.data.sources import Source
+from imfuse.learn.batches.loader import Batch, Batches
 from imfuse.learn.trainer.recipe import Recipe
 from imfuse.learn.trainer.stage import Losses, Stage, Workshop
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from imfuse.learn.data.sample import gray, quantised
-from imfuse.learn.data.sources import Source
+from imfuse.data.sample import gray, quantised
+from imfuse.data.sources import Source
 from imfuse.learn.models.base import FusionNetwork
 from imfuse.learn.trainer.fusing import fuse_sample
 from imfuse.metrics.catalogue import find_metric

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from imfuse.learn.data.sources import Source
-from imfuse.learn.data.transforms import Augmentation
+from imfuse.data.sources import Source
+from imfuse.learn.batches.transforms import Augmentation
 
 
 class Losses(NamedTuple):

@@ -1,0 +1,300 @@
+"""Finding out how a folder is laid out, and which files make which pair."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from imfuse.data.catalogue import LAYOUTS, find_layout
+from imfuse.data.layouts import Form, Layout
+from imfuse.data.lists import MIRRORED, listed_only, splits_by_lists
+from imfuse.errors import DatasetNotFound, ImfuseError
+from imfuse.io.images import SUFFIXES, read_image
+from imfuse.io.pairs import list_images
+
+SPLIT_FOLDERS = {"train": "train|training", "val": "val|validation", "test": "test|testing"}
+"""What folders of each split are called."""
+
+CLIP_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov")
+_ENOUGH_NAMES = 20
+_MOST_SETS_NAMED = 6
+
+
+@dataclass(frozen=True)
+class PairPaths:
+    """The files of one pair, or of one pair of clips.
+
+    Attributes:
+        name: Name without ending.
+        split: `train`, `val`, `test`, or empty where the set has no splits.
+        ir: Infrared file; the same as `vis` where one file holds both.
+        vis: Visible file.
+        labels: Label picture, or None.
+    """
+
+    name: str
+    split: str
+    ir: Path
+    vis: Path
+    labels: Path | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a folder turned out to hold.
+
+    Attributes:
+        root: The folder.
+        layout: The set.
+        form: How it is laid out.
+        pairs: The pairs, by split and name.
+        unmatched: Files without a partner, with what is wrong.
+    """
+
+    root: Path
+    layout: Layout
+    form: Form
+    pairs: tuple[PairPaths, ...]
+    unmatched: tuple[tuple[Path, str], ...]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The folders of one split."""
+
+    split: str
+    ir: Path
+    vis: Path
+    labels: Path | None
+
+
+def find_pairs(root: Path, layout: str | None = None) -> Found:
+    """Find out how a folder is laid out, and list its pairs.
+
+    Args:
+        root: The folder of a set, or of one split of it.
+        layout: Name of the layout, where the folder does not show it; None: recognise it.
+
+    Raises:
+        DatasetNotFound: There is no such folder, or it is laid out in no way that we know.
+        UnknownName: `layout` is none.
+    """
+    if not _is_folder(root):
+        raise DatasetNotFound(
+            "there is no such folder",
+            file=root,
+            remedy="Give the folder of a set (`imfuse data list`), or scenes:N for rendered ones.",
+        )
+    named = None if layout is None else find_layout(layout)
+    known = _recognise(root, named)
+    if known is None:
+        raise _unknown(root, named)
+    return _list(root, *known)
+
+
+def _recognise(root: Path, named: Layout | None) -> tuple[Layout, Form, list[_Part]] | None:
+    """Return how a folder is laid out, and the folders of its splits; None: in no known way."""
+    for layout in LAYOUTS.values() if named is None else (named,):
+        for form in layout.forms:
+            parts = _parts(root, form)
+            if parts and (named is not None or _fits(root, form, parts)):
+                return layout, form, parts
+    return None
+
+
+def _unknown(root: Path, named: Layout | None) -> DatasetNotFound:
+    if named is not None:
+        return DatasetNotFound(
+            f"not laid out as {named.name} is",
+            file=root,
+            expected=" or ".join(_describe(form) for form in named.forms),
+        )
+    inside = _sets_inside(root)
+    if inside:
+        return DatasetNotFound(
+            f"it holds several sets: {', '.join(inside)}",
+            file=root,
+            expected="one set",
+            remedy="Give one of them, or several, each by itself.",
+        )
+    return DatasetNotFound(
+        "no layout that we know",
+        file=root,
+        expected="ir/ and vis/ below it, or one of the layouts of `imfuse data list`",
+        remedy="Give the folder above the two that hold the pictures, or name the layout "
+        "(--layout side-by-side for pairs in one picture each).",
+    )
+
+
+def _describe(form: Form) -> str:
+    folders = dict.fromkeys(filter(None, (form.ir, form.vis, form.labels)))
+    return " ".join(f"{folder}/" for folder in folders)
+
+
+def _sets_inside(root: Path) -> list[str]:
+    """Return the sets right below a folder that is none itself."""
+    names = []
+    for folder in sorted(path for path in _listed(root) if _is_folder(path)):
+        try:
+            known = _recognise(folder, None)
+        except ImfuseError:  # a folder that may not be read
+            continue
+        if known is not None:
+            names.append(f"{folder.name} ({known[0].name})")
+        if len(names) == _MOST_SETS_NAMED:
+            break
+    return names
+
+
+def _parts(root: Path, form: Form) -> list[_Part]:
+    """Return the folders of every split that is there; of the root itself if it is one split."""
+    if "{split}" not in form.ir:
+        part = _part(root, form, "")
+        return [] if part is None else [part]
+    parts = [
+        _part(root, replace_split(form, words), split) for split, words in SPLIT_FOLDERS.items()
+    ]
+    if not any(parts) and form.ir.startswith("{split}"):
+        parts = [_part(root, replace_split(form, ""), split_of_folder(root.resolve().name))]
+    return [part for part in parts if part is not None]
+
+
+def replace_split(form: Form, words: str) -> Form:
+    """Return a form with `{split}` in its templates replaced; by nothing: the root is a split."""
+
+    def filled(template: str) -> str:
+        return template.replace("{split}", words).strip("/")
+
+    return replace(form, ir=filled(form.ir), vis=filled(form.vis), labels=filled(form.labels))
+
+
+def split_of_folder(name: str) -> str:
+    """Return the split that a folder's name stands for; empty for other names."""
+    for split, words in SPLIT_FOLDERS.items():
+        if name.casefold() in words.split("|"):
+            return split
+    return ""
+
+
+def _part(root: Path, form: Form, split: str) -> _Part | None:
+    ir, vis = _folder(root, form.ir), _folder(root, form.vis)
+    if ir is None or vis is None:
+        return None
+    wanted = CLIP_SUFFIXES if form.kind == "clips" else SUFFIXES
+    if not (_holds(ir, wanted) and _holds(vis, wanted)):
+        return None
+    return _Part(split, ir, vis, _folder(root, form.labels) if form.labels else None)
+
+
+def _folder(root: Path, template: str) -> Path | None:
+    """Return the folder that a template stands for; the root for an empty one."""
+    folder = root
+    for component in filter(None, template.split("/")):
+        below = {path.name.casefold(): path for path in _listed(folder) if _is_folder(path)}
+        words = (word.casefold() for word in component.split("|"))
+        folder_below = next((below[word] for word in words if word in below), None)
+        if folder_below is None:
+            return None
+        folder = folder_below
+    return folder
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # it may not be looked at, or the name is too long
+        return False
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        found = f"can't list the folder ({error.strerror})"
+        raise DatasetNotFound(found, file=folder, remedy="Check its permissions.") from error
+
+
+def _holds(folder: Path, suffixes: Iterable[str]) -> bool:
+    wanted = tuple(suffixes)
+    return any(path.suffix.lower() in wanted for path in _listed(folder))
+
+
+def _fits(root: Path, form: Form, parts: list[_Part]) -> bool:
+    if form.kind == "side by side" and not (form.names and _is_double(parts[0].ir)):
+        return False
+    if form.beside and not any(p.name.casefold() == form.beside.casefold() for p in _listed(root)):
+        return False
+    resolved = root.resolve()
+    above = (resolved.name, resolved.parent.name)
+    if form.folder and not any(re.search(form.folder, name, re.IGNORECASE) for name in above):
+        return False
+    if form.names:
+        some = [path.stem for path in list_images(parts[0].ir)[:_ENOUGH_NAMES]]
+        return all(re.fullmatch(form.names, name) for name in some)
+    return True
+
+
+def _is_double(folder: Path) -> bool:
+    """Whether the first picture is at least twice as wide as high, as two side by side are."""
+    height, width = read_image(list_images(folder)[0]).size
+    return width >= 2 * height
+
+
+def _list(root: Path, layout: Layout, form: Form, parts: list[_Part]) -> Found:
+    pairs: list[PairPaths] = []
+    unmatched: list[tuple[Path, str]] = []
+    for part in parts:
+        found, left = _match(part, form)
+        pairs += found
+        unmatched += left
+    splits = splits_by_lists(root, layout, form, [pair.name for pair in pairs])
+    pairs = [replace(pair, split=splits.get(pair.name, pair.split)) for pair in pairs]
+    if layout.test_only:
+        pairs = [replace(pair, split="test") for pair in pairs]
+    unmatched += listed_only(root, form, {pair.name for pair in pairs})
+    if form.kind == "four channels":
+        # Mirrored copies that some programs write beside the originals; flips do that here.
+        pairs = [pair for pair in pairs if not pair.name.endswith(MIRRORED)]
+    if not pairs:
+        found_text = f"no names match in {len(unmatched)} files"
+        raise DatasetNotFound(found_text, file=root, expected="names that agree but for the ending")
+    order = {split: rank for rank, split in enumerate(SPLIT_FOLDERS)}
+    pairs.sort(key=lambda pair: (order.get(pair.split, len(order)), pair.name))
+    return Found(root, layout, form, tuple(pairs), tuple(unmatched))
+
+
+def _match(part: _Part, form: Form) -> tuple[list[PairPaths], list[tuple[Path, str]]]:
+    unmatched: list[tuple[Path, str]] = []
+    listing = _clips if form.kind == "clips" else list_images
+    ir = _by_name(listing(part.ir), unmatched)
+    vis = ir if form.kind in ("four channels", "side by side") else None
+    if vis is None:
+        vis = _by_name(listing(part.vis), unmatched)
+    labels = {}
+    if part.labels is not None and _holds(part.labels, SUFFIXES):
+        labels = _by_name(list_images(part.labels), unmatched)
+        unmatched += [(labels[n], "labels without a pair") for n in sorted(labels.keys() - ir)]
+        both = sorted((ir.keys() & vis.keys()) - labels.keys())
+        unmatched += [(vis[name], "a pair without labels") for name in both]
+    unmatched += [(ir[name], "no visible picture") for name in sorted(ir.keys() - vis.keys())]
+    unmatched += [(vis[name], "no infrared picture") for name in sorted(vis.keys() - ir.keys())]
+    pairs = [
+        PairPaths(name, part.split, ir[name], vis[name], labels.get(name))
+        for name in sorted(ir.keys() & vis.keys())
+    ]
+    return pairs, unmatched
+
+
+def _clips(folder: Path) -> list[Path]:
+    return sorted(path for path in _listed(folder) if path.suffix.lower() in CLIP_SUFFIXES)
+
+
+def _by_name(paths: list[Path], unmatched: list[tuple[Path, str]]) -> dict[str, Path]:
+    """Return files by their names without ending; of several with one name, the first."""
+    names: dict[str, Path] = {}
+    for path in paths:
+        if path.stem in names:
+            unmatched.append((path, f"the same name as {names[path.stem].name}"))
+        else:
+            names[path.stem] = path
+    return names

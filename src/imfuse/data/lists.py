@@ -1,0 +1,54 @@
+"""Text files that name pairs: the splits of a set, and the lists that come with imfuse."""
+
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from imfuse.data.layouts import Form, Layout
+from imfuse.errors import DatasetNotFound
+
+MIRRORED = "_flip"
+"""What MFNet's own lists put behind the names of mirrored copies."""
+
+
+def splits_by_lists(root: Path, layout: Layout, form: Form, names: list[str]) -> dict[str, str]:
+    """Return the splits that lists tell: the set's own, else ours of what papers test on."""
+    lists = {split: root / name for split, name in form.lists.items() if (root / name).is_file()}
+    if lists:
+        return {name: split for split, path in lists.items() for name in _stems(path)}
+    if layout.test_names:
+        tested = set(known_names(layout.test_names))
+        return {name: "test" if name in tested else "train" for name in names}
+    return {}
+
+
+def listed_only(root: Path, form: Form, names: set[str]) -> list[tuple[Path, str]]:
+    """Return what lists name and nothing is there of, mirrored copies left out."""
+    paths = [root / name for name in form.lists.values() if (root / name).is_file()]
+    return [
+        (path, f"it lists {name}, of which there is no pair")
+        for path in paths
+        for name in _stems(path)
+        if name.removesuffix(MIRRORED) not in names
+    ]
+
+
+def _stems(path: Path) -> list[str]:
+    return [Path(line).stem for line in _lines(path)]
+
+
+def _lines(path: Path) -> Iterator[str]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        found = f"can't read the list ({error})"
+        raise DatasetNotFound(found, file=path, expected="one name a line") from error
+    return (line.strip() for line in text.splitlines() if line.strip())
+
+
+@cache
+def known_names(name: str) -> tuple[str, ...]:
+    """Return the lines of one of the lists of names that come with imfuse."""
+    text = files("imfuse.data").joinpath("names", name).read_text(encoding="utf-8")
+    return tuple(text.split())

@@ -1,0 +1,275 @@
+"""Sources of samples: something with names that reads one pair at a time."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from imfuse.data.layouts import Layout
+from imfuse.data.sample import Sample
+from imfuse.errors import UnknownName, UsageError
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known of a sample without reading it.
+
+    Attributes:
+        name: Its name, unique within its source.
+        split: `train`, `val`, `test`, or empty where its set has no splits.
+        group: What may not be torn between training and validation: the clip of a frame, the
+            picture of a patch, else the name itself.
+        labelled: Whether it has labels.
+        video: Whether it is a frame of a clip, much cheaper to read in order than anywhere.
+        times: How often an epoch of training takes it.
+        mri_as_ir: Whether its infrared picture is an MRI.
+    """
+
+    name: str
+    split: str
+    group: str
+    labelled: bool = False
+    video: bool = False
+    times: int = 1
+    mri_as_ir: bool = False
+
+
+class Source(ABC):
+    """Samples by number. Sources may be read by several threads, and survive a fork.
+
+    Attributes:
+        entries: What is known of each sample.
+        layout: The set that the samples are from; of several joined ones, the first.
+    """
+
+    entries: tuple[Entry, ...]
+    layout: Layout
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self.entries)
+
+    @abstractmethod
+    def load(self, index: int) -> Sample:
+        """Return a sample as it is stored: 8 or 16 bits, or float32 in [0, 1]. Not to be changed.
+
+        Raises:
+            ImfuseError: It can't be read, or its pictures differ in size.
+        """
+
+    def read(self, index: int) -> Sample:
+        """Return a sample with float32 values in [0, 1]."""
+        return self.load(index).as_float()
+
+    def close(self) -> None:  # noqa: B027 - most sources hold nothing open
+        """Let go of open files; they are opened again when needed."""
+
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """The sets that the samples are from."""
+        return (self.layout,)
+
+    @property
+    def unmatched(self) -> tuple[tuple[Path, str], ...]:
+        """Files that make no pair, and why; they were left out."""
+        return ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the samples, in order."""
+        return tuple(entry.name for entry in self.entries)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether any sample has labels."""
+        return any(entry.labelled for entry in self.entries)
+
+    @property
+    def video(self) -> bool:
+        """Whether any sample is a frame of a clip."""
+        return any(entry.video for entry in self.entries)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the names: whether two runs saw the same list of samples."""
+        return hashlib.sha256("\n".join(self.names).encode()).hexdigest()
+
+
+class Derived(Source):
+    """Samples made of those of another source.
+
+    Args:
+        source: The other source.
+        entries: What is known of the samples; None: the same as of that source's.
+    """
+
+    def __init__(self, source: Source, entries: tuple[Entry, ...] | None = None) -> None:
+        self.source, self.layout = source, source.layout
+        self.entries = source.entries if entries is None else entries
+
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """The sets that the samples are from."""
+        return self.source.layouts
+
+    @property
+    def unmatched(self) -> tuple[tuple[Path, str], ...]:
+        """Files that make no pair, and why."""
+        return self.source.unmatched
+
+    def close(self) -> None:
+        """Let go of open files."""
+        self.source.close()
+
+
+class Selection(Derived):
+    """Some samples of a source, in the order of their numbers there."""
+
+    def __init__(self, source: Source, indices: Sequence[int]) -> None:
+        self.indices = tuple(indices)
+        super().__init__(source, tuple(source.entries[index] for index in self.indices))
+
+    def load(self, index: int) -> Sample:
+        """Return a sample as it is stored."""
+        return self.source.load(self.indices[index])
+
+
+class Joined(Source):
+    """Several sources one behind the other; names begin with the name of their set.
+
+    Args:
+        sources: The sources.
+        times: How often an epoch takes the samples of a set, by its name; once where not given.
+
+    Raises:
+        UsageError: No source is given.
+        UnknownName: None of them has such a name.
+    """
+
+    def __init__(self, sources: Sequence[Source], times: Mapping[str, int] | None = None) -> None:
+        if not sources:
+            raise UsageError("no source of pairs", expected="at least one")
+        self.sources = tuple(sources)
+        titles = _titles([source.layout.name for source in sources])
+        times = times or {}
+        for name in times:
+            if name not in titles:
+                raise UnknownName("set among the data", name, titles)
+        self._places = [(s, i) for s, source in enumerate(sources) for i in range(len(source))]
+        self.entries = tuple(
+            replace(
+                entry,
+                name=f"{title}/{entry.name}",
+                group=f"{title}/{entry.group}",
+                times=times.get(title, 1),
+            )
+            for title, source in zip(titles, sources, strict=True)
+            for entry in source.entries
+        )
+        self.layout = sources[0].layout
+
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """The sets that the samples are from, each once."""
+        layouts = (one for source in self.sources for one in source.layouts)
+        return tuple({layout.name: layout for layout in layouts}.values())
+
+    @property
+    def unmatched(self) -> tuple[tuple[Path, str], ...]:
+        """Files that make no pair, and why."""
+        return tuple(one for source in self.sources for one in source.unmatched)
+
+    def load(self, index: int) -> Sample:
+        """Return a sample as it is stored."""
+        which, inner = self._places[index]
+        return replace(self.sources[which].load(inner), name=self.entries[index].name)
+
+    def close(self) -> None:
+        """Let go of open files."""
+        for source in self.sources:
+            source.close()
+
+
+def _titles(names: list[str]) -> list[str]:
+    """Return names made unique by a number behind those that come again."""
+    seen: dict[str, int] = {}
+    titles = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        titles.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
+    return titles
+
+
+def select_split(source: Source, split: str) -> Source:
+    """Return the samples of one split; those of sets without splits belong to `train` and `test`.
+
+    Raises:
+        UsageError: None is left.
+    """
+    open_ended = split != "val"
+    kept = [
+        index
+        for index, entry in enumerate(source.entries)
+        if entry.split == split or (open_ended and not entry.split)
+    ]
+    if not kept:
+        there = sorted({entry.split or "no split" for entry in source.entries})
+        raise UsageError(
+            f"no samples of the split {split!r}",
+            expected=f"one of: {', '.join(there)}",
+            remedy="Cut a validation part from the training pairs by hold_out()."
+            if split == "val"
+            else "Give the folder that holds that split.",
+        )
+    return source if len(kept) == len(source) else Selection(source, kept)
+
+
+def labelled_part(source: Source) -> Source:
+    """Return the samples of a source that have labels; there may be none."""
+    kept = [index for index, entry in enumerate(source.entries) if entry.labelled]
+    return source if len(kept) == len(source) else Selection(source, kept)
+
+
+def hold_out(source: Source, share: float = 0.1) -> tuple[Source, Source]:
+    """Cut a validation part from training samples, the same in every run and on every machine.
+
+    A sample is held out if the hash of its group's name falls below the share, so that adding
+    pairs moves no other one. Frames of one clip stay together.
+
+    Args:
+        source: Training samples.
+        share: About how much of them to hold out, between 0 and 1.
+
+    Returns:
+        What to train on, and what to validate on; neither is empty.
+
+    Raises:
+        UsageError: A sample is of a test split, the share is not between 0 and 1, or there are
+            fewer than two groups.
+    """
+    if not 0 < share < 1:
+        raise UsageError(f"share {share}", expected="a share between 0 and 1")
+    tested = [entry.name for entry in source.entries if entry.split == "test"]
+    if tested:
+        raise UsageError(
+            f"{len(tested)} samples are of a test split, such as {tested[0]}",
+            expected="training samples only",
+            remedy="Open the source with split='train'.",
+        )
+    ranks = {entry.group: _rank(entry.group) for entry in source.entries}
+    if len(ranks) < 2:
+        raise UsageError(f"{len(ranks)} group of samples", expected="at least two to divide")
+    # At least one group on either side, whatever the names.
+    ordered = sorted(ranks, key=lambda group: ranks[group])
+    cut = min(max(sum(rank < share for rank in ranks.values()), 1), len(ordered) - 1)
+    held = set(ordered[:cut])
+    kept = [i for i, entry in enumerate(source.entries) if entry.group not in held]
+    out = [i for i, entry in enumerate(source.entries) if entry.group in held]
+    return Selection(source, kept), Selection(source, out)
+
+
+def _rank(name: str) -> float:
+    """Return a number in [0, 1) that a name always gives."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64

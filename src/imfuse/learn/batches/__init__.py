@@ -1,0 +1,1 @@
+"""Batches for training: samples cached, cut, varied, and stacked into tensors."""

@@ -1,0 +1,113 @@
+"""Decoded samples kept in memory that worker processes share, up to a bound."""
+
+import mmap
+import multiprocessing
+import sys
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imfuse.data.sample import Sample
+from imfuse.data.sources import Derived, Source
+from imfuse.machine import total_memory
+from imfuse.types import Pixels
+
+_TYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
+_KNOWN, _START, _HEIGHT, _WIDTH, _TYPE, _LABELLED = range(6)
+_COLUMNS = 6
+_MOST_DEFAULT = 4 * 2**30
+
+
+def default_bytes() -> int:
+    """Return how much memory decoded samples may take unless told: a quarter, at most 4 GiB."""
+    return min(total_memory() // 4, _MOST_DEFAULT)
+
+
+class CachedSource(Derived):
+    """A source whose samples are decoded once, and kept for this process and its forks.
+
+    What fits is kept to the end, the rest is decoded each time: where every sample is wanted once
+    an epoch, in any order, that wastes least. Memory is taken from the system as it fills.
+
+    Args:
+        source: What to keep samples of.
+        max_bytes: Most bytes to keep; None: a quarter of the memory, at most 4 GiB.
+    """
+
+    def __init__(self, source: Source, max_bytes: int | None = None) -> None:
+        super().__init__(source)
+        self.max_bytes = default_bytes() if max_bytes is None else max_bytes
+        # Anonymous memory maps are shared with forks; a page costs nothing until it is written.
+        self._memory = mmap.mmap(-1, max(self.max_bytes, 1))
+        table = mmap.mmap(-1, max(8 * _COLUMNS * len(source), 8) + 8)
+        numbers = np.frombuffer(table, np.int64)
+        self._used: NDArray[np.int64] = numbers[:1]
+        self._table = numbers[1 : 1 + _COLUMNS * len(source)].reshape(len(source), _COLUMNS)
+        kind = None if sys.platform == "win32" else "fork"
+        self._lock = multiprocessing.get_context(kind).Lock()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """A process that is no fork gets the source without memory of its own."""
+        return CachedSource, (self.source, 0)
+
+    @property
+    def kept(self) -> int:
+        """Samples that are kept."""
+        return int(self._table[:, _KNOWN].sum())
+
+    def load(self, index: int) -> Sample:
+        """Return a sample as it is stored; its arrays can't be written to."""
+        if self._table[index, _KNOWN]:
+            return self._kept_sample(index)
+        sample = self.source.load(index)
+        self._keep(index, sample)
+        return sample
+
+    def fill_video(self) -> int:
+        """Decode frames of video in their order until the memory is full.
+
+        Each frame is then decoded once, whatever the order of training.
+
+        Returns:
+            How many samples are kept.
+        """
+        for index, entry in enumerate(self.entries):
+            if entry.video and not self._table[index, _KNOWN]:
+                self.load(index)
+                if not self._table[index, _KNOWN]:
+                    break
+        return self.kept
+
+    def _keep(self, index: int, sample: Sample) -> None:
+        parts = [np.ascontiguousarray(part) for part in (sample.ir, sample.vis)]
+        if sample.labels is not None:
+            parts.append(np.ascontiguousarray(sample.labels))
+        needed = -(-sum(part.nbytes for part in parts) // 8) * 8
+        with self._lock:
+            start = int(self._used[0])
+            if self._table[index, _KNOWN] or start + needed > self.max_bytes:
+                return
+            self._used[0] = start + needed
+        place = start
+        for part in parts:
+            self._memory[place : place + part.nbytes] = part.tobytes()
+            place += part.nbytes
+        row = (0, start, *sample.size, _TYPES.index(parts[0].dtype), sample.labels is not None)
+        with self._lock:
+            self._table[index] = row
+            self._table[index, _KNOWN] = 1
+
+    def _kept_sample(self, index: int) -> Sample:
+        _, start, height, width, kind, labelled = (int(n) for n in self._table[index])
+        pixels, dtype = height * width, _TYPES[kind]
+
+        def view(shape: tuple[int, ...], dtype: np.dtype[np.generic], at: int) -> Pixels:
+            values = np.frombuffer(self._memory, dtype, int(np.prod(shape)), at).reshape(shape)
+            values.flags.writeable = False
+            return values
+
+        ir = view((height, width), dtype, start)
+        vis = view((height, width, 3), dtype, start + pixels * dtype.itemsize)
+        after = start + 4 * pixels * dtype.itemsize
+        labels = view((height, width), _TYPES[0], after) if labelled else None
+        return Sample(self.entries[index].name, ir, vis, labels)

@@ -1,0 +1,93 @@
+"""Pictures cut into patches of one size on a grid, those with hardly any contrast left out.
+
+So CDDFuse and SMFNet prepare MSRS: patches of 128 every 200 pixels.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from imfuse.data.sample import Sample, gray
+from imfuse.data.sources import Derived, Entry, Source
+from imfuse.errors import UsageError
+from imfuse.learn.batches.transforms import crop
+from imfuse.types import Pixels
+
+LEAST_CONTRAST = 0.1
+
+
+class PatchSource(Derived):
+    """The patches of a source's pictures, named `picture/row-column`.
+
+    Making it reads every picture once; give a `CachedSource`, so that patches then cost nothing.
+
+    Args:
+        source: The pictures.
+        size: Height and width of the square patches in pixels.
+        stride: Distance of their corners along either side, from the top left.
+        least_contrast: Patches of which either picture has less contrast (see `contrast`) are left
+            out; 0 keeps all.
+
+    Raises:
+        UsageError: A number makes no sense, or no patch is left.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        size: int = 128,
+        stride: int = 200,
+        least_contrast: float = LEAST_CONTRAST,
+    ) -> None:
+        if size < 1 or stride < 1:
+            raise UsageError(f"patches of {size} every {stride}", expected="at least 1 pixel")
+        super().__init__(source)
+        self.size = size
+        self._places: list[tuple[int, tuple[int, int]]] = []
+        for index in range(len(source)):
+            sample = source.load(index)
+            for corner in corners(sample.size, size, stride):
+                patch = crop(sample, corner, (size, size))
+                if not least_contrast or _worth(patch, least_contrast):
+                    self._places.append((index, corner))
+        if not self._places:
+            raise UsageError(
+                f"no patch of {size}x{size} pixels with contrast in {len(source)} pairs",
+                remedy="Ask for smaller patches.",
+            )
+        self.entries = tuple(self._entry(index, corner) for index, corner in self._places)
+
+    def _entry(self, index: int, corner: tuple[int, int]) -> Entry:
+        whole = self.source.entries[index]
+        name = f"{whole.name}/{corner[0]}-{corner[1]}"
+        return replace(whole, name=name)
+
+    def load(self, index: int) -> Sample:
+        """Return a patch as it is stored."""
+        whole, corner = self._places[index]
+        patch = crop(self.source.load(whole), corner, (self.size, self.size))
+        return Sample(self.entries[index].name, patch.ir, patch.vis, patch.labels)
+
+
+def corners(shape: tuple[int, int], size: int, stride: int) -> Iterator[tuple[int, int]]:
+    """Yield row and column of the corners of all patches that fit into a picture."""
+    height, width = shape
+    for row in range(0, height - size + 1, stride):
+        for column in range(0, width - size + 1, stride):
+            yield row, column
+
+
+def contrast(pixels: Pixels) -> float:
+    """Return (P90 - P10) / P90 of a picture's values, by percentiles; 0 for a black one.
+
+    Departures: where P90 is 0, the division by zero in the papers' code keeps the patch; here it
+    has no contrast.
+    """
+    low, high = np.percentile(pixels, [10, 90])
+    return float((high - low) / high) if high > 0 else 0.0
+
+
+def _worth(patch: Sample, least: float) -> bool:
+    return contrast(patch.ir) >= least and contrast(gray(patch.vis)) >= least

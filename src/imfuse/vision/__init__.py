@@ -1,0 +1,1 @@
+"""Frozen networks that look at pictures: segmenters and detectors in ONNX files."""

@@ -1,0 +1,151 @@
+"""Folders to labels, and labels against true ones."""
+
+import numpy as np
+import pytest
+
+from imfuse.errors import OutputError, PairMismatch, UnreadableImage, UnsupportedImage
+from imfuse.io.images import write_image
+from imfuse.io.labels import read_labels, write_labels
+from imfuse.types import Picture
+from imfuse.vision.labelling import REST, as_values, label_folder, score_folders
+
+
+class Thresholds:
+    """Class 0, 1 or 2 by the red value; fails where it is told to."""
+
+    def __init__(self, error=None):
+        self.error = error
+
+    def label(self, picture):
+        if self.error is not None and picture.shape[1] == 5:
+            raise self.error
+        red = picture if picture.ndim == 2 else picture[..., 0]
+        return np.digitize(red, [0.3, 0.6]).astype(np.uint8)
+
+
+def write(path, pixels):
+    write_image(path, Picture(pixels=pixels))
+
+
+@pytest.fixture
+def pictures(tmp_path, rng):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    write(folder / "a.png", rng.integers(0, 256, (6, 4, 3), np.uint8))
+    write(folder / "b.png", rng.integers(0, 65536, (6, 4), np.uint16))
+    write(folder / "c.tif", rng.random((6, 4), np.float32))
+    return folder
+
+
+def test_every_picture_of_any_depth_gets_labels_of_its_name(pictures, tmp_path):
+    out = tmp_path / "labels"
+    done = list(label_folder(Thresholds(), pictures, out))
+    assert [one.out.name for one in done] == ["a.png", "b.png", "c.png"]
+    assert all(one.error is None for one in done)
+    from imfuse.io.images import read_image
+
+    for one in done:
+        expected = Thresholds().label(as_values(read_image(one.picture)))
+        found = read_labels(one.out)
+        assert (found == expected).all()
+        assert one.counts == {i: n for i, n in enumerate(np.bincount(found.ravel())) if n}
+        assert len(one.counts) > 1
+
+
+def test_classes_get_other_numbers(pictures, tmp_path):
+    plain, mapped, rest = (tmp_path / name for name in ("plain", "mapped", "rest"))
+    list(label_folder(Thresholds(), pictures, plain))
+    list(label_folder(Thresholds(), pictures, mapped, {2: 0, 0: 2}))
+    list(label_folder(Thresholds(), pictures, rest, {1: 8, REST: 255}))
+    for name in ("a.png", "b.png", "c.png"):
+        before = read_labels(plain / name)
+        assert (read_labels(mapped / name) == 2 - before).all()
+        assert (read_labels(rest / name) == np.where(before == 1, 8, 255)).all()
+
+
+def test_unknown_pixels_stay_unknown(pictures, tmp_path):
+    class Unknown:
+        def label(self, picture):
+            return np.full(picture.shape[:2], 255, np.uint8)
+
+    list(label_folder(Unknown(), pictures, tmp_path / "out", {REST: 3}))
+    assert (read_labels(tmp_path / "out" / "a.png") == 255).all()
+
+
+def test_one_bad_picture_stops_no_other(pictures, tmp_path):
+    (pictures / "aa.png").write_bytes(b"no picture")
+    write(pictures / "b.tif", np.zeros((6, 4), np.uint8))
+    done = list(label_folder(Thresholds(), pictures, tmp_path / "out"))
+    assert {one.picture.name for one in done if one.error is not None} == {"aa.png", "b.tif"}
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.png", "b.png", "c.png"]
+
+
+def test_pictures_are_never_replaced(pictures):
+    with pytest.raises(OutputError, match="input folder"):
+        list(label_folder(Thresholds(), pictures, pictures))
+
+
+def test_labels_are_gray_or_palettes_and_never_colours(tmp_path):
+    from PIL import Image
+
+    labels = np.array([[0, 3], [8, 255]], np.uint8)
+    write_labels(tmp_path / "plain.png", labels)
+    indexed = Image.fromarray(labels, mode="P")
+    indexed.putpalette([9 * i % 256 for i in range(768)])
+    indexed.save(tmp_path / "palette.png")
+    for name in ("plain.png", "palette.png"):
+        assert (read_labels(tmp_path / name) == labels).all()
+    indexed.convert("RGB").save(tmp_path / "colour.png")
+    with pytest.raises(UnsupportedImage, match="mode RGB"):
+        read_labels(tmp_path / "colour.png")
+    with pytest.raises(UnreadableImage):
+        read_labels(tmp_path / "none.png")
+
+
+@pytest.fixture
+def labelled(tmp_path):
+    """Two pictures: what was found, and what is true."""
+    found, true = tmp_path / "found", tmp_path / "true"
+    arrays = {
+        "a": ([[0, 0, 1], [1, 1, 2]], [[0, 0, 0], [1, 1, 1]]),
+        "b": ([[2, 2, 2], [0, 0, 0]], [[2, 255, 2], [0, 0, 1]]),
+    }
+    for folder in (found, true):
+        folder.mkdir()
+    for name, (one, other) in arrays.items():
+        write_labels(found / f"{name}.png", np.array(one, np.uint8))
+        write_labels(true / f"{name}.png", np.array(other, np.uint8))
+    return found, true
+
+
+def test_scores_are_of_all_pixels_together(labelled):
+    result = score_folders(*labelled, classes=4)
+    # By hand: class 0 is found in 5 pixels and true in 5, both in 4; class 1 in 3 and 4, both 2;
+    # class 2 in 3 that count and 2, both 2; 3 nowhere.
+    np.testing.assert_allclose(result.scores.iou, [4 / 6, 2 / 5, 2 / 3, np.nan])
+    np.testing.assert_allclose(result.scores.recall, [4 / 5, 2 / 4, 1, np.nan])
+    assert result.scores.accuracy == pytest.approx(8 / 11)
+    assert result.scores.mean_iou == pytest.approx((4 / 6 + 2 / 5 + 2 / 3) / 3)
+    assert result.scored == ("a", "b")
+    without = score_folders(*labelled, classes=4, exclude=[0])
+    assert without.scores.mean_iou == pytest.approx((2 / 5 + 2 / 3) / 2)
+
+
+def test_what_can_not_be_compared_is_told(labelled):
+    found, true = labelled
+    write_labels(found / "c.png", np.zeros((2, 2), np.uint8))
+    write_labels(true / "c.png", np.zeros((2, 3), np.uint8))
+    write_labels(found / "d.png", np.zeros((2, 2), np.uint8))
+    write_labels(true / "e.png", np.zeros((2, 2), np.uint8))
+    result = score_folders(found, true, classes=4)
+    assert result.scored == ("a", "b")
+    assert result.unmatched == ("d", "e")
+    (error,) = result.failed
+    assert isinstance(error, PairMismatch)
+    assert "c.png against" in str(error)
+    few = score_folders(found, true, classes=2)
+    assert "prediction 2" in str(few.failed[0])
+    for name in "abc":
+        (found / f"{name}.png").unlink()
+    with pytest.raises(PairMismatch, match="no names match"):
+        score_folders(found, true, classes=4)

@@ -1,0 +1,146 @@
+"""Segmenters in ONNX files that others made: sizes, ranges of values, and kinds of output."""
+
+import numpy as np
+import pytest
+
+onnx = pytest.importorskip("onnx")
+
+from onnx import TensorProto, helper, numpy_helper  # noqa: E402 - after the skip
+
+from imfuse.engines.onnx import SEGMENTER_KEY  # noqa: E402
+from imfuse.errors import BadValues, WeightsError  # noqa: E402
+from imfuse.vision.segmenter import OnnxSegmenter  # noqa: E402
+
+
+@pytest.fixture
+def model(tmp_path):
+    """Write a file whose logits tell dark (0), middling (1) and bright (2) red apart."""
+
+    def write(
+        *,
+        white=1.0,
+        output="logits",
+        size=("height", "width"),
+        channels=3,
+        stride=1,
+        metadata=None,
+        kind=TensorProto.FLOAT,
+    ):
+        weights = np.zeros((3, channels, 1, 1), np.float32)
+        weights[:, 0, 0, 0] = np.array([-1.0, 0.0, 1.0]) / white
+        bias = np.array([0.7, 0.3, -0.4], np.float32)
+        nodes = [
+            helper.make_node("Cast", ["pictures"], ["values"], to=TensorProto.FLOAT),
+            helper.make_node(
+                "Conv", ["values", "weights", "bias"], ["logits"], strides=[stride, stride]
+            ),
+            helper.make_node("ArgMax", ["logits"], ["classes"], axis=1, keepdims=0),
+            helper.make_node("Mul", ["classes", "hundred"], ["hundreds"]),
+            helper.make_node("ReduceMean", ["logits"], ["mean"], keepdims=0),
+        ]
+        shapes = {"logits": ["b", 3, "h", "w"], "mean": []}
+        types = {"classes": TensorProto.INT64, "hundreds": TensorProto.INT64}
+        out = helper.make_tensor_value_info(
+            output, types.get(output, TensorProto.FLOAT), shapes.get(output, ["b", "h", "w"])
+        )
+        graph = helper.make_graph(
+            nodes,
+            "segmenter",
+            [helper.make_tensor_value_info("pictures", kind, [1, channels, *size])],
+            [out],
+            [
+                numpy_helper.from_array(weights, "weights"),
+                numpy_helper.from_array(bias, "bias"),
+                numpy_helper.from_array(np.array(200, np.int64), "hundred"),
+            ],
+        )
+        file = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+        if metadata is not None:
+            helper.set_model_props(file, {SEGMENTER_KEY: metadata})
+        path = tmp_path / "segmenter.onnx"
+        path.write_bytes(file.SerializeToString())
+        return path
+
+    return write
+
+
+@pytest.fixture
+def picture():
+    """Dark, middling and bright red, in stripes of eight rows."""
+    red = np.repeat(np.array([0.1, 0.5, 0.9], np.float32), 8)[:, None] * np.ones(20, np.float32)
+    return np.stack([red, red * 0, red * 0 + 1], axis=2)
+
+
+STRIPES = np.repeat(np.array([0, 1, 2], np.uint8), 8)[:, None] * np.ones(20, np.uint8)
+
+
+@pytest.mark.parametrize("output", ["logits", "classes"])
+def test_logits_and_classes_are_understood(model, picture, output):
+    labels = OnnxSegmenter(model(output=output)).label(picture)
+    assert labels.dtype == np.uint8
+    assert (labels == STRIPES).all()
+
+
+def test_gray_pictures_are_shown_thrice(model, picture):
+    assert (OnnxSegmenter(model()).label(picture[..., 0]) == STRIPES).all()
+
+
+def test_values_are_brought_to_the_range_of_the_file(model, picture):
+    assert (OnnxSegmenter(model(white=255.0), scale=255).label(picture) == STRIPES).all()
+    assert (OnnxSegmenter(model(white=255.0)).label(picture) == 0).all()
+    # (x - 0.5) / 0.25 of what the file takes: dark and bright as far from middling.
+    normed = OnnxSegmenter(model(white=2.0), mean=(0.5, 0, 0), std=(0.25, 1, 1))
+    assert np.unique(normed.label(picture)[4::8]).tolist() == [0, 2]
+
+
+@pytest.mark.parametrize("output", ["logits", "classes"])
+def test_a_fixed_size_is_the_file_s_and_labels_the_picture_s(model, picture, output):
+    labels = OnnxSegmenter(model(size=(48, 40), output=output)).label(picture)
+    assert labels.shape == (24, 20)
+    assert (labels == STRIPES).mean() > 0.9
+
+
+def test_a_size_can_be_asked_for(model, picture):
+    labels = OnnxSegmenter(model(), size=(12, 10)).label(picture)
+    assert labels.shape == (24, 20)
+    assert (labels == STRIPES).mean() > 0.8
+
+
+def test_coarse_logits_are_enlarged(model, picture):
+    labels = OnnxSegmenter(model(stride=4)).label(picture)
+    assert labels.shape == (24, 20)
+    assert (labels == STRIPES).mean() > 0.8
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"channels": 1}, r"expected one input of floats \(1, 3, height, width\)"),
+        ({"kind": TensorProto.UINT8}, "tensor\\(uint8\\)"),
+        ({"metadata": "{}"}, "bad metadata imfuse.segmenter"),
+    ],
+)
+def test_other_files_are_refused(model, changes, message):
+    with pytest.raises(WeightsError, match=message):
+        OnnxSegmenter(model(**changes))
+
+
+def test_a_size_that_the_file_can_not_take_says_so(model, picture):
+    with pytest.raises(WeightsError, match="picture of 10x12.*--size"):
+        OnnxSegmenter(model(size=(48, 40)), size=(12, 10)).label(picture)
+
+
+def test_outputs_that_are_no_classes_are_refused(model, picture):
+    with pytest.raises(WeightsError, match=r"outputs of the shapes \(\)"):
+        OnnxSegmenter(model(output="mean")).label(picture)
+    with pytest.raises(BadValues, match="class 400"):
+        OnnxSegmenter(model(output="hundreds")).label(picture)
+
+
+def test_no_onnx_file_at_all(tmp_path):
+    file = tmp_path / "model.onnx"
+    with pytest.raises(WeightsError, match="can't read"):
+        OnnxSegmenter(file)
+    file.write_bytes(b"nothing")
+    with pytest.raises(WeightsError, match="not a readable ONNX file"):
+        OnnxSegmenter(file)
