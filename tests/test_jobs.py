@@ -3,17 +3,23 @@ import time
 
 import pytest
 
-from imfuse.jobs import Overlap
-
-
-def outcome(item, value):
-    return item, value
+from imfuse.errors import ImfuseError
+from imfuse.jobs import run_jobs
 
 
 def test_every_item_passes_all_stages_once():
     stages = [lambda x: x + 1, lambda x: x * 10, str]
-    results = list(Overlap(stages, outcome, workers=3).run(range(100)))
+    results = [(one.item, one.value) for one in run_jobs(range(100), stages, workers=3)]
     assert sorted(results) == [(i, str((i + 1) * 10)) for i in range(100)]
+
+
+def test_ordered_outcomes_keep_the_order_of_the_items():
+    def slower_first(x):
+        time.sleep(0.002 * (5 - x % 6))
+        return x
+
+    results = [one.value for one in run_jobs(range(40), [slower_first], workers=3, ordered=True)]
+    assert results == list(range(40))
 
 
 def test_errors_are_outcomes_and_the_rest_goes_on():
@@ -22,10 +28,13 @@ def test_errors_are_outcomes_and_the_rest_goes_on():
             raise ValueError(x)
         return x
 
-    results = dict(Overlap([picky, lambda x: x], outcome, workers=2).run(range(10)))
+    results = list(run_jobs(range(10), [picky, lambda x: x], workers=2))
     assert len(results) == 10
-    for item, value in results.items():
-        assert isinstance(value, ValueError) == (item % 3 == 0)
+    for one in results:
+        assert (one.value is None) == (one.error is not None) == (one.item % 3 == 0)
+        if one.error is not None:
+            assert type(one.error) is ImfuseError
+            assert f"unexpected ValueError: {one.item}" in str(one.error)
 
 
 def test_stages_overlap():
@@ -40,7 +49,7 @@ def test_stages_overlap():
     def second(x):
         return begun.wait(timeout=10) if x == 0 else True
 
-    assert all(value is True for _, value in Overlap([first, second], outcome, 1).run(range(4)))
+    assert all(one.value is True for one in run_jobs(range(4), [first, second]))
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -54,7 +63,7 @@ def test_the_number_under_way_is_bounded(workers):
             most = max(most, started - finished)
         return x
 
-    for _ in Overlap([first, lambda x: x], outcome, workers).run(range(200)):
+    for _ in run_jobs(range(200), [first, lambda x: x], workers=workers):
         time.sleep(0.0005)
         with lock:
             finished += 1
@@ -71,7 +80,7 @@ def test_closing_stops_after_the_running_stages():
         ended.append(x)
         return x
 
-    results = Overlap([slow, lambda x: x], outcome, workers=2).run(range(1000))
+    results = run_jobs(range(1000), [slow, lambda x: x], workers=2)
     next(results)
     results.close()
     assert begun == ended or sorted(begun) == sorted(ended)
@@ -82,4 +91,4 @@ def test_closing_stops_after_the_running_stages():
 
 
 def test_no_items_no_results():
-    assert list(Overlap([lambda x: x], outcome, workers=2).run([])) == []
+    assert list(run_jobs([], [lambda x: x], workers=2)) == []

@@ -7,13 +7,10 @@ when it is resumed, says with which method and settings; results older than it a
 
 import hashlib
 import json
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
-
-import cv2
 
 from imfuse import __version__
 from imfuse.engines.load import Runtime, load_engine
@@ -22,7 +19,7 @@ from imfuse.fuser import Fuser, default_max_memory
 from imfuse.io.atomic import remove_stale_temporaries, write_atomically
 from imfuse.io.images import MAX_PIXELS, SUFFIXES, read_image, write_image
 from imfuse.io.pairs import Matching, PairFiles, check_distinct, match_folders
-from imfuse.jobs import Overlap
+from imfuse.jobs import run_jobs
 from imfuse.machine import available_cores
 from imfuse.types import FusedImage, ImagePair
 
@@ -129,10 +126,9 @@ class FolderRun:
                 remedy="Take the surplus files out, or tell them apart with --pair-regex.",
             )
             yield self._finish(PairFiles("", self.job.ir, self.job.vis), error)
-        with _opencv_threads(max(1, available_cores() // self.job.workers)):
-            stages = (self._decode, self._fuse, self._encode)
-            overlap = Overlap(stages, self._finish, self.job.workers)
-            yield from overlap.run(self.pending)
+        stages = (self._decode, self._fuse, self._encode)
+        for outcome in run_jobs(self.pending, stages, workers=self.job.workers):
+            yield self._finish(outcome.item, outcome.error or outcome.value)
 
     def _decode(self, pair: PairFiles) -> tuple[PairFiles, ImagePair]:
         check_distinct(pair.ir, pair.vis)
@@ -155,7 +151,7 @@ class FolderRun:
             notes=(*picture.notes, *lost),
         )
 
-    def _finish(self, pair: PairFiles, outcome: PairResult | BaseException) -> PairResult:
+    def _finish(self, pair: PairFiles, outcome: PairResult | ImfuseError) -> PairResult:
         if isinstance(outcome, PairResult):
             result = outcome
         else:
@@ -164,7 +160,7 @@ class FolderRun:
                 vis=pair.vis,
                 out=self._output_of(pair, ".png"),
                 model=self.fuser.engine.spec.name,
-                error=_as_named(outcome),
+                error=outcome,
             )
         self.finished.append(result)
         return result
@@ -260,25 +256,6 @@ def _is_done(job: FolderJob, pair: PairFiles) -> bool:
     return any(out.exists() and out.stat().st_mtime_ns >= newest for out in results)
 
 
-def _as_named(error: BaseException) -> ImfuseError:
-    """Wrap what nobody foresaw: one bad pair must not stop the others."""
-    if isinstance(error, ImfuseError):
-        return error
-    found = f"unexpected {type(error).__name__}: {error}"
-    return ImfuseError(found, remedy="This is a fault of imfuse; please report it.")
-
-
 def default_suffix(picture: FusedImage) -> str:
     """Return the ending of results where the user names none: lossless, and it holds the depth."""
     return ".tif" if picture.pixels.dtype.kind == "f" else ".png"
-
-
-@contextmanager
-def _opencv_threads(number: int) -> Iterator[None]:
-    """Share the cores among the workers: OpenCV's pool is one per process."""
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(number)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)

@@ -1,19 +1,160 @@
-"""Run many items through several stages, so that the stages of different items overlap."""
+"""Run many items through the same stages: decode, work, sink. Stages of different items overlap.
+
+This is the one runner of imfuse. Folders are fused, scored, compared and labelled by it, and an
+error that nobody foresaw becomes a named one here and nowhere else.
+"""
 
 import ctypes
 import queue
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Generic, TypeVar
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+from imfuse.errors import ImfuseError
 
+Item = TypeVar("Item")
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """Numbers of glibc's mallopt(3)."""
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[Item]):
+    """Result of one item.
+
+    Attributes:
+        item: The item.
+        value: What its last stage returned; None where a stage failed.
+        error: Why a stage failed; None where none did.
+    """
+
+    item: Item
+    value: Any = None
+    error: ImfuseError | None = None
+
+
+def run_jobs(
+    items: Iterable[Item],
+    stages: Sequence[Callable[[Any], Any]],
+    *,
+    workers: int = 1,
+    ordered: bool = False,
+) -> Generator[Outcome[Item], None, None]:
+    """Yield the outcome of each item as it is ready.
+
+    Each stage has threads of its own, and a bounded number of items is in progress, so a source
+    may be endless and memory stays bounded. A stage that raises ends its item, not the run.
+
+    When the caller closes the generator, or an interrupt reaches it, items that are inside a stage
+    finish that stage, nothing further starts, and all threads end.
+
+    Args:
+        items: The source. It is read as slowly as items are finished.
+        stages: Functions that run in threads: the first gets the item, each further one what the
+            one before returned.
+        workers: Threads of each stage.
+        ordered: Whether outcomes keep the order of the items; otherwise they come as they finish.
+
+    Yields:
+        One outcome for each item.
+
+    Example:
+        >>> [outcome.value for outcome in run_jobs([1, 2], [lambda x: x + 1, str], ordered=True)]
+        ['2', '3']
+    """
+    overlap: _Overlap[Item] = _Overlap(stages, workers)
+    outcomes = overlap.run(items)
+    return _in_order(outcomes) if ordered else (outcome for _, outcome in outcomes)
+
+
+def as_named(error: BaseException) -> ImfuseError:
+    """Return an error that was foreseen as it is, and any other as one that asks to be reported."""
+    if isinstance(error, ImfuseError):
+        return error
+    if isinstance(error, MemoryError):
+        return ImfuseError("not enough memory", remedy="Use fewer --workers or smaller pictures.")
+    found = f"unexpected {type(error).__name__}: {str(error)[:500]}"
+    return ImfuseError(found, remedy="This is a bug in imfuse; please report it.")
+
+
+def _in_order(
+    outcomes: Generator[tuple[int, Outcome[Item]], None, None],
+) -> Generator[Outcome[Item], None, None]:
+    early: dict[int, Outcome[Item]] = {}
+    due = 0
+    try:
+        for number, outcome in outcomes:
+            early[number] = outcome
+            while due in early:
+                yield early.pop(due)
+                due += 1
+    finally:
+        outcomes.close()
+
+
+class _Overlap(Generic[Item]):
+    """A thread pool per stage, one behind the other."""
+
+    def __init__(self, stages: Sequence[Callable[[Any], Any]], workers: int) -> None:
+        self._stages, self._workers = stages, workers
+        self._pools = [ThreadPoolExecutor(workers) for _ in stages]
+        self._ready: queue.SimpleQueue[tuple[int, Outcome[Item]]] = queue.SimpleQueue()
+        self._stopped = False
+
+    def run(self, items: Iterable[Item]) -> Generator[tuple[int, Outcome[Item]], None, None]:
+        _keep_freed_memory()
+        waiting = enumerate(items)
+        try:
+            # Per worker, one item in each stage and one between stages.
+            in_progress = sum(
+                self._start(waiting) for _ in range(self._workers * (len(self._stages) + 1))
+            )
+            while in_progress:
+                result = self._ready.get()
+                in_progress += self._start(waiting) - 1
+                yield result
+        finally:
+            self._shut_down()
+
+    def _shut_down(self) -> None:
+        """End all threads, however often the user interrupts."""
+        self._stopped = True
+        for pool in self._pools:
+            pool.shutdown(wait=False, cancel_futures=True)
+        for pool in self._pools:
+            while True:
+                try:
+                    pool.shutdown(wait=True)
+                except KeyboardInterrupt:  # the running stages still end by themselves
+                    continue
+                break
+
+    def _start(self, waiting: Iterator[tuple[int, Item]]) -> int:
+        for number, item in waiting:
+            self._submit(0, number, item, item)
+            return 1
+        return 0
+
+    def _submit(self, stage: int, number: int, item: Item, value: object) -> None:
+        def done(future: Future[Any]) -> None:
+            if future.cancelled():
+                return
+            error = future.exception()
+            if error is not None:
+                self._ready.put((number, Outcome(item, error=as_named(error))))
+            elif stage + 1 < len(self._stages):
+                self._submit(stage + 1, number, item, future.result())
+            else:
+                self._ready.put((number, Outcome(item, future.result())))
+
+        try:
+            self._pools[stage].submit(self._stages[stage], value).add_done_callback(done)
+        except RuntimeError:
+            if not self._stopped:  # only pools that were shut down with the run take nothing
+                raise
 
 
 @cache
@@ -27,70 +168,3 @@ def _keep_freed_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_M_MMAP_THRESHOLD, 32 << 20)
         mallopt(_M_TRIM_THRESHOLD, 64 << 20)
-
-
-class Overlap(Generic[Item, Result]):
-    """A thread pool per stage, one behind the other; a bounded number of items is under way.
-
-    Args:
-        stages: What happens to an item: the first function gets the item, each further one what
-            the one before returned. They run in threads and may raise.
-        finish: Called, in some thread, with each item and what its last stage returned or what
-            one of its stages raised; makes the result.
-        workers: Threads per stage.
-    """
-
-    def __init__(
-        self,
-        stages: Sequence[Callable[[Any], Any]],
-        finish: Callable[[Item, Any | BaseException], Result],
-        workers: int,
-    ) -> None:
-        self._stages, self._finish, self._workers = stages, finish, workers
-        self._pools = [ThreadPoolExecutor(workers) for _ in stages]
-        self._ready: queue.SimpleQueue[Result] = queue.SimpleQueue()
-        self._stopped = False
-
-    def run(self, items: Iterable[Item]) -> Generator[Result, None, None]:
-        """Yield each item's result as it gets ready, in no fixed order.
-
-        When the caller closes the generator (or an interrupt breaks it off), items in a stage
-        finish that stage, nothing further is started, and the pools are shut down.
-        """
-        _keep_freed_memory()
-        waiting = iter(items)
-        # Per worker, one item in each stage and one between stages.
-        under_way = sum(
-            self._start(waiting) for _ in range(self._workers * (len(self._stages) + 1))
-        )
-        try:
-            while under_way:
-                result = self._ready.get()
-                under_way += self._start(waiting) - 1
-                yield result
-        finally:
-            self._stopped = True
-            for pool in self._pools:
-                pool.shutdown(wait=True, cancel_futures=True)
-
-    def _start(self, waiting: Iterator[Item]) -> int:
-        for item in waiting:
-            self._submit(0, item, item)
-            return 1
-        return 0
-
-    def _submit(self, stage: int, item: Item, value: object) -> None:
-        def done(future: Future[Any]) -> None:
-            if future.cancelled():
-                return
-            error = future.exception()
-            if error is None and stage + 1 < len(self._stages):
-                self._submit(stage + 1, item, future.result())
-            else:
-                self._ready.put(self._finish(item, error or future.result()))
-
-        try:
-            self._pools[stage].submit(self._stages[stage], value).add_done_callback(done)
-        except RuntimeError:
-            if not self._stopped:  # only pools that were shut down with the run take nothing
-                raise

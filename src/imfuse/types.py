@@ -1,7 +1,8 @@
 """The values that travel between the parts: pictures, pairs, and what a method says of itself."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -11,10 +12,16 @@ Float: TypeAlias = NDArray[np.float32]
 """A float32 array of values in [0, 1]: `(H, W)`, or `(H, W, 3)` in RGB order."""
 
 Pixels: TypeAlias = NDArray[Any]
-"""Pixels in the depth of their file: uint8, uint16, or float32 in [0, 1]."""
+"""Pixels in the depth of their file: uint8, uint16, float32; infrared also int16, int32, uint32."""
+
+Mask: TypeAlias = NDArray[np.bool_]
+"""An array `(H, W)` of truth values."""
 
 SCALES = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0, np.dtype(np.float32): 1.0}
 """Value of white per pixel type. A range is a matter of the type and is never guessed."""
+
+RAW_TYPES = frozenset({np.dtype(np.int16), np.dtype(np.int32), np.dtype(np.uint32)})
+"""Pixel types of measurements. They have no value of white: infrared needs a range with them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,12 +37,33 @@ class Metadata:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """How stored values become physical ones: `physical = slope * stored + offset`.
+
+    Attributes:
+        unit: Unit of the physical values.
+        slope: Physical units per stored unit.
+        offset: Physical value of a stored 0.
+        sources: Where each parameter came from, by its name (`unit`, `slope`, `emissivity`, ...).
+    """
+
+    unit: Literal["celsius", "kelvin", "counts", "hounsfield", "suv"]
+    slope: float = 1.0
+    offset: float = 0.0
+    sources: Mapping[str, Literal["file", "user", "default"]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Picture:
     """One picture as it was read, in its own depth.
 
     Attributes:
-        pixels: `(H, W)` gray or `(H, W, 3)` RGB; uint8, uint16, or float32 in [0, 1].
+        pixels: `(H, W)` gray or `(H, W, 3)` RGB; uint8, uint16, or float32, which is in [0, 1]
+            but for infrared pictures with a range. Infrared may also be int16, int32 or uint32.
         alpha: `(H, W)` in the dtype of `pixels`, or None where the file has no transparency.
+        nodata: `(H, W)` bool, True where the sensor gave no value; None: it gave one everywhere.
+            The pixels there hold no meaning, but are finite.
+        calibration: How pixels become physical values; None where the file does not say.
         metadata: EXIF, ICC profile and resolution.
         name: The path, or a word such as `<bytes>`, for messages.
         format: File format in upper case (`PNG`, `JPEG`, `TIFF`, `BMP`, `WEBP`), None for arrays.
@@ -44,6 +72,8 @@ class Picture:
 
     pixels: Pixels
     alpha: Pixels | None = None
+    nodata: Mask | None = None
+    calibration: Calibration | None = None
     metadata: Metadata = field(default_factory=Metadata)
     name: str = "<array>"
     format: str | None = None
@@ -66,10 +96,50 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True)
 class ImagePair:
-    """Two registered pictures of one scene, infrared first; colour is taken from the second."""
+    """Two pictures of one scene, infrared first, of any two sizes.
+
+    Nothing says that they are registered: an `Aligner` finds how they lie upon each other.
+    Colour is taken from the second.
+    """
 
     ir: Picture
     vis: Picture
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registration:
+    """How infrared pixels map to visible ones.
+
+    Attributes:
+        matrix: `(3, 3)` float64 that maps an infrared pixel `(x, y, 1)` to the visible pixel, up to
+            scale. Coordinates have their origin at the centre of the upper left pixel. None: only
+            `field` tells.
+        field: `(H, W, 2)` float32: for each output pixel, the `(x, y)` in the infrared picture
+            that it shows; None: the matrix says it all.
+        estimator: Who found it: `none` (the pictures lie pixel on pixel), `resize` (both show the
+            same field of view), `rig` (a rig file), or `auto` (a search).
+        confidence: From 0 to 1; 1 where it was not estimated.
+        outside: `(H, W)` bool, True for output pixels that the infrared picture does not cover;
+            None: it covers all.
+    """
+
+    matrix: NDArray[np.float64] | None = None
+    field: NDArray[np.float32] | None = None
+    estimator: Literal["none", "resize", "rig", "auto"] = "none"
+    confidence: float = 1.0
+    outside: Mask | None = None
+
+
+class Aligner(Protocol):
+    """Something that finds how the two pictures of a pair lie upon each other."""
+
+    def register(self, pair: ImagePair) -> Registration:
+        """Return the registration of a pair.
+
+        Raises:
+            PairMismatch: The pair can't be registered, or not surely enough.
+        """
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,10 +149,17 @@ class FusedImage(Picture):
     Attributes:
         model: Name of the method.
         seconds: Wall time of the fusion itself, without decoding and encoding.
+        history: What was done, as plain values: `imfuse` (version), `model`, `weights_sha256`,
+            `options`, `registration`, `warnings`.
+        physical: `(H, W)` float32 physical values of the infrared picture (see `Calibration`),
+            warped into place but otherwise untouched, NaN where there are none; None where the
+            infrared picture has no calibration.
     """
 
     model: str
     seconds: float
+    history: Mapping[str, Any] = field(default_factory=dict)
+    physical: Float | None = None
 
 
 class SizeRule(BaseModel):
@@ -146,6 +223,7 @@ class FusionSpec(BaseModel):
     """Steps of training behind the weights; None: nobody knows, or there are none."""
 
 
+@runtime_checkable
 class Engine(Protocol):
     """Something that fuses two registered arrays. Engines keep no state: threads may share one."""
 

@@ -11,7 +11,7 @@ from imfuse.errors import ImfuseError, PairMismatch, UsageError
 from imfuse.fuser import Fuser
 from imfuse.io.images import read_image
 from imfuse.io.pairs import list_images
-from imfuse.jobs import Overlap
+from imfuse.jobs import run_jobs
 from imfuse.metrics.evaluation import Evaluation
 from imfuse.scoring.channels import Looks
 from imfuse.scoring.scorer import Scored, Scorer, check_sizes, picture_notes
@@ -112,8 +112,10 @@ class Bench:
 
     def __iter__(self) -> Generator[str, None, None]:
         """Run, and yield the name of each pair as it is done, in no fixed order."""
-        overlap = Overlap((_load, self._score), self._finish, self.workers)
-        yield from overlap.run(self.pairs)
+        for outcome in run_jobs(self.pairs, (_load, self._score), workers=self.workers):
+            name = outcome.item.name
+            self._outcomes.append(outcome.value or _Outcome(name, {}, outcome.error))
+            yield name
 
     def _score(self, loaded: tuple[str, ImagePair]) -> _Outcome:
         name, pair = loaded
@@ -133,19 +135,6 @@ class Bench:
                 values = self.scorers[0].score(Looks(alter(fused, name)), ir, vis)
                 scores[competitor.label, trick] = Scored(name=name, values=values)
         return _Outcome(name, scores)
-
-    def _finish(self, pair: NamedPair, outcome: _Outcome | BaseException) -> str:
-        if isinstance(outcome, BaseException):
-            remedy = "This is a fault of imfuse; please report it."
-            found = f"unexpected {type(outcome).__name__}: {outcome}"
-            error = (
-                outcome
-                if isinstance(outcome, ImfuseError)
-                else ImfuseError(found, file=pair.name, remedy=remedy)
-            )
-            outcome = _Outcome(pair.name, {}, error)
-        self._outcomes.append(outcome)
-        return pair.name
 
     @property
     def failed(self) -> list[tuple[str, ImfuseError]]:

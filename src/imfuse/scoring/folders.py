@@ -7,7 +7,7 @@ from pathlib import Path
 from imfuse.errors import ImfuseError, PairMismatch
 from imfuse.io.images import read_image
 from imfuse.io.pairs import TripleFiles, TripleMatching, match_triples
-from imfuse.jobs import Overlap
+from imfuse.jobs import run_jobs
 from imfuse.metrics.evaluation import Evaluation
 from imfuse.scoring.scorer import PictureScorer, Scored
 from imfuse.types import Picture
@@ -60,22 +60,17 @@ class FolderScoring:
 
     def __iter__(self) -> Generator[str, None, None]:
         """Score the pictures and yield the name of each as it is done, in no fixed order."""
-        overlap = Overlap((_decode, self._score), self._finish, self.workers)
-        yield from overlap.run(self.matching.triples)
+        stages = (_decode, self._score)
+        for outcome in run_jobs(self.matching.triples, stages, workers=self.workers):
+            key = outcome.item.key
+            if outcome.error is None:
+                self._scored.append(outcome.value)
+            else:
+                self._failed.append((key, outcome.error))
+            yield key
 
     def _score(self, decoded: _Decoded) -> Scored:
         return self.scorer.score_pictures(*decoded)
-
-    def _finish(self, triple: TripleFiles, outcome: Scored | BaseException) -> str:
-        if isinstance(outcome, Scored):
-            self._scored.append(outcome)
-        elif isinstance(outcome, ImfuseError):
-            self._failed.append((triple.key, outcome))
-        else:
-            remedy = "This is a fault of imfuse; please report it."
-            found = f"unexpected {type(outcome).__name__}: {outcome}"
-            self._failed.append((triple.key, ImfuseError(found, file=triple.fused, remedy=remedy)))
-        return triple.key
 
     def result(self) -> Evaluation:
         """Return the evaluation of the pictures scored so far.

@@ -1,0 +1,150 @@
+"""Options of fusing, written once: the command line, Python, folder runs and servers carry them."""
+
+import math
+import re
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from imfuse.errors import UsageError
+from imfuse.types import Engine
+
+Runtime: TypeAlias = Literal["onnxruntime", "openvino", "openvino-bf16"]
+"""What runs `.onnx` files."""
+
+RUNTIMES: tuple[Runtime, ...] = ("onnxruntime", "openvino", "openvino-bf16")
+
+MAX_PIXELS = 500_000_000
+"""Most pixels that a picture may have unless the caller allows more (decompression bomb guard)."""
+
+_PART = r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*(%?)\s*"
+
+
+@dataclass(frozen=True)
+class InfraredRange:
+    """Infrared values that become black and white.
+
+    Attributes:
+        low: Value, or percentile, that becomes 0.
+        high: Value, or percentile, that becomes 1. Below `low` it turns black-hot to white-hot.
+        percent: Whether both are percentiles of the infrared picture, 0 to 100; otherwise they are
+            values in the picture's own units.
+
+    Raises:
+        UsageError: The two are equal or not finite, or percentiles outside 0 to 100.
+    """
+
+    low: float
+    high: float
+    percent: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the two ends."""
+        finite = math.isfinite(self.low) and math.isfinite(self.high)
+        if not finite or self.low == self.high:
+            raise UsageError(f"infrared range {self}", expected="two different finite numbers")
+        if self.percent and not all(0 <= end <= 100 for end in (self.low, self.high)):
+            raise UsageError(f"infrared range {self}", expected="percentiles from 0% to 100%")
+
+    def __str__(self) -> str:
+        """Return the range as the command line takes it."""
+        unit = "%" if self.percent else ""
+        return f"{self.low:g}{unit}:{self.high:g}{unit}"
+
+    @classmethod
+    def parse(cls, text: str) -> "InfraredRange":
+        """Read `LOW:HIGH`, `LOW%:HIGH%`, or `auto`.
+
+        Raises:
+            UsageError: It is none of these.
+
+        Example:
+            >>> InfraredRange.parse("18:36"), str(InfraredRange.parse("auto"))
+            (InfraredRange(low=18.0, high=36.0, percent=False), '0.5%:99.5%')
+        """
+        if text.strip().lower() == "auto":
+            return AUTO_RANGE
+        found = re.fullmatch(f"{_PART}:{_PART}", text, re.IGNORECASE)
+        if found is None or found[2] != found[4]:
+            raise UsageError(
+                f"--ir-range {text}", expected="LOW:HIGH, LOW%:HIGH%, or auto, such as 18:36"
+            )
+        return cls(float(found[1]), float(found[3]), percent=found[2] == "%")
+
+
+AUTO_RANGE = InfraredRange(0.5, 99.5, percent=True)
+"""The range that `auto` stands for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FuseOptions:
+    """How to fuse. All values have defaults, and are checked when the options are made.
+
+    Attributes:
+        model: Name of a method, path of a model file, or an engine; None: the default method.
+        resize: Which picture to bring to the other's size where the two differ: `ir` or `vis`.
+            None: pairs of different sizes are refused.
+        stretch: Whether `resize` may change the proportions of a picture by more than 2 %.
+        ir_range: Infrared values (in the picture's own units) that become black and white; values
+            beyond are cut off. Given in reverse order it turns black-hot into white-hot. Also two
+            percentiles or `auto`; see `InfraredRange`. None: the full range of the picture's type.
+        prefer_ir: Share of the infrared picture, 0 to 1. At 1/2 the method decides; from there to 1
+            (to 0) its result is blended more and more with the infrared (visible) picture, which
+            at the end is all that is left.
+        max_memory: Bytes that one pair may take above its inputs, the result included. Large
+            pictures are worked on in overlapping tiles, with the same result. None: 1 GB, and for
+            methods that must see the whole picture at once, half of the machine's memory.
+        max_pixels: Pictures with more pixels by their header are refused.
+        threads: Threads inside the method, for methods that can tell; None: all cores.
+        runtime: What runs an `.onnx` file: `onnxruntime`; `openvino`, which is faster and an
+            extra; or `openvino-bf16`, which rounds to bfloat16 on processors that have it, and is
+            several times faster there. Other models ignore it.
+        quality: Quality of JPEG results, 1 to 100.
+
+    Raises:
+        UsageError: A value makes no sense.
+    """
+
+    model: str | Path | Engine | None = None
+    resize: Literal["ir", "vis"] | None = None
+    stretch: bool = False
+    ir_range: InfraredRange | tuple[float, float] | str | None = None
+    prefer_ir: float = 0.5
+    max_memory: int | None = None
+    max_pixels: int = MAX_PIXELS
+    threads: int | None = None
+    runtime: Runtime = "onnxruntime"
+    quality: int = 95
+
+    def __post_init__(self) -> None:
+        """Check all values, and bring the range into one form."""
+        if isinstance(self.ir_range, str):
+            object.__setattr__(self, "ir_range", InfraredRange.parse(self.ir_range))
+        elif self.ir_range is not None and not isinstance(self.ir_range, InfraredRange):
+            low, high = self.ir_range
+            object.__setattr__(self, "ir_range", InfraredRange(float(low), float(high)))
+        if self.resize not in {None, "ir", "vis"}:
+            raise UsageError(f"resize={self.resize!r}", expected="'ir' or 'vis'")
+        if self.stretch and self.resize is None:
+            raise UsageError("stretch without resize", expected="--resize ir or --resize vis")
+        if not 0 <= self.prefer_ir <= 1:
+            raise UsageError(f"a share of {self.prefer_ir:g} for one picture", expected="0 to 1")
+        if self.runtime not in RUNTIMES:
+            expected = f"one of {', '.join(RUNTIMES)}"
+            raise UsageError(f"runtime={self.runtime!r}", expected=expected)
+        if not 1 <= self.quality <= 100:
+            raise UsageError(f"quality {self.quality}", expected="1 to 100")
+        for name in ("max_memory", "max_pixels", "threads"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"{name}={value}", expected="a whole number from 1")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the options as plain values, for run files and `FusedImage.history`."""
+        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, str | int | float | None):
+        return value
+    return value.spec.name if isinstance(value, Engine) else str(value)
