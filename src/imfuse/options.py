@@ -2,11 +2,11 @@
 
 import math
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
-from imfuse.errors import UsageError
+from imfuse.errors import UnknownName, UsageError
 from imfuse.types import Engine
 
 Runtime: TypeAlias = Literal["onnxruntime", "openvino", "openvino-bf16"]
@@ -138,6 +138,28 @@ class FuseOptions:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"{name}={value}", expected="a whole number from 1")
+
+    @classmethod
+    def of(
+        cls, options: "FuseOptions | str | Path | Engine | None" = None, **changes: Any
+    ) -> "FuseOptions":
+        """Return options, or those of a model alone, with some of them changed.
+
+        Raises:
+            UsageError: A value makes no sense, or there is no option of that name.
+        """
+        unknown = set(changes) - {field.name for field in fields(cls)}
+        if unknown:
+            known = {field.name for field in fields(cls)}
+            raise UnknownName("option", min(unknown), known)
+        if isinstance(options, FuseOptions):
+            return replace(options, **changes)
+        return cls(**({"model": options} | changes))
+
+    @property
+    def infrared_range(self) -> InfraredRange | None:
+        """The range of the infrared picture, in its one form."""
+        return cast("InfraredRange | None", self.ir_range)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the options as plain values, for run files and `FusedImage.history`."""

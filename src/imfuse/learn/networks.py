@@ -54,7 +54,7 @@ def complete_settings(name: str, settings: Mapping[str, object]) -> dict[str, ob
     return {one.name: settings.get(one.name, one.default) for one in parameters}
 
 
-def create_network(name: str, **settings: Any) -> FusionNetwork:  # noqa: ANN401 - each network's own
+def create_network(name: str, **settings: Any) -> FusionNetwork:
     """Return a network with fresh weights.
 
     Args:

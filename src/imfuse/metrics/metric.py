@@ -71,7 +71,7 @@ class Metric:
         vis: ArrayLike,
         *,
         data_range: float,
-        **convention: Any,  # noqa: ANN401 - each metric has its own
+        **convention: Any,
     ) -> float:
         """Return the value for three gray arrays.
 

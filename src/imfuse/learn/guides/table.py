@@ -30,7 +30,7 @@ def find_guide(name: str) -> type[Segmenter]:
     return guide
 
 
-def create_guide(name: str, **settings: Any) -> Segmenter:  # noqa: ANN401 - each segmenter's own
+def create_guide(name: str, **settings: Any) -> Segmenter:
     """Return a segmenter with fresh weights.
 
     Args:

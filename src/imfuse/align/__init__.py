@@ -1,0 +1,1 @@
+"""Aligners: how the two pictures of a pair lie upon each other."""

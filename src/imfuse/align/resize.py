@@ -1,0 +1,82 @@
+"""The simplest aligners: pictures that lie pixel on pixel, or show the same field of view."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from imfuse.errors import PairMismatch
+from imfuse.ops.warps import scaling
+from imfuse.types import ImagePair, Picture, Registration
+
+_TOLERANCE = 0.02
+"""Difference of proportions up to which two sensors are taken to see the same field of view."""
+
+
+class PixelOnPixel:
+    """Takes pictures of one size to be registered, and refuses others."""
+
+    def register(self, pair: ImagePair) -> Registration:
+        """Return the identity.
+
+        Raises:
+            PairMismatch: The sizes differ.
+        """
+        if pair.ir.size == pair.vis.size:
+            return Registration(matrix=np.eye(3))
+        raise PairMismatch(
+            f"infrared is {_size(pair.ir)}, visible ({pair.vis.name}) is {_size(pair.vis)}",
+            file=pair.ir.name,
+            expected="two pictures of one size, registered to each other",
+            remedy="Where both show the same field of view, --resize ir (resize='ir') brings "
+            "the infrared picture to the size of the visible one.",
+        )
+
+
+@dataclass(frozen=True)
+class SameView:
+    """Takes both pictures to show the same field of view, whatever their sizes.
+
+    Attributes:
+        stretch: Whether their proportions may differ by more than 2 %.
+    """
+
+    stretch: bool = False
+
+    def register(self, pair: ImagePair) -> Registration:
+        """Return the scaling from one size to the other.
+
+        Raises:
+            PairMismatch: The proportions differ by more than 2 %, and `stretch` is False.
+        """
+        ir, vis = pair.ir, pair.vis
+        if ir.size == vis.size:
+            return Registration(matrix=np.eye(3))
+        change = (ir.size[1] * vis.size[0]) / (ir.size[0] * vis.size[1])
+        # Sides are whole pixels: half of one is no difference, however small the picture.
+        rounding = max(0.5 / side for side in (*ir.size, *vis.size))
+        if not self.stretch and max(change, 1 / change) - 1 > _TOLERANCE + rounding:
+            raise _misshapen(ir, vis)
+        return Registration(matrix=scaling(ir.size, vis.size), estimator="resize")
+
+
+def _misshapen(ir: Picture, vis: Picture) -> PairMismatch:
+    return PairMismatch(
+        f"infrared is {_size(ir)}, visible ({vis.name}) is {_size(vis)}: the proportions differ, "
+        "so they don't show the same field of view",
+        file=ir.name,
+        expected="proportions that agree within 2 %",
+        remedy=f"Crop the {_wider(ir, vis)} to what both cameras see, or stretch it all the same "
+        "by --resize ... --stretch (stretch=True).",
+    )
+
+
+def _wider(ir: Picture, vis: Picture) -> str:
+    """Return the picture to crop, and the size that would fit it to the other's proportions."""
+    role, (height, width), other = "visible picture", vis.size, ir.size
+    if width * other[0] < other[1] * height:
+        role, (height, width), other = "infrared picture", ir.size, vis.size
+    return f"{role} (for instance to {round(height * other[1] / other[0])}x{height})"
+
+
+def _size(picture: Picture) -> str:
+    return f"{picture.size[1]}x{picture.size[0]}"

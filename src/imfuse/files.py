@@ -1,0 +1,128 @@
+"""The one route of a pair of files: check, read, fuse, write. Commands, Python and folders take it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from imfuse.errors import ImfuseError, OutputError
+from imfuse.fuser import Fuser
+from imfuse.io.images import output_format, read_image, write_image
+from imfuse.io.pairs import check_distinct
+from imfuse.options import FuseOptions
+from imfuse.types import FusedImage, ImagePair
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairResult:
+    """Result of one pair: a written file, or the error that prevented it.
+
+    Attributes:
+        ir: Infrared picture.
+        vis: Visible picture.
+        out: The result's file.
+        model: Name of the method.
+        seconds: Time of the fusion itself.
+        notes: Warnings.
+        history: See `FusedImage.history`.
+        error: Why there is no result; None where there is one.
+    """
+
+    ir: Path
+    vis: Path
+    out: Path
+    model: str
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+    history: dict[str, object] = field(default_factory=dict)
+    error: ImfuseError | None = None
+
+
+def fuse_files(fuser: Fuser, ir: Path, vis: Path, out: Path) -> tuple[FusedImage, PairResult]:
+    """Fuse two files into a third.
+
+    Args:
+        fuser: The method.
+        ir: Infrared picture.
+        vis: Visible picture.
+        out: File to write; its ending names the format.
+
+    Raises:
+        OutputError: The result can't be written there, or would replace a source.
+        ImfuseError: A picture can't be read, or the pair can't be fused.
+    """
+    check_output(out, (ir, vis))
+    fused = fuser.fuse(read_pair(ir, vis, fuser.options))
+    return fused, write_fused(fused, ir, vis, out, fuser.options)
+
+
+def read_pair(ir: Path, vis: Path, options: FuseOptions) -> ImagePair:
+    """Read the two pictures of a pair.
+
+    Raises:
+        PairMismatch: Both are the same file.
+        ImfuseError: One can't be read.
+    """
+    check_distinct(ir, vis)
+    first, second = (read_image(path, max_pixels=options.max_pixels) for path in (ir, vis))
+    return ImagePair(ir=first, vis=second)
+
+
+def write_fused(
+    fused: FusedImage, ir: Path, vis: Path, out: Path, options: FuseOptions
+) -> PairResult:
+    """Write a fused picture, unless it would replace one of its sources.
+
+    Raises:
+        OutputError: It would, or it can't be written.
+    """
+    refuse_source(out, identities((ir, vis)))
+    lost = write_image(out, fused, quality=options.quality)
+    return PairResult(
+        ir=ir,
+        vis=vis,
+        out=out,
+        model=fused.model,
+        seconds=fused.seconds,
+        notes=(*fused.notes, *lost),
+        history=dict(fused.history),
+    )
+
+
+def check_output(out: Path, sources: Iterable[Path]) -> None:
+    """Refuse an output that could only fail after the work is done, or that is a source.
+
+    Raises:
+        OutputError: The ending stands for no format, the folder is missing, or it is a source.
+    """
+    output_format(out)
+    refuse_source(out, identities(sources))
+    if not out.parent.is_dir():
+        remedy = "Make the folder first, or give another with -o."
+        raise OutputError("the output's folder does not exist", file=out, remedy=remedy)
+
+
+def identities(paths: Iterable[Path]) -> frozenset[tuple[int, int]]:
+    """Return device and inode of each file that exists: they are one for all links to a file."""
+    found = set()
+    for path in paths:
+        try:
+            status = path.stat()
+        except (OSError, ValueError):  # it is missing, or its name can't be one
+            continue
+        found.add((status.st_dev, status.st_ino))
+    return frozenset(found)
+
+
+def refuse_source(out: Path, sources: frozenset[tuple[int, int]]) -> None:
+    """Refuse to write over a source, by whatever links the two names lead to one file.
+
+    Raises:
+        OutputError: The output is a source.
+    """
+    if identities((out,)) & sources:
+        raise OutputError(
+            "the output is one of the inputs",
+            file=out,
+            expected="a file of its own",
+            remedy="Give another name with -o. A link may lead from one to the other.",
+        )

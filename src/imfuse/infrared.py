@@ -1,0 +1,250 @@
+"""Infrared pictures made ready for fusing: gray, without holes, calibrated, within one range."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from imfuse.errors import BadValues
+from imfuse.ops import color
+from imfuse.ops.holes import fill_nearest
+from imfuse.options import InfraredRange
+from imfuse.types import RAW_TYPES, SCALES, Float, Mask, Picture, Pixels
+
+_GRAY_TOLERANCE = 0.02
+"""Mean channel difference below which three channels count as gray: JPEG colour noise is less."""
+
+_NARROW = {np.dtype(np.uint8): 1 / 8, np.dtype(np.uint16): 1 / 4, np.dtype(np.float32): 1 / 4}
+"""Share of a type's range below which infrared hardly shows. 14-bit counts fill 1/4 of 16 bits."""
+
+_TAIL = 0.001
+"""Share of pixels at either end that says nothing of a picture's range."""
+
+_EDGE_ROWS = 4
+"""Rows at the upper and lower edge in which cameras store telemetry."""
+
+_SAMPLED = 1 << 16
+"""Pixels that suffice to tell a picture's percentiles."""
+
+_STRIP_ROWS = 256
+
+
+@dataclass(frozen=True)
+class Infrared:
+    """An infrared picture that is ready to be read window by window.
+
+    Attributes:
+        pixels: `(H, W)` or `(H, W, 3)` as stored, holes filled.
+        missing: `(H, W)`, True where the sensor gave no value; None: nowhere.
+        slope: Physical units per stored unit.
+        offset: Physical value of a stored 0.
+        low: Physical value that becomes 0.
+        high: Physical value that becomes 1.
+        clips: Whether values beyond the range are cut off.
+    """
+
+    pixels: Pixels
+    missing: Mask | None
+    slope: float
+    offset: float
+    low: float
+    high: float
+    clips: bool
+
+    def physical(self, window: tuple[slice, slice]) -> Float:
+        """Return the calibrated values of a window, `(H, W)`."""
+        values = self.pixels[window].astype(np.float32)
+        gray = color.luma(values) if values.ndim == 3 else values
+        if (self.slope, self.offset) != (1.0, 0.0):
+            gray = gray * np.float32(self.slope) + np.float32(self.offset)
+        return gray
+
+    def read(self, window: tuple[slice, slice]) -> Float:
+        """Return a window in [0, 1], `(H, W)`."""
+        gray = self.physical(window)
+        if (self.low, self.high) == (0.0, 1.0) and not self.clips:
+            return gray
+        gray -= np.float32(self.low)
+        gray /= np.float32(self.high - self.low)
+        return np.clip(gray, 0, 1, out=gray) if self.clips else gray
+
+
+def prepare_infrared(picture: Picture, wanted: InfraredRange | None, notes: list[str]) -> Infrared:
+    """Make an infrared picture ready.
+
+    Args:
+        picture: As it was read.
+        wanted: Which values become black and white; None: the full range of the pixels' type.
+        notes: Gets a line for everything that a user should know.
+
+    Raises:
+        BadValues: No pixel has data; float values are outside [0, 1] and no range was given; or
+            the pixels' type has no range of its own and none was given.
+    """
+    missing = _missing(picture)
+    pixels = picture.pixels
+    if missing is not None:
+        count, total = int(missing.sum()), missing.size
+        if count == total:
+            raise BadValues("no pixel has data", file=picture.name, expected="an infrared picture")
+        notes.append(
+            f"{picture.name}: {count:,} of {total:,} pixels have no data and show the visible "
+            "picture"
+        )
+        pixels = fill_nearest(pixels, missing)
+    slope, offset = 1.0, 0.0
+    if wanted is not None and picture.calibration is not None:
+        slope, offset = picture.calibration.slope, picture.calibration.offset
+    values = slope * _sample(pixels, missing) + offset
+    if wanted is None:
+        low, high = _full_range(picture, pixels, values, notes)
+    else:
+        low, high = _ends(values, wanted) if wanted.percent else (wanted.low, wanted.high)
+        _note_outside(picture, values, (low, high), notes)
+    return Infrared(pixels, missing, slope, offset, low, high, clips=wanted is not None)
+
+
+def sample_infrared(picture: Picture) -> Float:
+    """Return values that stand for a picture's, in the units of `--ir-range`.
+
+    Dead pixels, telemetry rows and pixels without data are left out.
+    """
+    missing = _missing(picture)
+    if missing is not None and missing.all():
+        return np.empty(0, np.float32)
+    values = _sample(picture.pixels, missing)
+    if picture.calibration is None:
+        return values
+    return values * np.float32(picture.calibration.slope) + np.float32(picture.calibration.offset)
+
+
+def pooled_range(samples: Iterable[Float], wanted: InfraredRange) -> InfraredRange:
+    """Return the values that percentiles stand for over many pictures together.
+
+    Raises:
+        BadValues: The pictures hold one value only, or none.
+    """
+    values = [np.empty(0, np.float32), *samples]
+    low, high = _ends(np.concatenate(values), wanted)
+    return InfraredRange(low, high)
+
+
+def is_gray(pixels: Pixels) -> bool:
+    """Return True for one channel, or three that hold one gray picture but for coding noise."""
+    if pixels.ndim == 2:
+        return True
+    difference = 0.0
+    for start in range(0, pixels.shape[0], _STRIP_ROWS):  # strips bound memory
+        strip = pixels[start : start + _STRIP_ROWS]
+        green = np.ascontiguousarray(strip[..., 1])
+        for channel in (0, 2):
+            difference += cv2.norm(np.ascontiguousarray(strip[..., channel]), green, cv2.NORM_L1)
+    mean = difference / (2 * pixels.shape[0] * pixels.shape[1] * SCALES.get(pixels.dtype, 1.0))
+    return bool(mean < _GRAY_TOLERANCE)
+
+
+def _missing(picture: Picture) -> Mask | None:
+    """Return True where there is no data: as the reader found, or fully transparent."""
+    missing = picture.nodata
+    if picture.alpha is not None and not picture.alpha.all():
+        clear = picture.alpha == 0
+        missing = clear if missing is None else missing | clear
+    return missing if missing is not None and missing.any() else None
+
+
+def _sample(pixels: Pixels, missing: Mask | None) -> Float:
+    """Return up to 65,536 gray values, without single odd pixels and rows of telemetry."""
+    height, width = pixels.shape[:2]
+    if height >= 16 * _EDGE_ROWS:
+        inner = slice(_EDGE_ROWS, height - _EDGE_ROWS)
+        inside = missing is None or not missing[inner].all()
+        if inside:
+            pixels, missing = pixels[inner], None if missing is None else missing[inner]
+    step = max(1, int(np.sqrt(height * width / (16 * _SAMPLED))))  # the median filter takes time
+    gray = np.ascontiguousarray(pixels[::step, ::step])
+    if gray.dtype in RAW_TYPES:
+        gray = gray.astype(np.float32)
+    gray = cv2.medianBlur(gray, 3)  # dead pixels are single ones
+    if gray.ndim == 3:
+        gray = color.luma(gray.astype(np.float32))
+    known = None if missing is None else ~missing[::step, ::step]
+    flat = gray[known] if known is not None and known.any() else gray.ravel()
+    return np.asarray(flat[:: max(1, -(-flat.size // _SAMPLED))], np.float32)
+
+
+def _ends(values: Float, wanted: InfraredRange) -> tuple[float, float]:
+    """Return the values of two percentiles."""
+    if values.size:
+        low, high = (float(np.percentile(values, end)) for end in (wanted.low, wanted.high))
+        if low != high:
+            return low, high
+    raise BadValues(
+        "the infrared values don't vary" if values.size else "there are no infrared values",
+        expected=f"values that differ between {wanted}",
+        remedy="Say which values are black and white, e.g. --ir-range 20:40.",
+    )
+
+
+def _spread(values: Float) -> tuple[float, float]:
+    """Return the least and the largest value, but for the last per mille at either end."""
+    ordered = np.sort(values)
+    cut = min(int(_TAIL * ordered.size), (ordered.size - 1) // 2)
+    return float(ordered[cut]), float(ordered[-1 - cut])
+
+
+def _full_range(
+    picture: Picture, pixels: Pixels, values: Float, notes: list[str]
+) -> tuple[float, float]:
+    """Return the range of a type, and say where a picture does not fit or hardly uses it."""
+    low, high = _spread(values)
+    kind = pixels.dtype
+    advice = f"--ir-range {low:g}:{high:g}"
+    if kind in RAW_TYPES:
+        raise BadValues(
+            f"{kind} infrared values, most of them from {low:g} to {high:g}",
+            file=picture.name,
+            expected="a range, as this type has no black and white of its own",
+            remedy=f"Say which values are black and white, e.g. {advice}, or --ir-range auto.",
+        )
+    check_unit_range(
+        picture.name,
+        pixels,
+        remedy=f"Say which values are black and white, e.g. {advice}, or --ir-range auto.",
+    )
+    white = SCALES[kind]
+    if 0 < high - low < _NARROW[kind] * white:
+        scale = {1.0: "0 to 1", 255.0: "0 to 255"}.get(white, "0 to 65535")
+        notes.append(
+            f"{picture.name}: infrared uses only {low:g} to {high:g} of {scale} and will hardly "
+            f"show; {advice} spreads it"
+        )
+    return 0.0, white
+
+
+def _note_outside(
+    picture: Picture, values: Float, ends: tuple[float, float], notes: list[str]
+) -> None:
+    """Say where a given range does not fit a picture."""
+    least, most = min(ends), max(ends)
+    share = float(np.mean((values < least) | (values > most)))
+    if share > 0.5:
+        low, high = _spread(values)
+        notes.append(
+            f"{picture.name}: {share:.0%} of the infrared lies outside the range {ends[0]:g} to "
+            f"{ends[1]:g}; most of its values are from {low:g} to {high:g}"
+        )
+
+
+def check_unit_range(name: str, pixels: Pixels, *, remedy: str) -> None:
+    """Refuse float values outside [0, 1].
+
+    Raises:
+        BadValues: Some are.
+    """
+    if pixels.dtype != np.float32:
+        return
+    least, most = float(pixels.min()), float(pixels.max())
+    if not (least >= 0 and most <= 1):  # also true for NaN, which compares false
+        found = f"float values from {least:g} to {most:g}"
+        raise BadValues(found, file=name, expected="values in 0..1", remedy=remedy)

@@ -1,0 +1,78 @@
+"""State between the frames of a stream: the only place where there is any."""
+
+from typing import TYPE_CHECKING, Any
+
+from imfuse.fuser import Fuser
+from imfuse.infrared import pooled_range, sample_infrared
+from imfuse.io.inputs import as_picture
+from imfuse.options import FuseOptions, InfraredRange
+from imfuse.types import FusedImage, ImagePair, Picture, Registration
+
+if TYPE_CHECKING:
+    from imfuse.io.inputs import ImageLike
+
+_KEPT = 0.9
+"""Share of the range so far that stays with each new frame: it settles within a second or so."""
+
+
+class Session:
+    """Fuses the frames of two cameras one after the other.
+
+    Where the options ask for a range by percentiles (`auto`), each frame alone would get its own
+    range and the picture would flicker; a session lets the range follow slowly. How the cameras
+    lie upon each other is found once, with the first frame, and again when sizes change. One
+    thread at a time may push frames.
+
+    Args:
+        options: How to fuse; see `imfuse.Fuser`.
+        changes: Options by name that replace those of `options`.
+
+    Example:
+        >>> import numpy as np
+        >>> session = Session("max", ir_range="auto")
+        >>> frame = np.arange(12, dtype=np.uint16).reshape(3, 4) + 3000
+        >>> session.push(frame, np.zeros((3, 4), np.uint8)).pixels.max()
+        np.uint8(255)
+    """
+
+    def __init__(self, options: "FuseOptions | Fuser | str | None" = None, **changes: Any) -> None:
+        self.fuser = options if isinstance(options, Fuser) else Fuser(options, **changes)
+        self._range: InfraredRange | None = None
+        self._registration: Registration | None = None
+        self._sizes: tuple[tuple[int, int], tuple[int, int]] | None = None
+
+    def push(self, ir: "ImageLike | Picture", vis: "ImageLike | Picture") -> FusedImage:
+        """Fuse the next frame.
+
+        Args:
+            ir: Infrared frame, of any kind that `imfuse.fuse` takes.
+            vis: Visible frame, likewise.
+
+        Raises:
+            ImfuseError: See `Fuser.fuse`. The state is as before then.
+        """
+        limit = self.fuser.options.max_pixels
+        pair = ImagePair(
+            ir=as_picture(ir, "infrared", limit), vis=as_picture(vis, "visible", limit)
+        )
+        sizes = (pair.ir.size, pair.vis.size)
+        registration = self._registration if sizes == self._sizes else None
+        if registration is None:
+            registration = self.fuser.aligner.register(pair)
+        ir_range = self._next_range(pair.ir)
+        fused = self.fuser.fuse(pair, ir_range=ir_range, registration=registration)
+        self._registration, self._sizes, self._range = registration, sizes, ir_range
+        return fused
+
+    def _next_range(self, ir: Picture) -> InfraredRange | None:
+        """Return the range of a frame: what the options say, percentiles followed slowly."""
+        wanted = self.fuser.options.infrared_range
+        if wanted is None or not wanted.percent:
+            return None
+        found, before = pooled_range([sample_infrared(ir)], wanted), self._range
+        if before is None:
+            return found
+        return InfraredRange(
+            _KEPT * before.low + (1 - _KEPT) * found.low,
+            _KEPT * before.high + (1 - _KEPT) * found.high,
+        )
