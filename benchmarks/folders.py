@@ -24,6 +24,7 @@ from imfuse.demo import render_pairs
 from imfuse.folders import FolderJob, prepare
 from imfuse.fuser import Fuser
 from imfuse.io.images import encode_image, read_image, write_image
+from imfuse.options import FuseOptions
 from imfuse.registry import method_names
 from imfuse.types import ImagePair
 
@@ -42,7 +43,7 @@ def _folder(root: Path, method: str, count: int, suffix: str) -> float:
         ir=source / "ir",
         vis=source / "vis",
         out=source / method,
-        model=method,
+        options=FuseOptions(model=method),
         suffix=suffix,
         workers=2,
     )

@@ -13,8 +13,10 @@ import pytest
 
 import imfuse
 from imfuse.errors import ImfuseError, OutputError, PairMismatch, UnreadableImage, UsageError
-from imfuse.folders import RUN_FILE, FolderJob, prepare
+from imfuse.folders import FolderJob, prepare
 from imfuse.io.images import read_image, write_image
+from imfuse.options import FuseOptions
+from imfuse.runs import RESULTS_FILE, RUN_FILE
 from imfuse.types import Picture
 
 
@@ -29,12 +31,23 @@ def make_pairs(root, count, size=(12, 16), vis_suffix=".png"):
         write_image(root / "vis" / f"{index:03d}{vis_suffix}", Picture(pixels=vis))
 
 
-def job(root, **options):
-    return FolderJob(ir=root / "ir", vis=root / "vis", out=root / "out", **options)
+def job(root, *, suffix=None, pair_regex=None, workers=1, resume=False, **options):
+    return FolderJob(
+        ir=root / "ir",
+        vis=root / "vis",
+        out=root / "out",
+        options=FuseOptions(**options),
+        suffix=suffix,
+        pair_regex=pair_regex,
+        workers=workers,
+        resume=resume,
+    )
 
 
 def outputs(root):
-    return sorted(p.name for p in (root / "out").iterdir() if p.name != RUN_FILE)
+    return sorted(
+        p.name for p in (root / "out").iterdir() if p.name not in {RUN_FILE, RESULTS_FILE}
+    )
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
@@ -80,7 +93,7 @@ def test_a_fault_of_ours_is_reported_per_pair_too(tmp_path, monkeypatch):
     make_pairs(tmp_path, 3)
     run = prepare(job(tmp_path))
 
-    def broken(pair):
+    def broken(pair, **_):
         raise ZeroDivisionError("by design")
 
     monkeypatch.setattr(run.fuser, "fuse", broken)

@@ -11,6 +11,7 @@ from imfuse.folders import FolderJob, prepare
 from imfuse.fuser import Fuser
 from imfuse.io.images import read_image
 from imfuse.io.pairs import match_folders
+from imfuse.options import FuseOptions
 from imfuse.registry import method_names
 from imfuse.types import ImagePair
 
@@ -60,7 +61,12 @@ def test_max_on_the_msrs_test_split_scores_what_the_field_knows(data, tmp_path):
     sources = data / "msrs/test/ir", data / "msrs/test/vis"
     workers = os.cpu_count() or 1
     job = FolderJob(
-        ir=sources[0], vis=sources[1], out=tmp_path, model="max", suffix=".bmp", workers=workers
+        ir=sources[0],
+        vis=sources[1],
+        out=tmp_path,
+        options=FuseOptions(model="max"),
+        suffix=".bmp",
+        workers=workers,
     )
     assert not any(result.error for result in prepare(job))
     symbols = ["EN", "SD", "SF", "VIF", "Qabf"]

@@ -3,60 +3,101 @@
 import os
 import sys
 import warnings
-from functools import lru_cache
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
-from imfuse.engines.load import load_engine
+from imfuse.engines.load import load_engine, model_names
 from imfuse.errors import ImfuseWarning, PairMismatch, UsageError
+from imfuse.files import PairResult, fuse_files, output_file, read_pair
+from imfuse.folders import FolderJob, prepare
 from imfuse.fuser import Fuser
-from imfuse.io.images import (
-    MAX_PIXELS,
-    encode_image,
-    picture_to_pil,
-    write_image,
-)
+from imfuse.io.images import encode_image, picture_to_pil, write_image
 from imfuse.io.inputs import as_picture, is_pil, is_tensor
-from imfuse.io.pairs import check_distinct
-from imfuse.types import Engine, FusedImage, ImagePair, Picture, Pixels
+from imfuse.machine import available_cores
+from imfuse.options import FuseOptions
+from imfuse.types import Engine, FusedImage, FusionSpec, ImagePair, Picture, Pixels
 
 if TYPE_CHECKING:
+    import PIL.Image
+    import torch
+
     from imfuse.io.inputs import ImageLike
 
+Array = TypeVar("Array", bound=NDArray[Any])
+PathLike = str | os.PathLike[str]
+Model = FuseOptions | str | Path | Engine | None
 
+
+@overload
 def fuse(
     ir: "ImageLike | Picture",
     vis: "ImageLike | Picture",
-    model: str | Path | Engine | None = None,
+    model: Model = None,
     *,
-    out: str | os.PathLike[str] | None = None,
-    resize: Literal["ir", "vis"] | None = None,
-    ir_range: tuple[float, float] | None = None,
-    prefer_ir: float = 0.5,
-    max_memory: int | None = None,
-    max_pixels: int = MAX_PIXELS,
-    quality: int = 95,
-) -> Any:  # noqa: ANN401 - the kind of the result is the kind of `vis`
+    out: PathLike,
+    **options: Any,
+) -> Path: ...
+@overload
+def fuse(
+    ir: "ImageLike | Picture", vis: bytes, model: Model = None, *, out: None = None, **options: Any
+) -> bytes: ...
+@overload
+def fuse(
+    ir: "ImageLike | Picture", vis: Array, model: Model = None, *, out: None = None, **options: Any
+) -> Array: ...
+@overload
+def fuse(
+    ir: "ImageLike | Picture",
+    vis: "PIL.Image.Image",
+    model: Model = None,
+    *,
+    out: None = None,
+    **options: Any,
+) -> "PIL.Image.Image": ...
+@overload
+def fuse(
+    ir: "ImageLike | Picture",
+    vis: "torch.Tensor",
+    model: Model = None,
+    *,
+    out: None = None,
+    **options: Any,
+) -> "torch.Tensor": ...
+@overload
+def fuse(
+    ir: "ImageLike | Picture",
+    vis: PathLike | Picture,
+    model: Model = None,
+    *,
+    out: None = None,
+    **options: Any,
+) -> FusedImage: ...
+def fuse(
+    ir: "ImageLike | Picture",
+    vis: "ImageLike | Picture",
+    model: Model = None,
+    *,
+    out: PathLike | None = None,
+    **options: Any,
+) -> Any:
     """Fuse an infrared and a visible picture of one scene into one picture.
 
     Args:
         ir: Infrared picture (medical: MRI or CT, gray): a path, the bytes of a file, a PIL
             image, a NumPy array `(H, W)`, `(H, W, 1 | 3 | 4)`, or a torch tensor `(H, W)`,
             `(C, H, W)` or `(B, C, H, W)`. Arrays and tensors hold uint8, uint16, or floats in
-            [0, 1], colours in RGB order.
+            [0, 1], colours in RGB order; with `ir_range` also other values. Or a folder.
         vis: Visible picture (medical: PET or SPECT, in colour), likewise. The result follows it
             in size, depth, colour, transparency and metadata.
-        model: Name of a method, path of an `.onnx` file, or an engine; None: the default.
-        out: File to write. Its ending names the format.
-        resize: `ir` or `vis`: bring this one to the other's size where the two differ.
-        ir_range: Infrared values, in the picture's own units, that become black and white.
-        prefer_ir: Share of the infrared picture, 0 to 1; at 1/2 the method decides.
-        max_memory: Bytes to use above the inputs; larger pictures are worked on in tiles. None:
-            as `imfuse.Fuser` says.
-        max_pixels: Pictures with more pixels by their header are refused.
-        quality: Quality of JPEG results, 1 to 100.
+        model: Name of a method, path of a model file, or an engine; None: the default. Or all
+            options in one `FuseOptions`.
+        out: File to write, whose ending names the format; for folders, the folder to write to.
+        options: Options by name, such as `resize="ir"` or `ir_range=(18, 36)`; see
+            `imfuse.FuseOptions`.
 
     Returns:
         With `out`, the path that was written. Otherwise the kind that `vis` is: encoded bytes in
@@ -64,10 +105,12 @@ def fuse(
         path or a `Picture`, a `FusedImage`, and nothing is written.
 
     Raises:
-        ImfuseError: With a class that names the reason, and a message that says what to do.
+        ImfuseError: With a class that names the reason, and a message that says what to do. Of
+            folders: no pair could be fused.
 
     Warns:
-        ImfuseWarning: About things such as an infrared picture in false colour.
+        ImfuseWarning: About things such as an infrared picture in false colour, or pairs of a
+            folder that could not be fused.
 
     Example:
         >>> import imfuse, numpy as np
@@ -75,38 +118,118 @@ def fuse(
         >>> imfuse.fuse(ir, vis, "max").shape
         (4, 6, 3)
     """
-    if isinstance(ir, str | os.PathLike) and isinstance(vis, str | os.PathLike):
-        check_distinct(Path(ir), Path(vis))
-    engine = model if not isinstance(model, str | Path) and model is not None else _engine(model)
-    fuser = Fuser(
-        engine, resize=resize, ir_range=ir_range, prefer_ir=prefer_ir, max_memory=max_memory
-    )
+    chosen = FuseOptions.of(model, **options)
+    if _is_path(ir) and _is_path(vis) and (Path(ir).is_dir() or Path(vis).is_dir()):
+        if out is None:
+            raise UsageError("folders without out=", expected="out=FOLDER for the results")
+        _warn_of_failures(fuse_folders(ir, vis, out, chosen))
+        return Path(out)
+    fuser = Fuser(chosen)
     if is_tensor(vis) and vis.ndim == 4:  # type: ignore[union-attr]
         if out is not None:
             raise UsageError("out= with a batch", expected="one picture per file")
         return _fuse_batch(fuser, ir, vis)
-    fused = _fuse_one(fuser, ir, vis, max_pixels)
-    if out is not None:
-        for note in write_image(out, fused, quality=quality):
-            warnings.warn(note, ImfuseWarning, stacklevel=2)
-        return Path(out)
-    return _like(vis, fused, quality)
+    if out is None:
+        return _like(vis, _fuse_one(fuser, ir, vis), chosen.quality)
+    if _is_path(ir) and _is_path(vis):
+        _, result = fuse_files(fuser, Path(ir), Path(vis), output_file(Path(out), Path(vis)))
+        _warn(result.notes)
+        return result.out
+    _warn(write_image(out, _fuse_one(fuser, ir, vis), quality=chosen.quality))
+    return Path(out)
 
 
-def _fuse_one(fuser: Fuser, ir: Any, vis: Any, max_pixels: int) -> FusedImage:  # noqa: ANN401
-    pair = ImagePair(
-        ir=as_picture(ir, "infrared", max_pixels), vis=as_picture(vis, "visible", max_pixels)
+def fuse_folders(
+    ir: PathLike,
+    vis: PathLike,
+    out: PathLike,
+    model: Model = None,
+    *,
+    suffix: str | None = None,
+    pair_regex: str | None = None,
+    workers: int | None = None,
+    resume: bool = False,
+    **options: Any,
+) -> list[PairResult]:
+    """Fuse the pairs of two folders, matched by name, on all cores.
+
+    Args:
+        ir: Folder of infrared pictures.
+        vis: Folder of visible pictures.
+        out: Folder for the results; made if missing. A result is named after its visible picture.
+        model: See `fuse`.
+        suffix: Ending of the results, such as `.png`; None: `.png`, or `.tif` for float pictures.
+        pair_regex: Regular expression for what must agree in two names; None: all but the ending.
+        workers: Pairs that are fused at one time; None: one a core.
+        resume: Skip pairs that an earlier run with the same settings finished.
+        options: Options by name; see `imfuse.FuseOptions`.
+
+    Returns:
+        One result a pair, in no fixed order; those that failed hold their error.
+
+    Raises:
+        ImfuseError: The folders don't match, or the output folder can't be used.
+    """
+    job = FolderJob(
+        ir=Path(ir),
+        vis=Path(vis),
+        out=Path(out),
+        options=FuseOptions.of(model, **options),
+        suffix=suffix,
+        pair_regex=pair_regex,
+        workers=workers or available_cores(),
+        resume=resume,
     )
+    return list(prepare(job))
+
+
+def load_model(model: str | Path | None = None, **options: Any) -> Engine:
+    """Return the engine that a name or a model file stands for.
+
+    Args:
+        model: Name of a method or network, or path of a model file; None: the default method.
+        options: `threads` and `runtime`; see `imfuse.FuseOptions`.
+
+    Raises:
+        UnknownName: There is no such method.
+        WeightsError: The file is missing, or no fusion model.
+    """
+    return Fuser(model, **options).engine
+
+
+def list_models() -> list[FusionSpec]:
+    """Return the specs of all methods and networks that `fuse` takes by name."""
+    return [load_engine(name).spec for name in model_names()]
+
+
+def _is_path(value: object) -> TypeGuard[PathLike]:
+    return isinstance(value, str | os.PathLike)
+
+
+def _warn(notes: Iterable[str], *, above: int = 0) -> None:
+    """Warn so that the line of the caller is shown, `above` functions further up than usual."""
+    for note in notes:
+        warnings.warn(note, ImfuseWarning, stacklevel=3 + above)
+
+
+def _warn_of_failures(results: list[PairResult]) -> None:
+    failed = [result.error for result in results if result.error is not None]
+    if failed and len(failed) == len(results):
+        raise failed[0]
+    _warn((str(error) for error in failed), above=1)
+
+
+def _fuse_one(fuser: Fuser, ir: Any, vis: Any) -> FusedImage:  # noqa: ANN401 - any kind
+    if _is_path(ir) and _is_path(vis):
+        pair = read_pair(Path(ir), Path(vis), fuser.options)
+    else:
+        limit = fuser.options.max_pixels
+        pair = ImagePair(
+            ir=as_picture(ir, "infrared", limit), vis=as_picture(vis, "visible", limit)
+        )
     fused = fuser.fuse(pair)
-    for note in fused.notes:
-        warnings.warn(note, ImfuseWarning, stacklevel=3)
+    _warn(fused.notes, above=1)
     return fused
-
-
-@lru_cache(maxsize=4)
-def _engine(model: str | Path | None) -> Engine:
-    """Keep the last few: opening a network takes longer than fusing a small picture."""
-    return load_engine(model)
 
 
 def _like(vis: Any, fused: FusedImage, quality: int) -> Any:  # noqa: ANN401
@@ -144,7 +267,7 @@ def _fuse_batch(fuser: Fuser, ir: Any, vis: Any) -> Any:  # noqa: ANN401 - torch
             expected="two batches (B, C, H, W) of the same length",
         )
     fused = [
-        _like(visible, _fuse_one(fuser, infrared, visible, MAX_PIXELS), quality=95)
+        _like(visible, _fuse_one(fuser, infrared, visible), quality=95)
         for infrared, visible in zip(ir, vis, strict=True)
     ]
     return sys.modules["torch"].stack(fused)

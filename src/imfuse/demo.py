@@ -9,6 +9,7 @@ from imfuse.errors import OutputError
 from imfuse.folders import FolderJob, prepare
 from imfuse.io.atomic import write_atomically
 from imfuse.io.images import encode_image, read_image, write_image
+from imfuse.options import FuseOptions
 from imfuse.report.page import Row, side_by_side
 from imfuse.scenes import SCENES, Scene, render
 from imfuse.types import Float, Picture
@@ -88,7 +89,13 @@ def run_demo(out: Path, model: str | None = None) -> dict[str, object]:
     """
     pairs = render_pairs(out, SCENES, count=len(SCENES), size=(480, 640), seed=DEMO_SEED)
     run = prepare(
-        FolderJob(ir=out / "ir", vis=out / "vis", out=out / "fused", model=model, workers=2)
+        FolderJob(
+            ir=out / "ir",
+            vis=out / "vis",
+            out=out / "fused",
+            options=FuseOptions(model=model),
+            workers=2,
+        )
     )
     for result in run:
         if result.error:

@@ -1,8 +1,10 @@
-"""The one route of a pair of files: check, read, fuse, write. Commands, Python and folders take it."""
+"""The one route of a pair of files: check, read, fuse, write."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from imfuse.errors import ImfuseError, OutputError
 from imfuse.fuser import Fuser
@@ -33,7 +35,7 @@ class PairResult:
     model: str
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
-    history: dict[str, object] = field(default_factory=dict)
+    history: dict[str, Any] = field(default_factory=dict)
     error: ImfuseError | None = None
 
 
@@ -99,6 +101,12 @@ def check_output(out: Path, sources: Iterable[Path]) -> None:
     if not out.parent.is_dir():
         remedy = "Make the folder first, or give another with -o."
         raise OutputError("the output's folder does not exist", file=out, remedy=remedy)
+
+
+def output_file(out: Path, vis: Path) -> Path:
+    """Return the file to write: in a folder, a PNG file named after the visible picture."""
+    named_as_folder = str(out).endswith(os.sep) or out.is_dir()
+    return out / f"{vis.stem}.png" if named_as_folder else out
 
 
 def identities(paths: Iterable[Path]) -> frozenset[tuple[int, int]]:

@@ -1,30 +1,30 @@
-"""Fuse two folders: decoding, fusing and encoding overlap, and an interrupted run can go on.
+"""Fuse two folders: stages of different pairs overlap, and an interrupted run can be resumed."""
 
-A pair's result appears under its name only when it is whole, so what lies in the output folder is
-the record of what is done. `imfuse-run.json` beside it, written when a run begins and left alone
-when it is resumed, says with which method and settings; results older than it are of another run.
-"""
-
-import hashlib
-import json
+import weakref
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
-from imfuse import __version__
-from imfuse.engines.load import Runtime, load_engine
 from imfuse.errors import ImfuseError, OutputError, PairMismatch, UsageError
+from imfuse.files import PairResult, identities, read_pair, refuse_source, write_fused
 from imfuse.fuser import Fuser, default_max_memory
-from imfuse.io.atomic import remove_stale_temporaries, write_atomically
-from imfuse.io.images import MAX_PIXELS, SUFFIXES, read_image, write_image
-from imfuse.io.pairs import Matching, PairFiles, check_distinct, match_folders
+from imfuse.infrared import pooled_range, sample_infrared
+from imfuse.io.atomic import remove_stale_temporaries
+from imfuse.io.images import SUFFIXES, read_image
+from imfuse.io.locks import locked
+from imfuse.io.pairs import Matching, PairFiles, match_folders
 from imfuse.jobs import run_jobs
 from imfuse.machine import available_cores
-from imfuse.types import FusedImage, ImagePair
+from imfuse.options import FuseOptions, InfraredRange
+from imfuse.runs import RunRecord, sha256_of
+from imfuse.types import Engine, Float, FusedImage, ImagePair
 
-RUN_FILE = "imfuse-run.json"
-"""Name of the file in the output folder that holds the settings of the run."""
+_LOCK = ".imfuse-lock"
+_MOST_WORKERS = 1024
+_WITHOUT_EFFECT = ("max_memory", "max_pixels", "threads")
+"""Options that change no result."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,71 +35,44 @@ class FolderJob:
         ir: Folder of infrared pictures.
         vis: Folder of visible pictures.
         out: Folder for the results; made if missing. A result is named after its visible picture.
-        model: Name of a method or path of an `.onnx` file; None: the default method.
+        options: How to fuse. `max_memory` is for all workers together.
         suffix: Ending of the results, such as `.png`; None: `.png`, or `.tif` for float pictures.
         pair_regex: See `imfuse.io.pairs.match_folders`.
-        resize: See `imfuse.Fuser`.
-        ir_range: See `imfuse.Fuser`.
-        prefer_ir: See `imfuse.Fuser`.
         workers: Pairs that are fused at one time.
-        resume: Skip pairs whose result is there already and not older than their sources.
-        max_memory: Bytes above the inputs for all workers together; None: as `imfuse.Fuser` says.
-        max_pixels: Pictures with more pixels are refused.
-        quality: Quality of JPEG results, 1 to 100.
-        runtime: See `imfuse.Fuser`.
+        resume: Skip pairs that an earlier run finished.
     """
 
     ir: Path
     vis: Path
     out: Path
-    model: str | Path | None = None
+    options: FuseOptions = field(default_factory=FuseOptions)
     suffix: str | None = None
     pair_regex: str | None = None
-    resize: Literal["ir", "vis"] | None = None
-    ir_range: tuple[float, float] | None = None
-    prefer_ir: float = 0.5
     workers: int = 1
     resume: bool = False
-    max_memory: int | None = None
-    max_pixels: int = MAX_PIXELS
-    quality: int = 95
-    runtime: Runtime = "onnxruntime"
 
-    def settings(self, model: str) -> dict[str, object]:
-        """Return what decides the results, for the run file and for `resume` to compare."""
-        is_file = self.model is not None and Path(self.model).is_file()
-        content = Path(str(self.model)).read_bytes() if is_file else b""
+    def settings(self, engine: Engine) -> dict[str, Any]:
+        """Return all that decides the results, for the run file and for `resume` to compare."""
+        options = self.options.as_dict() | {"model": engine.spec.name}
         return {
-            "model": model,
-            "model_sha256": hashlib.sha256(content).hexdigest() if is_file else None,
-            "runtime": self.runtime,
+            **{name: value for name, value in options.items() if name not in _WITHOUT_EFFECT},
+            "model_sha256": sha256_of(self.options.model),
             "suffix": self.suffix,
-            "resize": self.resize,
-            "ir_range": None if self.ir_range is None else list(self.ir_range),
-            "prefer_ir": self.prefer_ir,
-            "quality": self.quality,
+            "ir": str(self.ir.resolve()),
+            "vis": str(self.vis.resolve()),
+            "pair_regex": self.pair_regex,
         }
 
 
-@dataclass(frozen=True, kw_only=True)
-class PairResult:
-    """What became of one pair: a written file, or the error that prevented it."""
-
-    ir: Path
-    vis: Path
-    out: Path
-    model: str
-    seconds: float = 0.0
-    notes: tuple[str, ...] = ()
-    error: ImfuseError | None = None
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FolderRun:
-    """A folder job that has been checked and can be run once.
+    """A folder job that has been checked and can be run once. It holds a lock on its folder.
 
     Attributes:
-        matching: What matching the two folders gave.
+        job: What to fuse.
+        fuser: The method.
+        matching: The pairs of the two folders.
+        record: What the output folder tells of the run.
         skipped: Pairs that an earlier run finished.
         pending: Pairs still to do.
         finished: Results so far; complete also when the iteration was broken off and closed.
@@ -108,105 +81,159 @@ class FolderRun:
     job: FolderJob
     fuser: Fuser
     matching: Matching
+    record: RunRecord
     skipped: tuple[PairFiles, ...]
     pending: tuple[PairFiles, ...]
     finished: list[PairResult] = field(default_factory=list)
+    _lock: ExitStack = field(default_factory=ExitStack, repr=False)
+
+    def __post_init__(self) -> None:
+        """Let go of the lock when a run is dropped without having been iterated."""
+        weakref.finalize(self, self._lock.close)
 
     @property
     def total(self) -> int:
         """How many results a whole run gives."""
         return len(self.pending) + len(self.matching.ambiguous)
 
+    @property
+    def needs_range(self) -> bool:
+        """True if all infrared pictures are read first, for the range that they share."""
+        wanted = self.fuser.options.infrared_range
+        return wanted is not None and wanted.percent and self.record.ir_range is None
+
     def __iter__(self) -> Generator[PairResult, None, None]:
-        """Fuse the pending pairs and yield each result as it gets ready, in no fixed order."""
-        for _, explanation in self.matching.ambiguous:
-            error = PairMismatch(
-                explanation,
-                expected="one infrared and one visible picture per key",
-                remedy="Take the surplus files out, or tell them apart with --pair-regex.",
+        """Fuse the pending pairs and yield each result as it is ready, in no fixed order."""
+        with self._lock:
+            for _, explanation in self.matching.ambiguous:
+                error = PairMismatch(
+                    explanation,
+                    expected="one infrared and one visible picture per key",
+                    remedy="Take the surplus files out, or tell them apart with --pair-regex.",
+                )
+                yield self._failed(PairFiles("", self.job.ir, self.job.vis), error)
+            ir_range = self._shared_range()
+            sources = identities(
+                path for pair in self.matching.pairs for path in (pair.ir, pair.vis)
             )
-            yield self._finish(PairFiles("", self.job.ir, self.job.vis), error)
-        stages = (self._decode, self._fuse, self._encode)
-        for outcome in run_jobs(self.pending, stages, workers=self.job.workers):
-            yield self._finish(outcome.item, outcome.error or outcome.value)
+
+            def fuse(decoded: tuple[PairFiles, ImagePair]) -> tuple[PairFiles, FusedImage]:
+                return decoded[0], self.fuser.fuse(decoded[1], ir_range=ir_range)
+
+            def encode(fused: tuple[PairFiles, FusedImage]) -> PairResult:
+                pair, picture = fused
+                out = self._output_of(pair, default_suffix(picture))
+                refuse_source(out, sources)
+                return write_fused(picture, pair.ir, pair.vis, out, self.job.options)
+
+            stages = (self._decode, fuse, encode)
+            with self.record.adding() as add:
+                for outcome in run_jobs(self.pending, stages, workers=self.job.workers):
+                    if outcome.error is not None:
+                        yield self._failed(outcome.item, outcome.error)
+                        continue
+                    add(outcome.value)
+                    self.finished.append(outcome.value)
+                    yield outcome.value
 
     def _decode(self, pair: PairFiles) -> tuple[PairFiles, ImagePair]:
-        check_distinct(pair.ir, pair.vis)
-        read = [read_image(path, max_pixels=self.job.max_pixels) for path in (pair.ir, pair.vis)]
-        return pair, ImagePair(ir=read[0], vis=read[1])
+        return pair, read_pair(pair.ir, pair.vis, self.job.options)
 
-    def _fuse(self, decoded: tuple[PairFiles, ImagePair]) -> tuple[PairFiles, FusedImage]:
-        return decoded[0], self.fuser.fuse(decoded[1])
-
-    def _encode(self, fused: tuple[PairFiles, FusedImage]) -> PairResult:
-        pair, picture = fused
-        out = self._output_of(pair, default_suffix(picture))
-        lost = write_image(out, picture, quality=self.job.quality)
-        return PairResult(
+    def _failed(self, pair: PairFiles, error: ImfuseError) -> PairResult:
+        result = PairResult(
             ir=pair.ir,
             vis=pair.vis,
-            out=out,
-            model=picture.model,
-            seconds=picture.seconds,
-            notes=(*picture.notes, *lost),
+            out=self._output_of(pair, ".png"),
+            model=self.fuser.engine.spec.name,
+            error=error,
         )
-
-    def _finish(self, pair: PairFiles, outcome: PairResult | ImfuseError) -> PairResult:
-        if isinstance(outcome, PairResult):
-            result = outcome
-        else:
-            result = PairResult(
-                ir=pair.ir,
-                vis=pair.vis,
-                out=self._output_of(pair, ".png"),
-                model=self.fuser.engine.spec.name,
-                error=outcome,
-            )
         self.finished.append(result)
         return result
 
     def _output_of(self, pair: PairFiles, suffix: str) -> Path:
         return self.job.out / f"{pair.vis.stem}{self.job.suffix or suffix}"
 
+    def _shared_range(self) -> InfraredRange | None:
+        """Return the range that percentiles stand for over the whole folder, so frames compare."""
+        wanted = self.fuser.options.infrared_range
+        if wanted is None or not wanted.percent:
+            return None
+        if self.record.ir_range is not None:
+            return self.record.ir_range
+
+        def sample(pair: PairFiles) -> Float:
+            return sample_infrared(read_image(pair.ir, max_pixels=self.job.options.max_pixels))
+
+        outcomes = run_jobs(self.matching.pairs, (sample,), workers=self.job.workers, ordered=True)
+        # A picture that can't be read is reported when its pair is due.
+        found = pooled_range((one.value for one in outcomes if one.error is None), wanted)
+        self.record.keep_range(found)
+        return found
+
 
 def prepare(job: FolderJob) -> FolderRun:
-    """Check a folder job, match its pictures, and make the output folder.
+    """Check a folder job, match its pictures, and make and lock the output folder.
 
     Raises:
         UsageError: An option makes no sense.
-        PairMismatch: No names match.
+        PairMismatch: No names match, or two results would have one name.
         UnreadableImage: A folder is missing or empty.
-        OutputError: The output folder is an input folder, can't be written, or holds a run with
-            other settings (when resuming).
+        OutputError: The output folder is an input folder, can't be written, is in use by another
+            run, or holds a run with other settings (when resuming).
     """
-    if job.workers < 1:
-        raise UsageError(f"--workers {job.workers}", expected="a whole number from 1")
+    if not 1 <= job.workers <= _MOST_WORKERS:
+        expected = f"a whole number from 1 to {_MOST_WORKERS}"
+        raise UsageError(f"--workers {job.workers}", expected=expected)
     if job.suffix is not None and job.suffix.lower() not in SUFFIXES:
         known = " ".join(SUFFIXES)
         raise UsageError(f"results can't be written as {job.suffix!r}", expected=f"one of {known}")
     matching = match_folders(job.ir, job.vis, job.pair_regex)
-    threads = max(1, available_cores() // job.workers)
-    engine = load_engine(job.model, threads=threads, runtime=job.runtime)
-    max_memory = default_max_memory(engine) if job.max_memory is None else job.max_memory
-    fuser = Fuser(
-        engine,
-        resize=job.resize,
-        ir_range=job.ir_range,
-        prefer_ir=job.prefer_ir,
-        max_memory=max_memory // job.workers,
-    )
-    _prepare_output(job, fuser.engine.spec.name)
-    done = {pair.key for pair in matching.pairs if job.resume and _is_done(job, pair)}
-    return FolderRun(
-        job=job,
-        fuser=fuser,
-        matching=matching,
-        skipped=tuple(pair for pair in matching.pairs if pair.key in done),
-        pending=tuple(pair for pair in matching.pairs if pair.key not in done),
-    )
+    _refuse_equal_names(matching)
+    fuser = _shared_fuser(job)
+    _make_output(job)
+    with ExitStack() as lock:
+        lock.enter_context(locked(job.out, _LOCK))
+        remove_stale_temporaries(job.out)
+        record = RunRecord.open(job.out, job.settings(fuser.engine), resume=job.resume)
+        done = {pair.key for pair in matching.pairs if record.is_done(pair)}
+        return FolderRun(
+            job=job,
+            fuser=fuser,
+            matching=matching,
+            record=record,
+            skipped=tuple(pair for pair in matching.pairs if pair.key in done),
+            pending=tuple(pair for pair in matching.pairs if pair.key not in done),
+            _lock=lock.pop_all(),
+        )
 
 
-def _prepare_output(job: FolderJob, model: str) -> None:
+def default_suffix(picture: FusedImage) -> str:
+    """Return the ending of results where the user names none: lossless, and it holds the depth."""
+    return ".tif" if picture.pixels.dtype.kind == "f" else ".png"
+
+
+def _shared_fuser(job: FolderJob) -> Fuser:
+    """Return a fuser whose cores and memory the workers share."""
+    threads = job.options.threads or max(1, available_cores() // job.workers)
+    fuser = Fuser(job.options, threads=threads)
+    limit = job.options.max_memory or default_max_memory(fuser.engine)
+    return Fuser(replace(job.options, model=fuser.engine, max_memory=max(1, limit // job.workers)))
+
+
+def _refuse_equal_names(matching: Matching) -> None:
+    first: dict[str, PairFiles] = {}
+    for pair in matching.pairs:
+        other = first.setdefault(pair.vis.stem, pair)
+        if other is not pair:
+            raise PairMismatch(
+                f"two results would be named {pair.vis.stem}",
+                file=pair.vis,
+                expected="visible pictures with names of their own",
+                remedy=f"The other one is {other.vis}. Rename one, or fuse them separately.",
+            )
+
+
+def _make_output(job: FolderJob) -> None:
     for source in (job.ir, job.vis):
         if job.out.exists() and job.out.samefile(source):
             raise OutputError(
@@ -217,45 +244,7 @@ def _prepare_output(job: FolderJob, model: str) -> None:
             )
     try:
         job.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        found = f"can't make the output folder ({error.strerror})"
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        found = f"can't make the output folder ({reason})"
         raise OutputError(found, file=job.out, remedy="Give another folder with -o.") from error
-    run_file, settings = job.out / RUN_FILE, job.settings(model)
-    if job.resume and run_file.exists():
-        _check_same_settings(run_file, settings)
-    else:
-        text = json.dumps({"imfuse": __version__, "settings": settings}, indent=2)
-        write_atomically(run_file, [text.encode()])
-    remove_stale_temporaries(job.out)
-
-
-def _check_same_settings(run_file: Path, settings: dict[str, object]) -> None:
-    try:
-        earlier = json.loads(run_file.read_text())["settings"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        remedy = "Delete it, or leave --resume out, to begin anew."
-        raise OutputError("unreadable run file", file=run_file, remedy=remedy) from error
-    if earlier != settings:
-        changed = [key for key in settings if earlier.get(key) != settings[key]]
-        raise OutputError(
-            "the results there were made with "
-            + ", ".join(f"{key}={earlier.get(key)}" for key in changed),
-            file=run_file.parent,
-            expected=", ".join(f"{key}={settings[key]}" for key in changed),
-            remedy="Resume with the same settings, or give another folder with -o.",
-        )
-
-
-def _is_done(job: FolderJob, pair: PairFiles) -> bool:
-    """Whether a result of this run exists that is not older than its sources."""
-    newest = max(file.stat().st_mtime_ns for file in (pair.ir, pair.vis, job.out / RUN_FILE))
-    results = [
-        job.out / f"{pair.vis.stem}{ending}"
-        for ending in ([job.suffix] if job.suffix else [".png", ".tif"])
-    ]
-    return any(out.exists() and out.stat().st_mtime_ns >= newest for out in results)
-
-
-def default_suffix(picture: FusedImage) -> str:
-    """Return the ending of results where the user names none: lossless, and it holds the depth."""
-    return ".tif" if picture.pixels.dtype.kind == "f" else ".png"

@@ -1,11 +1,10 @@
 """`imfuse fuse`: two files, or two folders."""
 
-import os
 import sys
 import time
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,16 +12,18 @@ from imfuse.cli.console import (
     JsonOption,
     parse_bytes,
     parse_preference,
-    parse_range,
     print_json,
     say,
     say_list,
 )
 from imfuse.cli.progress import track
-from imfuse.errors import ImfuseError, OutputError, UsageError
+from imfuse.errors import ImfuseError, UsageError
 
 if TYPE_CHECKING:
+    from imfuse.files import PairResult
     from imfuse.folders import FolderJob, FolderRun
+    from imfuse.fuser import Fuser
+    from imfuse.options import FuseOptions
     from imfuse.types import FusionSpec
 
 _INTERRUPTED = 130
@@ -32,7 +33,7 @@ _OURS = "Apache-2.0"
 
 
 class Side(StrEnum):
-    """Which picture of a pair."""
+    """One picture of a pair."""
 
     ir = "ir"
     vis = "vis"
@@ -49,7 +50,7 @@ class Suffix(StrEnum):
 
 
 class RuntimeName(StrEnum):
-    """What runs `.onnx` files."""
+    """Programs that run `.onnx` files."""
 
     onnxruntime = "onnxruntime"
     openvino = "openvino"
@@ -82,11 +83,16 @@ def fuse(
     resize: Annotated[
         Side | None, typer.Option(help="Bring this picture to the other's size if they differ.")
     ] = None,
+    stretch: Annotated[
+        bool, typer.Option("--stretch", help="Let --resize change a picture's proportions.")
+    ] = False,
     ir_range: Annotated[
         str | None,
         typer.Option(
-            metavar="LOW:HIGH",
-            help="Infrared values that become black and white. Default: the type's full range.",
+            metavar="LOW:HIGH|LOW%:HIGH%|auto",
+            help="Infrared values that become black and white: values, percentiles (of all "
+            "pictures of a folder together), or auto for 0.5%:99.5%. Default: the type's full "
+            "range.",
         ),
     ] = None,
     prefer: Annotated[
@@ -123,6 +129,9 @@ def fuse(
         typer.Option(min=1, help="Refuse pictures with more pixels. Default: 500 million."),
     ] = None,
     quality: Annotated[int, typer.Option(min=1, max=100, help="Quality of JPEG results.")] = 95,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads inside a network. Default: all cores.")
+    ] = None,
     runtime: Annotated[
         RuntimeName,
         typer.Option(help="What runs .onnx files. The two of OpenVINO are faster, and an extra."),
@@ -137,17 +146,20 @@ def fuse(
     For example `imfuse fuse ir.png vis.png -o fused.png`, or
     `imfuse fuse ir/ vis/ -o fused/ --workers 2 --resume`.
     """
-    options: dict[str, Any] = {
-        "model": model,
-        "resize": None if resize is None else resize.value,
-        "ir_range": None if ir_range is None else parse_range(ir_range),
-        "prefer_ir": None if prefer is None else parse_preference(prefer),
-        "max_memory": None if max_memory is None else parse_bytes(max_memory),
-        "max_pixels": max_pixels,
-        "quality": quality,
-        "runtime": runtime.value,
-    }
-    options = {name: value for name, value in options.items() if value is not None}
+    from imfuse.options import MAX_PIXELS, FuseOptions
+
+    options = FuseOptions(
+        model=model,
+        resize=None if resize is None else resize.value,
+        stretch=stretch,
+        ir_range=ir_range,
+        prefer_ir=0.5 if prefer is None else parse_preference(prefer),
+        max_memory=None if max_memory is None else parse_bytes(max_memory),
+        max_pixels=max_pixels or MAX_PIXELS,
+        threads=threads,
+        runtime=runtime.value,
+        quality=quality,
+    )
     if ir.is_dir() and vis.is_dir():
         from imfuse.folders import FolderJob
         from imfuse.machine import available_cores
@@ -156,11 +168,11 @@ def fuse(
             ir=ir,
             vis=vis,
             out=out,
+            options=options,
             suffix=None if format is None else f".{format.value}",
             pair_regex=pair_regex,
             workers=workers or available_cores(),
             resume=resume,
-            **options,
         )
         _fuse_folders(job, as_json=as_json)
         return
@@ -180,30 +192,31 @@ def fuse(
     _fuse_files(ir, vis, out, options, as_json=as_json)
 
 
-def _fuse_files(ir: Path, vis: Path, out: Path, options: dict[str, Any], *, as_json: bool) -> None:
+def _fuse_files(ir: Path, vis: Path, out: Path, options: "FuseOptions", *, as_json: bool) -> None:
+    from imfuse.files import check_output, fuse_files, output_file
     from imfuse.fuser import Fuser
-    from imfuse.io.images import MAX_PIXELS, read_image, write_image
-    from imfuse.io.pairs import check_distinct
-    from imfuse.types import ImagePair
 
-    if out.is_dir() or str(out).endswith(os.sep):
-        out = out / f"{vis.stem}.png"
-    _check_output_file(out, (ir, vis))
-    check_distinct(ir, vis)
-    quality, max_pixels = options.pop("quality"), options.pop("max_pixels", MAX_PIXELS)
-    fuser = Fuser(options.pop("model", None), **options)
+    out = output_file(out, vis)
+    check_output(out, (ir, vis))
+    fuser = Fuser(options)
     _say_licence(fuser.engine.spec)
-    pictures = [read_image(path, max_pixels=max_pixels) for path in (ir, vis)]
-    fused = fuser.fuse(ImagePair(ir=pictures[0], vis=pictures[1]))
-    notes = (*fused.notes, *write_image(out, fused, quality=quality))
-    for note in notes:
+    fused, result = fuse_files(fuser, ir, vis, out)
+    for note in result.notes:
         say(f"warning: {note}")
+    _say_range(fuser, result)
     if as_json:
-        row = _output_row(ir, vis, out, fused.model, fused.seconds, notes)
-        print_json({"outputs": [row], "failed": []})
+        print_json({"outputs": [_output_row(result)], "failed": []})
     else:
         height, width = fused.size
-        say(f"{out}  ({width}x{height}, {fused.model}, {1e3 * fused.seconds:.0f} ms)")
+        say(f"{out}  ({width}x{height}, {result.model}, {1e3 * result.seconds:.0f} ms)")
+
+
+def _say_range(fuser: "Fuser", result: "PairResult") -> None:
+    """Say which values percentiles stood for."""
+    wanted = fuser.options.infrared_range
+    if wanted is not None and wanted.percent:
+        low, high = result.history["ir_range"]
+        say(f"infrared range {wanted}: {low:g}:{high:g}")
 
 
 def _say_licence(spec: "FusionSpec") -> None:
@@ -212,30 +225,15 @@ def _say_licence(spec: "FusionSpec") -> None:
         say(f"{spec.name}: licence of these weights: {spec.licence}")
 
 
-def _check_output_file(out: Path, sources: tuple[Path, Path]) -> None:
-    """Refuse what could only fail after the work is done."""
-    from imfuse.io.images import output_format
-
-    output_format(out)
-    for source in sources:
-        if out.exists() and source.exists() and out.samefile(source):
-            remedy = "Give another name with -o."
-            raise OutputError("the output is one of the inputs", file=out, remedy=remedy)
-    if not out.parent.is_dir():
-        remedy = "Make the folder first, or give another with -o."
-        raise OutputError("the output's folder does not exist", file=out, remedy=remedy)
-
-
-def _output_row(
-    ir: Path, vis: Path, out: Path, model: str, seconds: float, notes: tuple[str, ...]
-) -> dict[str, object]:
+def _output_row(result: "PairResult") -> dict[str, object]:
     return {
-        "ir": str(ir),
-        "vis": str(vis),
-        "out": str(out),
-        "model": model,
-        "seconds": round(seconds, 6),
-        "warnings": list(notes),
+        "ir": str(result.ir),
+        "vis": str(result.vis),
+        "out": str(result.out),
+        "model": result.model,
+        "seconds": round(result.seconds, 6),
+        "warnings": list(result.notes),
+        "history": result.history,
     }
 
 
@@ -245,6 +243,8 @@ def _fuse_folders(job: "FolderJob", *, as_json: bool) -> None:
     started = time.perf_counter()
     run = prepare(job)
     _say_licence(run.fuser.engine.spec)
+    if run.needs_range:
+        say("reading all infrared pictures for the range that they share")
     interrupted = False
     try:
         for _ in track(iter(run), run.total, "fusing"):
@@ -262,6 +262,8 @@ def _fuse_folders(job: "FolderJob", *, as_json: bool) -> None:
 
 def _summarise(run: "FolderRun", seconds: float, *, interrupted: bool) -> None:
     written = [result for result in run.finished if not result.error]
+    if run.record.ir_range is not None:
+        say(f"infrared range {run.fuser.options.infrared_range}: {run.record.ir_range}")
     if written:
         rate = len(written) / seconds
         say(f"{len(written)} pairs fused in {seconds:.1f} s ({rate:.1f}/s) into {run.job.out}")
@@ -273,16 +275,12 @@ def _summarise(run: "FolderRun", seconds: float, *, interrupted: bool) -> None:
     say_list("failed", [str(result.error) for result in run.finished if result.error])
     if interrupted:
         left = run.total - len(run.finished)
-        say(f"interrupted; {left} pairs are left. The same command with --resume goes on.")
+        say(f"interrupted; {left} pairs are left. The same command with --resume continues.")
 
 
 def _as_json(run: "FolderRun", *, interrupted: bool) -> dict[str, object]:
     return {
-        "outputs": [
-            _output_row(r.ir, r.vis, r.out, r.model, r.seconds, r.notes)
-            for r in run.finished
-            if not r.error
-        ],
+        "outputs": [_output_row(r) for r in run.finished if not r.error],
         "failed": [
             {"ir": str(r.ir), "vis": str(r.vis), "error": str(r.error), **r.error.as_dict()}
             for r in run.finished

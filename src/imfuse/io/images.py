@@ -19,6 +19,7 @@ from imfuse.io.formats import bmp, jpeg, png, tiff, webp
 from imfuse.io.formats.container import Decoded, Source
 from imfuse.io.formats.finish import finish
 from imfuse.io.pil import picture_from_pil, picture_to_pil
+from imfuse.options import MAX_PIXELS
 from imfuse.types import Picture
 
 __all__ = [
@@ -34,9 +35,6 @@ __all__ = [
     "remove_stale_temporaries",
     "write_image",
 ]
-
-MAX_PIXELS = 500_000_000
-"""Most pixels that a picture may have unless the caller allows more (decompression bomb guard)."""
 
 _READERS: dict[str, Callable[[Source], Decoded]] = {
     "PNG": png.read_png,
