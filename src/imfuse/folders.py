@@ -2,7 +2,7 @@
 
 import weakref
 from collections.abc import Generator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -124,17 +124,19 @@ class FolderRun:
                 pair, picture = fused
                 out = self._output_of(pair, default_suffix(picture))
                 refuse_source(out, sources)
-                return write_fused(picture, pair.ir, pair.vis, out, self.job.options)
+                result = write_fused(picture, pair.ir, pair.vis, out, self.job.options)
+                # Here, not where the results are collected: an interrupt may come in between.
+                self.record.add(result)
+                self.finished.append(result)
+                return result
 
             stages = (self._decode, fuse, encode)
-            with self.record.adding() as add:
-                for outcome in run_jobs(self.pending, stages, workers=self.job.workers):
+            with closing(run_jobs(self.pending, stages, workers=self.job.workers)) as outcomes:
+                for outcome in outcomes:
                     if outcome.error is not None:
                         yield self._failed(outcome.item, outcome.error)
-                        continue
-                    add(outcome.value)
-                    self.finished.append(outcome.value)
-                    yield outcome.value
+                    else:
+                        yield outcome.value
 
     def _decode(self, pair: PairFiles) -> tuple[PairFiles, ImagePair]:
         return pair, read_pair(pair.ir, pair.vis, self.job.options)

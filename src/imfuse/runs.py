@@ -7,8 +7,7 @@ counts as done only where its line, its result and both of its sources still agr
 
 import hashlib
 import json
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -108,16 +107,11 @@ class RunRecord:
         self.ir_range = found
         self._write()
 
-    @contextmanager
-    def adding(self) -> Generator[Callable[[PairResult], None], None, None]:
-        """Give a function that stores a finished result."""
-        with (self.folder / RESULTS_FILE).open("ab") as file:
-
-            def add(result: PairResult) -> None:
-                file.write(_line(result))
-                file.flush()
-
-            yield add
+    def add(self, result: PairResult) -> None:
+        """Store a finished result. Threads may do so at the same time."""
+        # One write of an appended line: nothing of it is lost or mixed with another's.
+        with (self.folder / RESULTS_FILE).open("ab", buffering=0) as file:
+            file.write(_line(result))
 
     def _write(self) -> None:
         ends = None if self.ir_range is None else (self.ir_range.low, self.ir_range.high)
