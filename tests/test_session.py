@@ -1,0 +1,57 @@
+"""State between frames: the range follows slowly, and the registration is found once."""
+
+import numpy as np
+import pytest
+
+from imfuse import PairMismatch, Session
+from imfuse.fuser import Fuser
+from imfuse.types import Registration
+
+
+def frames(rng, count, jump_at, jump):
+    base = rng.integers(3000, 9000, (64, 80)).astype(np.float64)
+    for index in range(count):
+        yield (base + (jump if index >= jump_at else 0)).astype(np.uint16)
+
+
+def test_a_range_follows_slowly_where_single_frames_would_jump(rng):
+    vis = np.zeros((64, 80), np.uint8)
+    session = Session("max", ir_range="auto")
+    fused = [session.push(frame, vis) for frame in frames(rng, 60, 10, 2000)]
+    lows = [frame.history["ir_range"][0] for frame in fused]
+    steps = np.abs(np.diff(lows))
+    assert np.ptp(lows[:10]) < 1e-6
+    assert steps.max() <= 0.1 * 2000 + 1e-6
+    assert lows[-1] - lows[0] == pytest.approx(2000, rel=0.02)
+
+
+def test_without_percentiles_each_frame_is_fused_as_it_would_be_alone(rng):
+    session, fuser = Session("laplacian"), Fuser("laplacian")
+    for _ in range(3):
+        ir = rng.integers(0, 256, (32, 40)).astype(np.uint8)
+        vis = rng.integers(0, 256, (32, 40, 3)).astype(np.uint8)
+        assert np.array_equal(session.push(ir, vis), Session(fuser).push(ir, vis))
+
+
+def test_the_pictures_are_registered_once_and_again_when_sizes_change(rng):
+    calls = []
+
+    class Counting:
+        def register(self, pair):
+            calls.append(pair.ir.size)
+            return Registration(matrix=np.eye(3))
+
+    session = Session(Fuser("max", aligner=Counting()))
+    for side in (20, 20, 20, 30, 30):
+        session.push(np.zeros((side, side), np.uint8), np.ones((side, side), np.uint8))
+    assert calls == [(20, 20), (30, 30)]
+
+
+def test_a_frame_that_fails_leaves_the_state_as_it_was(rng):
+    vis = np.zeros((64, 80), np.uint8)
+    good = next(frames(rng, 1, 9, 0))
+    session = Session("max", ir_range="auto")
+    first = session.push(good, vis).history["ir_range"]
+    with pytest.raises(PairMismatch):
+        session.push(good // 2, vis[:10])
+    assert session.push(good, vis).history["ir_range"] == first
