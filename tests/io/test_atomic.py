@@ -2,6 +2,8 @@
 
 import os
 import stat
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -134,3 +136,15 @@ def test_threads_write_the_same_name(tmp_path):
     pixels = read_image(tmp_path / "a.png").pixels
     assert (pixels == pixels[0, 0]).all()
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_only_what_killed_writers_left_is_removed(tmp_path):
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        running = tmp_path / f".out.png.{process.pid}-0a1b2c.imfuse-tmp"
+        running.write_bytes(b"half")
+        left = tmp_path / ".out.png.0a1b2c3d4e5f.imfuse-tmp"
+        left.write_bytes(b"half")
+        assert remove_stale_temporaries(tmp_path) == [left]
+        process.communicate(b"\n")
+    assert remove_stale_temporaries(tmp_path) == [running]
+    assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -23,7 +24,8 @@ def write_atomically(path: str | os.PathLike[str], parts: Iterable[bytes | memor
     """
     target = Path(path)
     # A name near the limit of 255 bytes leaves no room for more: only its beginning is used.
-    temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(6)}{_SUFFIX}")
+    mark = f"{os.getpid()}-{secrets.token_hex(6)}"
+    temporary = target.with_name(f".{target.name[:40]}.{mark}{_SUFFIX}")
     try:
         # "x" gives the permissions that the umask leaves, which tempfile's 0600 would not.
         with temporary.open("xb") as file:
@@ -54,12 +56,26 @@ def _refusal(target: Path, error: Exception) -> OutputError:
 def remove_stale_temporaries(folder: str | os.PathLike[str]) -> list[Path]:
     """Remove what killed writers left in a folder, and return the names.
 
-    Only for a folder that nobody else is writing to: a running writer's file looks the same.
+    Files of processes that still run are left alone. On Windows, which can't tell, all are removed.
     """
-    stale = sorted(Path(folder).glob(f".*{_SUFFIX}"))
     removed = []
-    for path in stale:
+    for path in sorted(Path(folder).glob(f".*{_SUFFIX}")):
+        if _is_running(path.name.removesuffix(_SUFFIX).rpartition(".")[2].partition("-")[0]):
+            continue
         with suppress(OSError):
             path.unlink()
             removed.append(path)
     return removed
+
+
+def _is_running(process: str) -> bool:
+    """Return True if a process of this number runs, as far as this user can tell."""
+    if sys.platform == "win32" or not process.isdecimal() or len(process) > 9:
+        return False
+    try:
+        os.kill(int(process), 0)  # sends no signal, but says whether one could be sent
+    except ProcessLookupError:
+        return False
+    except OSError:  # it belongs to somebody else
+        return True
+    return True
