@@ -87,7 +87,12 @@ def prepare_infrared(picture: Picture, wanted: InfraredRange | None, notes: list
     if missing is not None:
         count, total = int(missing.sum()), missing.size
         if count == total:
-            raise BadValues("no pixel has data", file=picture.name, expected="an infrared picture")
+            raise BadValues(
+                "no pixel has data",
+                file=picture.name,
+                expected="an infrared picture that is not transparent all over",
+                remedy="Export it again, or leave it out.",
+            )
         notes.append(
             f"{picture.name}: {count:,} of {total:,} pixels have no data and show the visible "
             "picture"
@@ -199,7 +204,7 @@ def _full_range(
     """Return the range of a type, and say where a picture does not fit or hardly uses it."""
     low, high = _spread(values)
     kind = pixels.dtype
-    advice = f"--ir-range {low:g}:{high:g}"
+    advice = "--ir-range " + (f"{low:g}:{high:g}" if low < high else "LOW:HIGH")
     if kind in RAW_TYPES:
         raise BadValues(
             f"{kind} infrared values, most of them from {low:g} to {high:g}",

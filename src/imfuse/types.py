@@ -34,6 +34,10 @@ class Metadata:
     """ICC colour profile."""
     dpi: tuple[float, float] | None = None
     """Horizontal and vertical resolution in dots per inch."""
+    xmp: bytes | None = None
+    """XMP packet; its orientation set to 1."""
+    geo: Mapping[int, Any] | None = None
+    """GeoTIFF tags, by code."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,48 +12,21 @@ from numpy.typing import DTypeLike
 from imfuse.errors import OutputError, UsageError
 from imfuse.io.atomic import write_atomically
 from imfuse.io.formats import exif
-from imfuse.io.formats.bmp import encode_bmp
-from imfuse.io.formats.jpeg import LONGEST_EXIF, encode_jpeg
-from imfuse.io.formats.png import encode_png
-from imfuse.io.formats.tiff import encode_tiff
-from imfuse.io.formats.webp import encode_webp
+from imfuse.io.formats.format import Encoder, Format
+from imfuse.io.formats.table import SUFFIXES, find_format, formats
 from imfuse.types import Metadata, Picture, Pixels
-
-SUFFIXES: dict[str, str] = {
-    ".png": "PNG",
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".bmp": "BMP",
-    ".webp": "WEBP",
-}
-"""The format that stands behind each suffix of a file name."""
-
-_DEPTHS: dict[str, tuple[type[np.generic], ...]] = {
-    "PNG": (np.uint8, np.uint16),
-    "JPEG": (np.uint8,),
-    "TIFF": (np.uint8, np.uint16, np.float32),
-    "BMP": (np.uint8,),
-    "WEBP": (np.uint8,),
-}
-_ALPHA = frozenset({"PNG", "TIFF", "WEBP"})
-_LONGEST_SIDE = {
-    "PNG": 1_000_000,  # libpng's default limit
-    "JPEG": 65_500,  # libjpeg's limit
-    "WEBP": 16_383,  # WebP's own
-}
-_LARGEST = {"TIFF": 2**32 - 2**20, "BMP": 2**31 - 2**10}  # bytes that 32-bit offsets reach
 
 
 def can_hold(format: str, dtype: DTypeLike) -> bool:  # noqa: A002 - Picture's word for it
-    """Whether a format stores samples of this type without loss of depth."""
-    return np.dtype(dtype).type in _DEPTHS.get(format, ())
+    """Return True if a format stores samples of this type without loss of depth."""
+    known = find_format(format)
+    return known is not None and known.can_hold(dtype)
 
 
 def holds_alpha(format: str) -> bool:  # noqa: A002 - Picture's word for it
-    """Whether a format stores transparency; JPEG and BMP (as most programs read it) do not."""
-    return format in _ALPHA
+    """Return True if a format stores transparency; JPEG and BMP (as most read it) do not."""
+    known = find_format(format)
+    return known is not None and known.alpha
 
 
 def output_format(path: str | os.PathLike[str]) -> str:
@@ -111,16 +84,43 @@ def write_image(
     """
     kind = output_format(path)
     write_atomically(path, _encode(picture, kind, quality, path))
-    metadata, lost = picture.metadata, []
-    if picture.alpha is not None and not holds_alpha(kind):
-        lost.append("transparency")
-    if metadata.exif is not None and kind == "BMP":
-        lost.append("EXIF data")
-    if metadata.exif is not None and kind == "JPEG" and len(metadata.exif) > LONGEST_EXIF:
-        lost.append("EXIF data of more than 64 kB")
-    if metadata.icc is not None and kind == "BMP":
-        lost.append("colour profile")
+    lost = [] if picture.alpha is None or holds_alpha(kind) else ["transparency"]
+    lost += _lost(picture.metadata, _writable(kind, path)[0])
     return tuple(f"{os.fspath(path)}: {kind} holds no {what}; it was left out" for what in lost)
+
+
+def _lost(metadata: Metadata, kind: Format) -> list[str]:
+    """Return the metadata that a format has no place for."""
+    lost = []
+    for name, title, longest in (
+        ("exif", "EXIF data", kind.longest_exif),
+        ("icc", "colour profile", 2**62),
+        ("xmp", "XMP data", kind.longest_xmp),
+        ("geo", "GeoTIFF tags", 2**62),
+    ):
+        content = getattr(metadata, name)
+        if content is not None and name not in kind.holds:
+            lost.append(title)
+        elif content is not None and len(content) > longest:
+            lost.append(f"{title} of more than {longest // 1024 + 1} kB")
+    return lost
+
+
+def _writable(name: str, path: object) -> tuple[Format, Encoder]:
+    """Return the format of a name, and its encoder.
+
+    Raises:
+        OutputError: There is none, or it is only read.
+    """
+    kind = find_format(name)
+    if kind is None or kind.encode is None:
+        raise OutputError(
+            f"unknown format {name!r}" if kind is None else f"{name} is not written",
+            file=path,
+            expected=f"one of {', '.join(one.name for one in formats() if one.encode)}",
+            remedy="Choose one of these.",
+        )
+    return kind, kind.encode
 
 
 def _encode(
@@ -129,59 +129,43 @@ def _encode(
     quality: int,
     path: object,
 ) -> Sequence[bytes | memoryview]:
-    _check(picture, format, quality, path)
+    kind, encode = _writable(format, path)
+    _check(picture, kind, quality, path)
     native = picture.pixels.dtype.newbyteorder("=")
     pixels: Pixels = np.ascontiguousarray(picture.pixels, native)
-    alpha = picture.alpha if holds_alpha(format) else None
+    alpha = picture.alpha if kind.alpha else None
     if alpha is not None:
         alpha = np.ascontiguousarray(alpha, native)
-    metadata = _fitting(picture.metadata, colour=pixels.ndim == 3 or format == "WEBP")
+    metadata = _fitting(picture.metadata, kind, colour=pixels.ndim == 3 or format == "WEBP")
     try:
-        match format:
-            case "PNG":
-                return encode_png(pixels, alpha, metadata)
-            case "JPEG":
-                return encode_jpeg(pixels, metadata, quality)
-            case "TIFF":
-                return encode_tiff(pixels, alpha, metadata)
-            case "BMP":
-                return encode_bmp(pixels, metadata)
-            case _:
-                return encode_webp(pixels, alpha, metadata)
+        return encode(pixels, alpha, metadata, quality)
     except (MemoryError, OSError, ValueError, cv2.error) as error:
         raise OutputError(
-            f"the picture can't be encoded as {format}: {error or 'not enough memory'}",
+            f"the picture can't be encoded as {format}: {str(error)[:200] or 'not enough memory'}",
             file=path,
             expected="enough memory, and a picture that the format can hold",
             remedy="Choose another format, such as PNG or TIFF.",
         ) from error
 
 
-def _check(picture: Picture, format: str, quality: int, path: object) -> None:  # noqa: A002
-    if format not in _DEPTHS:
-        raise OutputError(
-            f"unknown format {format!r}",
-            file=path,
-            expected=f"one of {', '.join(_DEPTHS)}",
-            remedy="Choose one of these.",
-        )
+def _check(picture: Picture, kind: Format, quality: int, path: object) -> None:
     if not 1 <= quality <= 100:
         raise UsageError(
             f"quality {quality}", expected="1 to 100", remedy="Use 95 for small losses."
         )
     pixels = picture.pixels
-    if not can_hold(format, pixels.dtype):
-        able = [suffix for suffix, kind in SUFFIXES.items() if can_hold(kind, pixels.dtype)]
+    if not kind.can_hold(pixels.dtype):
+        able = [suffix for suffix, name in SUFFIXES.items() if can_hold(name, pixels.dtype)]
         raise OutputError(
-            f"{format} can't hold {pixels.dtype} samples",
+            f"{kind.name} can't hold {pixels.dtype} samples",
             file=path,
             expected=f"a suffix that can: {', '.join(able)}" if able else "uint8, uint16, float32",
             remedy="Change the suffix of the output." if able else "Convert the pixels.",
         )
-    _check_shape(picture, format, path)
+    _check_shape(picture, kind, path)
 
 
-def _check_shape(picture: Picture, format: str, path: object) -> None:  # noqa: A002
+def _check_shape(picture: Picture, kind: Format, path: object) -> None:
     pixels, alpha = picture.pixels, picture.alpha
     if not (pixels.size and (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3))):
         raise OutputError(
@@ -198,19 +182,23 @@ def _check_shape(picture: Picture, format: str, path: object) -> None:  # noqa: 
             remedy="Give alpha the size and type of the pixels, or none.",
         )
     size = pixels.nbytes + (0 if alpha is None else alpha.nbytes)
-    if max(pixels.shape[:2]) > _LONGEST_SIDE.get(format, 2**31 - 1) or size > _LARGEST.get(
-        format, size
-    ):
+    if max(pixels.shape[:2]) > kind.longest_side or size > kind.largest:
         raise OutputError(
-            f"{format} can't hold {pixels.shape[1]}x{pixels.shape[0]} pixels",
+            f"{kind.name} can't hold {pixels.shape[1]}x{pixels.shape[0]} pixels",
             file=path,
             expected="a format without such a limit",
             remedy="Write .png or .tif, or cut the picture into parts.",
         )
 
 
-def _fitting(metadata: Metadata, *, colour: bool) -> Metadata:
+def _fitting(metadata: Metadata, kind: Format, *, colour: bool) -> Metadata:
     """Return the metadata that may be written: tidy EXIF, and a profile of this kind of pixels."""
+    lost = set(_lost(metadata, kind))
     tidy = None if metadata.exif is None else exif.tidy(metadata.exif)
     fits = metadata.icc is not None and exif.profile_fits(metadata.icc, colour=colour)
-    return replace(metadata, exif=tidy.block if tidy else None, icc=metadata.icc if fits else None)
+    return replace(
+        metadata,
+        exif=tidy.block if tidy else None,
+        icc=metadata.icc if fits else None,
+        xmp=None if any(title.startswith("XMP") for title in lost) else metadata.xmp,
+    )

@@ -2,22 +2,22 @@
 
 import os
 import stat
-from collections.abc import Callable
 from pathlib import Path
 
 from imfuse.errors import ImageTooLarge, ImfuseError, UnreadableImage, UnsupportedImage
 from imfuse.io.atomic import remove_stale_temporaries
 from imfuse.io.encode import (
-    SUFFIXES,
     can_hold,
     encode_image,
     holds_alpha,
     output_format,
     write_image,
 )
-from imfuse.io.formats import bmp, jpeg, png, tiff, webp
-from imfuse.io.formats.container import Decoded, Source
+from imfuse.io.formats.container import Source
 from imfuse.io.formats.finish import finish
+from imfuse.io.formats.foreign import foreign
+from imfuse.io.formats.format import Format
+from imfuse.io.formats.table import SUFFIXES, formats, recognise
 from imfuse.io.pil import picture_from_pil, picture_to_pil
 from imfuse.options import MAX_PIXELS
 from imfuse.types import Picture
@@ -35,27 +35,6 @@ __all__ = [
     "remove_stale_temporaries",
     "write_image",
 ]
-
-_READERS: dict[str, Callable[[Source], Decoded]] = {
-    "PNG": png.read_png,
-    "JPEG": jpeg.read_jpeg,
-    "TIFF": tiff.read_tiff,
-    "BMP": bmp.read_bmp,
-    "WEBP": webp.read_webp,
-}
-_READABLE = "PNG, JPEG, TIFF, BMP or WebP"
-_FOREIGN = {  # first bytes of formats that people try
-    b"GIF8": "GIF",
-    b"%PDF": "PDF",
-    b"\x00\x00\x00\x0cjP": "JPEG 2000",
-    b"\xff\x4f\xff\x51": "JPEG 2000",
-    b"8BPS": "Photoshop",
-    b"\x76\x2f\x31\x01": "OpenEXR",
-    b"PK\x03\x04": "ZIP",
-    b"\x89HDF": "HDF5 or MATLAB",
-    b"\x93NUMPY": "NumPy",
-    b"<svg": "SVG",
-}
 
 
 def read_image(
@@ -93,8 +72,8 @@ def read_image(
         raise _unreadable("the file is empty", name, remedy="Copy or export it again.")
     kind = _recognise(data, name)
     content = Source(data=data, name=name, max_pixels=max_pixels)
-    with content.decoding(kind):
-        return finish(_READERS[kind](content), name, kind)
+    with content.decoding(kind.name):
+        return finish(kind.read(content), name, kind.name)
 
 
 def _read_file(path: Path, name: str, max_pixels: int) -> bytes:
@@ -131,27 +110,22 @@ def _read_file(path: Path, name: str, max_pixels: int) -> bytes:
 
 
 def _unreadable(found: str, name: str, *, remedy: str) -> UnreadableImage:
-    return UnreadableImage(found, file=name, expected=f"a {_READABLE} file", remedy=remedy)
+    return UnreadableImage(found, file=name, expected=f"{_readable()}", remedy=remedy)
 
 
-def _recognise(data: bytes, name: str) -> str:
-    if data.startswith(png.SIGNATURE):
-        return "PNG"
-    if data.startswith(jpeg.SIGNATURE):
-        return "JPEG"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
-    if data[:4] in tiff.SIGNATURES:
-        return "TIFF"
-    if data[:2] == b"BM":
-        return "BMP"
-    for head, title in _FOREIGN.items():
-        if data.startswith(head):
-            raise UnsupportedImage(
-                f"a {title} file",
-                file=name,
-                expected=f"a {_READABLE} file",
-                remedy="Convert it to PNG or TIFF first"
-                + (", one file per frame." if title == "GIF" else "."),
-            )
+def _readable() -> str:
+    """Return the formats for messages, such as `a PNG, JPEG or BMP file`."""
+    names = [one.name.replace("WEBP", "WebP") for one in formats()]
+    return f"a {', '.join(names[:-1])} or {names[-1]} file"
+
+
+def _recognise(data: bytes, name: str) -> Format:
+    known = recognise(data)
+    if known is not None:
+        return known
+    other = foreign(data)
+    if other is not None:
+        title, remedy = other
+        found = title if "," in title else f"{title} file"
+        raise UnsupportedImage(found, file=name, expected=_readable(), remedy=remedy)
     raise _unreadable("the file is not a picture", name, remedy="Give a picture, or convert it.")

@@ -8,7 +8,8 @@ import numpy as np
 
 from imfuse.errors import UnsupportedImage, UsageError
 from imfuse.io.images import picture_from_pil, read_image
-from imfuse.types import SCALES, Picture, Pixels
+from imfuse.io.nodata import without_gaps
+from imfuse.types import RAW_TYPES, SCALES, Picture, Pixels
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -67,7 +68,8 @@ def as_picture(value: Any, role: str, max_pixels: int) -> Picture:  # noqa: ANN4
 
 def _picture_from_array(array: Pixels, name: str) -> Picture:
     if array.dtype in _FLOATS:
-        array = array.astype(np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):  # infinite ones are no data
+            array = array.astype(np.float32)
     channels = 1 if array.ndim == 2 else array.shape[-1]
     if array.ndim not in {2, 3} or channels not in {1, 3, 4} or not array.size:
         raise UnsupportedImage(
@@ -75,12 +77,17 @@ def _picture_from_array(array: Pixels, name: str) -> Picture:
             file=name,
             expected="(H, W), (H, W, 1), (H, W, 3) or (H, W, 4); tensors with channels first",
         )
-    if array.dtype not in SCALES:
+    native = array.dtype.newbyteorder("=")
+    if native not in SCALES and not (native in RAW_TYPES and channels == 1):
         raise UnsupportedImage(
-            f"dtype {array.dtype}", file=name, expected="uint8, uint16, or floats in [0, 1]"
+            f"dtype {array.dtype}",
+            file=name,
+            expected="uint8, uint16, or floats in [0, 1]; infrared also int16, int32 or uint32",
+            remedy="Convert it, for instance by .astype('float32').",
         )
-    alpha = np.ascontiguousarray(array[..., 3]) if channels == 4 else None
+    alpha = np.ascontiguousarray(array[..., 3], native) if channels == 4 else None
     pixels = array[..., 0] if array.ndim == 3 and channels == 1 else array[..., :3]
     if array.ndim == 2:
         pixels = array
-    return Picture(pixels=np.ascontiguousarray(pixels), alpha=alpha, name=name)
+    whole, nodata = without_gaps(np.ascontiguousarray(pixels, native), alpha, None, name)
+    return Picture(pixels=whole, alpha=alpha, nodata=nodata, name=name)

@@ -18,6 +18,9 @@ _INDEXED = ("L", "P", "1")
 def read_labels(path: Path) -> NDArray[np.uint8]:
     """Read a label picture: the class of each pixel as its gray value or palette index.
 
+    Of a palette that holds nothing but grays, the gray is the class: it is a gray picture in
+    another form. Of a palette of colours, the index is.
+
     Returns:
         `(H, W)` uint8.
 
@@ -28,12 +31,16 @@ def read_labels(path: Path) -> NDArray[np.uint8]:
     try:
         with Image.open(path) as image:
             mode, labels = image.mode, np.asarray(image)
+            table = np.reshape(image.getpalette() or [], (-1, 3)).astype(np.uint8)
     except ImfuseError:
         raise
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UnreadableImage(
             f"the labels can't be read ({error})", file=path, expected="a label PNG"
         ) from error
+    if mode == "P" and len(table) and (table == table[:, :1]).all() and labels.max() < len(table):
+        # Programs that save space store gray pictures so; the grays are what was drawn.
+        return np.asarray(table[:, 0][labels], np.uint8)
     if mode in _INDEXED:
         return labels.astype(np.uint8)
     if mode == "RGB" and (labels == labels[..., :1]).all():

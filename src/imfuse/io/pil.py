@@ -14,11 +14,10 @@ def picture_from_pil(image: Image.Image, *, name: str = "<PIL image>") -> Pictur
     """Return a Pillow picture as ours, upright, with its metadata.
 
     Args:
-        image: Gray, colour, palette, with or without alpha; 8 bits, `I;16`, or `F`.
+        image: Gray, colour, palette, with or without alpha; 8 bits, `I;16`, `I`, or `F`.
         name: What messages call the picture.
 
     Raises:
-        UnsupportedImage: The mode is one whose range is unknown, such as `I`.
         UnreadableImage: The file behind the picture turns out to be damaged.
         BadValues: Float samples are NaN or infinite.
     """
@@ -26,12 +25,6 @@ def picture_from_pil(image: Image.Image, *, name: str = "<PIL image>") -> Pictur
     with source.decoding("Pillow"):
         image.load()
         source.check_size(*image.size)
-        if image.mode == "I":
-            raise source.unsupported(
-                "a Pillow picture of mode 'I' (32-bit numbers of unknown range)",
-                expected="8 bits, 16 bits (mode 'I;16') or float (mode 'F')",
-                remedy="Scale it, and convert it by image.convert('I;16').",
-            )
         pixels, alpha = planes(image)
     info = image.info
     block, icc, dpi = info.get("exif"), info.get("icc_profile"), info.get("dpi")

@@ -51,7 +51,7 @@ def planes(image: Image.Image) -> tuple[Pixels, Pixels | None]:
     if mode.startswith("I;16"):
         return from_pil(image).astype(np.uint16, copy=False), None
     plain = {"1": "L", "La": "LA", "RGBa": "RGBA"}.get(mode, mode)
-    if plain not in {"L", "F", "LA", "RGB", "RGBA"}:
+    if plain not in {"L", "F", "I", "LA", "RGB", "RGBA"}:
         plain = "RGB"
     return split_alpha(from_pil(image if plain == mode else image.convert(plain)))
 

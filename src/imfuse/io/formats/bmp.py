@@ -10,6 +10,7 @@ from PIL.BmpImagePlugin import BmpImageFile
 from imfuse.io.formats.arrays import planes
 from imfuse.io.formats.container import Decoded, Source
 from imfuse.io.formats.exif import per_metre, tidy_dpi
+from imfuse.io.formats.format import Format
 from imfuse.types import Metadata, Pixels
 
 _PLAIN, _RLE8, _RLE4, _MASKED = 0, 1, 2, 3  # kinds of compression
@@ -53,10 +54,23 @@ def _check(source: Source) -> tuple[float, float] | None:
     return tidy_dpi(*struct.unpack_from("<ii", data, 38))
 
 
-def encode_bmp(pixels: Pixels, metadata: Metadata) -> list[bytes | memoryview]:
+def encode_bmp(
+    pixels: Pixels, _alpha: Pixels | None, metadata: Metadata, _quality: int
+) -> list[bytes | memoryview]:
     """Encode 8-bit gray or RGB pixels; of the metadata, BMP holds the resolution only."""
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "BMP")
     encoded = buffer.getbuffer()
     struct.pack_into("<ii", encoded, 38, *per_metre(metadata.dpi))
     return [encoded]
+
+
+BMP = Format(
+    name="BMP",
+    suffixes=(".bmp",),
+    recognise=lambda data: data[:2] == b"BM",
+    read=read_bmp,
+    encode=encode_bmp,
+    holds=frozenset(),
+    largest=2**31 - 2**10,  # bytes that 32-bit offsets reach
+)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 
@@ -26,6 +27,11 @@ class Decoded:
     exif: bytes | None = None
     icc: bytes | None = None
     dpi: tuple[float, float] | None = None
+    xmp: bytes | None = None
+    geo: dict[int, Any] | None = None
+    """GeoTIFF tags, by code."""
+    nodata: float | None = None
+    """Value that stands for no data, where the file names one."""
     orientation: int | None = None
     """TIFF's own orientation tag; None: the EXIF block decides."""
     notes: tuple[str, ...] = ()
@@ -120,5 +126,5 @@ class Source:
                 raise self.too_large_for_memory() from error
             raise self.corrupt(f"{library} reports: {error.err}") from error
         except Exception as error:
-            text = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-            raise self.corrupt(f"{library} reports: {text}") from error
+            lines = str(error).strip().splitlines() or [type(error).__name__]
+            raise self.corrupt(f"{library} reports: {lines[0][:200]}") from error

@@ -18,6 +18,7 @@ _DESCRIPTION, _ORIENTATION, _X, _Y, _UNIT = 270, 274, 282, 283, 296
 _KEPT = {269, 270, 271, 272, 274, 305, 306, 315, 316, 18246, 18249, 33432, _EXIF, _GPS, 50341}
 _KEPT |= set(range(40091, 40096))
 _MACHINE_MADE = ("{", "ImageJ=", "<?xml", "<OME")  # descriptions of a file's arrays
+_LONGEST = 1 << 20  # bytes of an entry that is carried on
 _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 
@@ -83,6 +84,7 @@ class _Mender:
     data: bytes
     order: str
     weight: int = 0
+    walked: int = 0
     emptied: int = 0
 
     def mend(self, at: int, group: int | None = None) -> int:
@@ -94,12 +96,16 @@ class _Mender:
         """
         entries = struct.unpack_from(f"{self.order}H", self.data, at)[0]
         end = at + 2 + 12 * entries
+        self.walked += entries
+        if 12 * self.walked > len(self.data):  # entries that point at one directory many times
+            raise ValueError("directories share their bytes")
         struct.unpack_from("4x", self.data, end)
         lost = 0
         for place in range(at + 2, end, 12):
             tag, kind, count, value = struct.unpack_from(f"{self.order}HHII", self.data, place)
             size = count * _SIZES.get(kind, 0)
             sound = kind in _SIZES and (size <= 4 or value + size <= len(self.data))
+            sound = sound and (size <= _LONGEST or (tag not in _KEPT and group is None))
             if kind not in {1, 2, 7} and TiffTags.lookup(tag, group).length == 1:
                 sound = sound and count == 1
             if sound and count and group is None and tag in {_EXIF, _GPS}:

@@ -1,24 +1,26 @@
-"""From what a decoder found to a Picture: upright, finite, with tidy metadata."""
+"""From what a decoder found to a Picture: upright, without values that are none, tidy metadata."""
 
-import numpy as np
+import re
 
-from imfuse.errors import BadValues
 from imfuse.io.formats import exif
 from imfuse.io.formats.arrays import upright
 from imfuse.io.formats.container import Decoded
-from imfuse.types import Metadata, Picture, Pixels
+from imfuse.io.nodata import without_gaps
+from imfuse.types import Metadata, Picture
+
+_LONGEST_XMP = 1 << 20
+_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)[2-8]")
 
 
 def finish(decoded: Decoded, name: str, kind: str | None) -> Picture:
-    """Apply the orientation, refuse values that are no numbers, and tidy the metadata."""
-    pixels, alpha, notes = decoded.pixels, decoded.alpha, list(decoded.notes)
-    if pixels.dtype.kind == "f" and not _all_finite(pixels, alpha):
-        raise BadValues(
-            "there are NaN or infinite values among the pixels",
-            file=name,
-            expected="finite values",
-            remedy="Replace them, for instance by numpy.nan_to_num.",
-        )
+    """Apply the orientation, mark pixels without data, and tidy the metadata.
+
+    Raises:
+        BadValues: No pixel has a value, or transparency is not a number.
+    """
+    notes = list(decoded.notes)
+    pixels, nodata = without_gaps(decoded.pixels, decoded.alpha, decoded.nodata, name)
+    alpha = decoded.alpha
     tidy = None if decoded.exif is None else exif.tidy(decoded.exif)
     if decoded.exif is not None and tidy is None:
         notes.append("the EXIF block is damaged and was ignored")
@@ -29,19 +31,26 @@ def finish(decoded: Decoded, name: str, kind: str | None) -> Picture:
     if orientation in range(2, 9):
         pixels = upright(pixels, orientation)
         alpha = None if alpha is None else upright(alpha, orientation)
+        nodata = None if nodata is None else upright(nodata, orientation)
     icc = decoded.icc
     if icc is not None and not exif.profile_fits(icc, colour=pixels.ndim == 3):
         icc = None
-    metadata = Metadata(exif=tidy.block, icc=icc, dpi=decoded.dpi or tidy.dpi)
+    xmp = decoded.xmp
+    if xmp is not None and len(xmp) > _LONGEST_XMP:
+        xmp = None
+        notes.append("XMP data of more than 1 MB were ignored")
     return Picture(
-        pixels=pixels, alpha=alpha, metadata=metadata, name=name, format=kind, notes=tuple(notes)
+        pixels=pixels,
+        alpha=alpha,
+        nodata=nodata,
+        metadata=Metadata(
+            exif=tidy.block,
+            icc=icc,
+            dpi=decoded.dpi or tidy.dpi,
+            xmp=None if xmp is None else _ORIENTATION.sub(rb"\g<1>1", xmp),
+            geo=decoded.geo,
+        ),
+        name=name,
+        format=kind,
+        notes=tuple(notes),
     )
-
-
-def _all_finite(*planes: Pixels | None) -> bool:
-    # A sum is finite only if every value is (infinities of both signs give NaN), and needs no
-    # mask as large as the picture. Large values could overflow float32, hence float64.
-    with np.errstate(invalid="ignore"):
-        return all(
-            plane is None or bool(np.isfinite(np.sum(plane, dtype=np.float64))) for plane in planes
-        )

@@ -19,6 +19,7 @@ from tifffile import TiffFile, TiffPage
 from imfuse.io.formats import exif
 from imfuse.io.formats.arrays import planes
 from imfuse.io.formats.container import Decoded, Source
+from imfuse.io.formats.format import Format
 from imfuse.io.formats.tiff_colour import to_planes
 from imfuse.types import Metadata, Pixels
 
@@ -31,6 +32,8 @@ SIGNATURES = frozenset({b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"})
 
 _DAMAGED = "the EXIF tags are damaged and were ignored"
 _MOST_PAGES = 1024
+_GEO = (33550, 33922, 34264, 34735, 34736, 34737, 42112)
+_MOST_GEO = 1 << 16
 _MOST_PROFILE = 1 << 24
 _STORAGE = frozenset({*range(256, 260), 262, 266, 273, 277, 278, 279, 284, 317, 320})
 _STORAGE |= {*range(322, 326), 338, 339, 347, 530}  # tags without which pixels are misread
@@ -64,9 +67,34 @@ def read_tiff(source: Source) -> Decoded:
             exif=found.block if found else None,
             icc=icc if isinstance(icc, bytes) and len(icc) <= _MOST_PROFILE else None,
             dpi=exif.resolution(_ratio(x), _ratio(y), 2 if unit is None else unit),
+            xmp=_bytes(tags.valueof(700)),
+            geo=_geo(page),
+            nodata=_nodata(tags.valueof(42113)),
             orientation=int(tags.valueof(274, 1)),
             notes=planes[2] if found or file.is_bigtiff else (*planes[2], _DAMAGED),
         )
+
+
+def _bytes(value: object) -> bytes | None:
+    return value if isinstance(value, bytes) else None
+
+
+def _geo(page: TiffPage) -> dict[int, Any] | None:
+    """Return the GeoTIFF tags, but for absurdly long ones."""
+    found = {}
+    for code in _GEO:
+        tag = page.tags.get(code)
+        if tag is not None and tag.count <= _MOST_GEO and tag.value is not None:
+            found[code] = tag.value
+    return found or None
+
+
+def _nodata(value: object) -> float | None:
+    """Return the number of GDAL's tag for pixels without data."""
+    try:
+        return float(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 def _ratio(value: object) -> float | None:
@@ -122,13 +150,17 @@ def _check_samples(source: Source, page: TiffPage) -> None:
             expected="equal channels",
             remedy="Convert it to 8 or 16 bits per channel.",
         )
-    low = bits in {1, 2, 4} and page.samplesperpixel == 1
+    gray = page.samplesperpixel == 1
+    low = bits in {1, 2, 4} and gray
     unsigned = kind in {1, 4} and (bits in {8, 16} or low)  # 4: undefined
-    if not unsigned and not (kind == 3 and bits in {16, 32, 64}):
+    # Measurements, which need a range: 0.1 degrees with a sign, raw counts of 32 bits.
+    raw = gray and ((kind == 2 and bits in {16, 32}) or (kind == 1 and bits == 32))
+    if not unsigned and not raw and not (kind == 3 and bits in {16, 32, 64}):
         title = {1: "unsigned integers", 2: "signed integers", 3: "floats"}.get(kind, "complex")
         raise source.unsupported(
             f"samples that are {title} of {bits} bits",
-            expected="unsigned integers of 8 or 16 bits, or floats of 16, 32 or 64",
+            expected="unsigned integers of 8 or 16 bits, floats of 16, 32 or 64, or one channel "
+            "of integers of 16 or 32 bits",
             remedy="Convert it: to 16 bits, or to 32-bit float with values in [0, 1].",
         )
 
@@ -254,7 +286,7 @@ def _decode_whole(source: Source, page: TiffPage, segments: list[_Buffer]) -> Pi
 
 
 def encode_tiff(
-    pixels: Pixels, alpha: Pixels | None, metadata: Metadata
+    pixels: Pixels, alpha: Pixels | None, metadata: Metadata, _quality: int
 ) -> list[bytes | memoryview]:
     """Encode pixels of any depth as one strip; the parts, put together, are the file.
 
@@ -281,8 +313,25 @@ def encode_tiff(
         tags[338] = 2  # straight, not multiplied into the colours
     if metadata.icc is not None:
         tags[34675] = metadata.icc
+    if metadata.xmp is not None:
+        tags[700] = metadata.xmp
+    for code, value in (metadata.geo or {}).items():
+        tags[code] = value
     head = tags.tobytes().removeprefix(b"Exif\0\0")
     body = np.ascontiguousarray(
         pixels, pixels.dtype.newbyteorder("<" if tags.endian == "<" else ">")
     )
     return [head, body.reshape(-1).view(np.uint8).data]
+
+
+TIFF = Format(
+    name="TIFF",
+    suffixes=(".tif", ".tiff"),
+    recognise=lambda data: data[:4] in SIGNATURES,
+    read=read_tiff,
+    encode=encode_tiff,
+    depths=(np.uint8, np.uint16, np.float32),
+    alpha=True,
+    holds=frozenset({"exif", "icc", "xmp", "geo"}),
+    largest=2**32 - 2**20,  # bytes that 32-bit offsets reach
+)

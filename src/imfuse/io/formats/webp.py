@@ -9,6 +9,7 @@ from PIL import Image
 from imfuse.io.formats import exif
 from imfuse.io.formats.arrays import swap_in_place
 from imfuse.io.formats.container import Decoded, Source
+from imfuse.io.formats.format import Format
 from imfuse.types import Metadata, Pixels
 
 
@@ -36,6 +37,7 @@ def read_webp(source: Source) -> Decoded:
         alpha=alpha,
         exif=None if block is None else bytes(block).removeprefix(b"Exif\0\0"),
         icc=bytes(chunks[b"ICCP"]) if b"ICCP" in chunks else None,
+        xmp=bytes(chunks[b"XMP "]) if b"XMP " in chunks else None,
     )
 
 
@@ -81,7 +83,7 @@ def _size(source: Source, chunks: dict[bytes, memoryview]) -> tuple[int, int]:
 
 
 def encode_webp(
-    pixels: Pixels, alpha: Pixels | None, metadata: Metadata
+    pixels: Pixels, alpha: Pixels | None, metadata: Metadata, _quality: int
 ) -> list[bytes | memoryview]:
     """Encode 8-bit pixels without loss, in colour (WebP knows no gray)."""
     if alpha is not None:
@@ -90,6 +92,8 @@ def encode_webp(
     options: dict[str, object] = {}
     if metadata.exif is not None or metadata.dpi is not None:  # WebP has no other place for dpi
         options["exif"] = exif.directory(metadata.exif, metadata.dpi).tobytes()[6:]
+    if metadata.xmp is not None:
+        options["xmp"] = metadata.xmp
     if metadata.icc is not None:
         options["icc_profile"] = metadata.icc
     buffer = io.BytesIO()
@@ -98,3 +102,14 @@ def encode_webp(
     image = Image.fromarray(np.ascontiguousarray(pixels))
     image.save(buffer, "WEBP", lossless=True, quality=0, method=0, exact=True, **options)
     return [buffer.getbuffer()]
+
+
+WEBP = Format(
+    name="WEBP",
+    suffixes=(".webp",),
+    recognise=lambda data: data[:4] == b"RIFF" and data[8:12] == b"WEBP",
+    read=read_webp,
+    encode=encode_webp,
+    alpha=True,
+    longest_side=16_383,  # WebP's own limit
+)
