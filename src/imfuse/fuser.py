@@ -1,6 +1,7 @@
 """The one place where luma is split, sizes are padded and cropped, and colour is put back."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from imfuse.errors import BadValues, MemoryLimit
 from imfuse.infrared import Infrared, check_unit_range, is_gray, prepare_infrared
 from imfuse.machine import total_memory
 from imfuse.ops import color, geometry
+from imfuse.ops.alpha import is_picture
 from imfuse.options import FuseOptions, InfraredRange
 from imfuse.types import (
     RAW_TYPES,
@@ -105,10 +107,11 @@ class Fuser:
             MemoryLimit: The method can't work within `max_memory`.
         """
         started = time.perf_counter()
-        ir, vis = pair.ir, pair.vis
+        notes = [*pair.ir.notes, *pair.vis.notes]
+        ir, vis = (_without_false_alpha(picture, notes) for picture in (pair.ir, pair.vis))
         _check_visible(vis)
-        notes = [*ir.notes, *vis.notes, *_notes_on(ir, vis)]
-        found = registration or self.aligner.register(pair)
+        notes += _notes_on(ir, vis)
+        found = registration or self.aligner.register(ImagePair(ir=ir, vis=vis))
         wanted = ir_range or self.options.infrared_range
         infrared = prepare_infrared(ir, wanted, notes)
         vis = self._framed(vis, ir, notes)
@@ -227,6 +230,18 @@ class Fuser:
 def default_max_memory(engine: Engine) -> int:
     """Return the bytes that a pair may take above its inputs where the user sets no limit."""
     return max(_TILED_MEMORY, 0 if engine.spec.tile else total_memory() // 2)
+
+
+def _without_false_alpha(picture: Picture, notes: list[str]) -> Picture:
+    """Make a picture solid whose alpha channel is a picture: the result would be see-through."""
+    if picture.alpha is None or not is_picture(picture.alpha):
+        return picture
+    notes.append(
+        f"{picture.name}: the alpha channel looks like a picture of its own, such as the thermal "
+        "one of an RGBT set, and was not used as transparency. Save it as a file to fuse it"
+    )
+    solid = np.full_like(picture.alpha, SCALES[picture.alpha.dtype])
+    return replace(picture, alpha=solid)
 
 
 def _notes_on(ir: Picture, vis: Picture) -> list[str]:
