@@ -1,7 +1,26 @@
 """Named errors: every refusal says where, what was found, what was expected, and what to do."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, line separators, changes of writing direction, and halves of characters."""
+
+
+def printable(name: object) -> str:
+    r"""Return a name or text in which every character that a terminal may not be sent is escaped.
+
+    Control characters become `\x1b`; bytes of file names that are not UTF-8 become `\xff`.
+    """
+    return _UNSEEN.sub(_escaped, str(name))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if 0xDC80 <= code <= 0xDCFF:  # how Python stands for such a byte
+        code -= 0xDC00
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 class ImfuseWarning(UserWarning):
@@ -26,10 +45,11 @@ class ImfuseError(ValueError):
     ) -> None:
         self.file = None if file is None else str(file)
         self.found, self.expected, self.remedy = found, expected, remedy
-        text = found if self.file is None else f"{self.file}: {found}"
+        text = found if self.file is None else f"{printable(self.file)}: {found}"
         if expected:
             text += f"; expected {expected}"
-        super().__init__(f"{text}. {remedy}" if remedy else text)
+        text = f"{text}. {remedy}" if remedy else text
+        super().__init__("\n".join(map(printable, text.split("\n"))))
 
     def __reduce__(self) -> tuple[object, ...]:
         """Let worker processes hand the error on (BaseException forgets keyword arguments)."""

@@ -1,13 +1,15 @@
 """Which infrared picture belongs to which visible one: two folders matched by name."""
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imfuse.errors import PairMismatch, UnreadableImage, UsageError
+from imfuse.errors import PairMismatch, UnreadableImage, UsageError, printable
 from imfuse.io.images import SUFFIXES
+from imfuse.io.pairlist import read_pair_list
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,17 @@ def list_images(folder: Path) -> list[Path]:
     return files
 
 
-def match_folders(ir: Path, vis: Path, pattern: str | None = None) -> Matching:
+def name_key(path: Path) -> str:
+    """Return a file's name without its ending, in the one Unicode form in which names compare.
+
+    Systems differ in whether they store an accented letter as one character or as two.
+    """
+    return unicodedata.normalize("NFC", path.stem)
+
+
+def match_folders(
+    ir: Path, vis: Path, pattern: str | None = None, *, pairs: Path | None = None
+) -> Matching:
     r"""Match the pictures of two folders.
 
     Without a pattern, files whose names agree but for the ending make a pair. With one, it is
@@ -114,12 +126,26 @@ def match_folders(ir: Path, vis: Path, pattern: str | None = None) -> Matching:
     Groups named `ir` and `vis`, of which one must then have caught something, tell the two sensors
     apart when all files lie in one folder: `(?P<key>\d+)_((?P<ir>ir)|(?P<vis>rgb))`.
 
+    Args:
+        ir: Folder of infrared pictures.
+        vis: Folder of visible pictures.
+        pattern: A regular expression, see above.
+        pairs: CSV file that lists the pairs instead (see `read_pair_list`). Pairs then keep its
+            order, their keys are the names of the visible pictures, and files that it does not
+            list are left out silently.
+
     Raises:
-        UnreadableImage: A folder is missing or holds no pictures.
-        UsageError: The pattern is no regular expression, or one folder is given without the
-            groups that tell the sensors apart.
-        PairMismatch: No two files match.
+        UnreadableImage: A folder is missing or holds no pictures, or the list can't be read.
+        UsageError: The pattern is no regular expression, one folder is given without the groups
+            that tell the sensors apart, or there are both a pattern and a list.
+        PairMismatch: No two files match, or the list has an error.
     """
+    if pairs is not None:
+        _refuse_both(pattern)
+        listed = read_pair_list(pairs, ir, vis)
+        return Matching(
+            tuple(PairFiles(name_key(row.vis), row.ir, row.vis) for row in listed), (), (), ()
+        )
     regex = _compile(pattern)
     one_folder = ir.exists() and vis.exists() and ir.samefile(vis)
     if one_folder and (regex is None or not {"ir", "vis"} <= set(regex.groupindex)):
@@ -146,17 +172,31 @@ def match_folders(ir: Path, vis: Path, pattern: str | None = None) -> Matching:
     return matching
 
 
-def match_triples(fused: Path, ir: Path, vis: Path, pattern: str | None = None) -> TripleMatching:
+def match_triples(
+    fused: Path, ir: Path, vis: Path, pattern: str | None = None, *, pairs: Path | None = None
+) -> TripleMatching:
     """Match fused pictures with their sources, by the rules of `match_folders`.
 
-    A pattern may name a group `fused`, beside `ir` and `vis`, to tell the three apart.
+    A pattern may name a group `fused`, beside `ir` and `vis`, to tell the three apart. A list of
+    pairs may have a column `fused`; without it, fused pictures are named after visible ones.
 
     Raises:
-        UnreadableImage: A folder is missing or holds no pictures.
+        UnreadableImage: A folder is missing or holds no pictures, or the list can't be read.
         UsageError: See `match_folders`.
-        PairMismatch: No pair of sources matches, or none of the fused pictures belongs to one.
+        PairMismatch: No pair of sources matches, none of the fused pictures belongs to one, or the
+            list has an error.
     """
-    sources = match_folders(ir, vis, pattern)
+    if pairs is not None:
+        _refuse_both(pattern)
+        listed = read_pair_list(pairs, ir, vis, fused)
+        triples = tuple(
+            TripleFiles(name_key(row.vis), row.fused, row.ir, row.vis)
+            for row in listed
+            if row.fused is not None
+        )
+        if triples:
+            return TripleMatching(triples, (), (), (), ())
+    sources = match_folders(ir, vis, pattern, pairs=pairs)
     files = list_images(fused)
     keys, left = _by_key(files, _compile(pattern), "fused")
     triples, ambiguous = [], list(sources.ambiguous)
@@ -165,7 +205,7 @@ def match_triples(fused: Path, ir: Path, vis: Path, pattern: str | None = None) 
         if len(of_pair) == 1:
             triples.append(TripleFiles(pair.key, of_pair[0], pair.ir, pair.vis))
         elif of_pair:
-            names = ", ".join(path.name for path in of_pair)
+            names = ", ".join(printable(path.name) for path in of_pair)
             ambiguous.append((pair.key, f"several files share the key {pair.key!r}: {names}"))
     if not triples and not ambiguous:
         raise PairMismatch(
@@ -186,6 +226,12 @@ def match_triples(fused: Path, ir: Path, vis: Path, pattern: str | None = None) 
     )
 
 
+def _refuse_both(pattern: str | None) -> None:
+    if pattern is not None:
+        found = "both --pairs and --pair-regex are given"
+        raise UsageError(found, expected="one of them", remedy="Leave one out.")
+
+
 def _compile(pattern: str | None) -> re.Pattern[str] | None:
     try:
         return None if pattern is None else re.compile(pattern)
@@ -196,9 +242,10 @@ def _compile(pattern: str | None) -> re.Pattern[str] | None:
 
 def _key(path: Path, regex: re.Pattern[str] | None, sensor: str) -> str | None:
     """Return what a file is matched by; None where the pattern does not concern it."""
+    name = name_key(path)
     if regex is None:
-        return path.stem
-    found = regex.search(path.stem)
+        return name
+    found = regex.search(name)
     if found is None:
         return None
     groups = found.groupdict()
@@ -235,7 +282,7 @@ def _join(
         if len(ir[key]) == len(vis[key]) == 1:
             pairs.append(PairFiles(key, ir[key][0], vis[key][0]))
         else:
-            files = ", ".join(path.name for path in [*ir[key], *vis[key]])
+            files = ", ".join(printable(path.name) for path in [*ir[key], *vis[key]])
             ambiguous.append((key, f"several files share the key {key!r}: {files}"))
     ir_left, vis_left = left or ([], [])
     return Matching(
