@@ -19,7 +19,7 @@ QUICK = {"rounds": 1, "gamma": 0, "crop": 32, "batch": 2, "workers": 0}
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("python") / "run"
     seen = []
-    card = train("seafusion", "scenes:3", folder, settings=QUICK, budget="3it", watch=seen.append)
+    card = train("seafusion", "scenes:8", folder, settings=QUICK, budget="3it", watch=seen.append)
     return folder, card, seen
 
 
@@ -61,13 +61,13 @@ def test_what_can_not_be_loaded_is_named(trained, tmp_path):
 
 def test_a_finished_run_is_resumed_to_the_same_result(trained):
     folder, card, _ = trained
-    again = train("seafusion", ["scenes:3"], folder, settings=QUICK, budget="3it", resume=True)
+    again = train("seafusion", ["scenes:8"], folder, settings=QUICK, budget="3it", resume=True)
     assert again == card
     with pytest.raises(OutputError, match="holds a training already"):
-        train("seafusion", "scenes:3", folder, settings=QUICK, budget="3it")
+        train("seafusion", "scenes:8", folder, settings=QUICK, budget="3it")
     changed = {**QUICK, "seed": 1}
     with pytest.raises(UsageError, match="seed: not what the training began with"):
-        train("seafusion", "scenes:3", folder, settings=changed, budget="3it", resume=True)
+        train("seafusion", "scenes:8", folder, settings=changed, budget="3it", resume=True)
 
 
 def test_segmenters_train_by_the_same_function(tmp_path):

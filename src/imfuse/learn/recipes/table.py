@@ -47,7 +47,7 @@ def find_recipe(name: str, kind: Kind | None = None) -> type[Recipe]:
     """
     table = _KINDS[kind]
     if name not in table:
-        raise UnknownName(kind or "recipe", name, table)
+        raise UnknownName(kind or "recipe", name[:80], table)
     module, _, attribute = table[name].partition(":")
     recipe: type[Recipe] = getattr(import_module(module), attribute)
     return recipe

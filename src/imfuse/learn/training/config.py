@@ -19,6 +19,13 @@ FREE = ("workers", "checkpoint_every", "preview_every")
 """Settings that change no weights: a run may be resumed with others."""
 
 
+Word = Annotated[str, Field(max_length=80)]
+"""A name, or another short text."""
+
+Place = Annotated[str, Field(max_length=1000)]
+"""A path, not too long for messages."""
+
+
 def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
@@ -32,20 +39,20 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    recipe: str
+    recipe: Word
     """Name of the recipe, or of the segmenter."""
-    preset: str = "paper"
+    preset: Word = "paper"
     """Name of the preset that the settings began with."""
-    data: Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
+    data: Annotated[tuple[Place, ...], BeforeValidator(_listed), Field(min_length=1)]
     """Folders of pairs, `scenes`, or `scenes:N`."""
-    folder: str | None = None
+    folder: Place | None = None
     """Folder that relative paths, in `data` and in the settings, start from; None: the current
     folder, as in runs of older versions."""
-    layout: str | None = None
+    layout: Word | None = None
     """Name of the layout of the data, where folders don't show it."""
     stride: PositiveInt = 1
     """Take every N-th frame of video."""
-    budget: str | None = None
+    budget: Word | None = None
     """Length such as `30m`, `2h` or `5000it`; None: the paper's schedule."""
     steps: tuple[Annotated[int, Field(ge=1, le=10**12)], ...] | None = None
     """Steps of each stage; None: as the budget gives."""

@@ -43,7 +43,7 @@ class State:
     stage: Count = 0
     step: Count = 0
     total: Count = 0
-    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    seconds: Annotated[float, Field(ge=0, le=1e10)] = 0.0
     modules: dict[str, Any] = field(default_factory=dict)
     optimizers: list[dict[str, Any]] = field(default_factory=list)
     average: dict[str, Any] | None = None
