@@ -219,7 +219,7 @@ def _compared(config: RunConfig, kind: type[Recipe]) -> dict[str, Any]:
         return one if is_rendered(one) else str(Path(one).resolve())
 
     settings = kind.located(
-        make_settings(kind, config.settings), lambda path: config.find(path).absolute()
+        make_settings(kind, config.settings), lambda path: config.find(path).resolve()
     )
     return {
         "recipe": config.recipe,
