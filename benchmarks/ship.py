@@ -13,8 +13,8 @@ from harness import parser
 from imfuse.engines.shipped import MANIFEST
 from imfuse.learn.checkpoints import load_weights
 from imfuse.learn.export import export_onnx
-from imfuse.learn.run import CONFIG
-from imfuse.learn.trainer.card import JSON, TrainingCard
+from imfuse.learn.recipes.card import JSON, TrainingCard
+from imfuse.learn.training.folder import CONFIG
 
 TOLD = ("licence", "training_data", "training_terms", "training_steps")
 """What the manifest tells of the weights' origin, as the file does."""

@@ -26,7 +26,7 @@ from harness import RESULTS, imfuse, parser, write_results
 
 from imfuse.cards import network_cards
 from imfuse.engines.shipped import shipped
-from imfuse.learn.trainer.card import JSON
+from imfuse.learn.recipes.card import JSON
 
 SETS = {
     "MSRS": ("msrs/test/ir", "msrs/test/vis", ""),

@@ -17,11 +17,11 @@ from lightning_fabric import Fabric
 from imfuse.data.opening import open_source
 from imfuse.data.sources import Source
 from imfuse.learn.batches.cache import CachedSource
+from imfuse.learn.recipes.recipe import Recipe
+from imfuse.learn.recipes.stage import Workshop
 from imfuse.learn.recipes.table import RECIPES, find_recipe
-from imfuse.learn.trainer.recipe import Recipe
-from imfuse.learn.trainer.running import Running
-from imfuse.learn.trainer.settings import make_settings
-from imfuse.learn.trainer.stage import Workshop
+from imfuse.learn.training.settings import make_settings
+from imfuse.learn.training.step import Running
 
 CROP = 128
 _STEPS, _UNCOUNTED, _ENOUGH_SECONDS = 24, 3, 40.0

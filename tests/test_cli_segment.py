@@ -59,9 +59,9 @@ def tiny(monkeypatch):
 @pytest.fixture
 def quick(tiny, monkeypatch):
     """The same, and without the file that is exported at the end."""
-    from imfuse.learn import segmenting
+    from imfuse.learn.recipes import segmenter
 
-    monkeypatch.setattr(segmenting, "export_segmenter", lambda *_: 0.0)
+    monkeypatch.setattr(segmenter, "export_segmenter", lambda *_: 0.0)
 
 
 def test_a_segmenter_is_trained_labels_and_is_scored(run, tiny, labelled, tmp_path):
@@ -157,11 +157,10 @@ def test_training_goes_on_where_it_stopped(run, quick, labelled, tmp_path):
     often = ("--set", "checkpoint_every=2")
     assert run(*command, "-o", whole, *SMALL, *often)[0] == 0
     # As if it had been killed: all but the state of an earlier step is gone.
-    from imfuse.learn.order import make_order
-    from imfuse.learn.preparation import prepare
-    from imfuse.learn.recipes.segmenters import find_segmenter
-    from imfuse.learn.run import train
-    from imfuse.learn.segmenting import SegmenterTrainer
+
+    from imfuse.learn.training.config import make_config
+    from imfuse.learn.training.run import execute
+    from imfuse.learn.training.setup import prepare
 
     class Killed(Exception):
         pass
@@ -172,9 +171,9 @@ def test_training_goes_on_where_it_stopped(run, quick, labelled, tmp_path):
 
     settings = yaml.safe_load((whole / "config.yaml").read_text())["settings"]
     given = {"recipe": "banet", "data": [str(labelled)], "budget": "4it"}
-    order = make_order({}, given, settings)
+    config = make_config({}, given, settings)
     with pytest.raises(Killed):
-        train(prepare(order, find_segmenter), parts, None, kill, SegmenterTrainer)
+        execute(prepare(config), parts, None, kill)
     code, _, err = run("segment", "train", "--resume", "-o", parts)
     assert code == 0, err
     one, other = ((folder / "weights.safetensors").read_bytes() for folder in (whole, parts))

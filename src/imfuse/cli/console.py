@@ -24,6 +24,9 @@ _NARROWEST = 16
 _GAP = 2
 """Most characters between two columns."""
 
+_MOST_BRACKETS = 100
+"""Most lists, or mappings, in a setting: how deep they nest is bounded by their number."""
+
 _UNITS = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
 
 
@@ -97,9 +100,11 @@ def parse_settings(texts: Iterable[str]) -> dict[str, object]:
         name, sign, value = text.partition("=")
         if not sign or not name:
             raise UsageError(f"{text!r} is no setting", expected="NAME=VALUE, e.g. residual=none")
+        if max(value.count("["), value.count("{")) > _MOST_BRACKETS:
+            raise UsageError(f"{name[:40]}={value[:40]}...", expected="a value that nests less")
         try:
             settings[name] = json.loads(value)
-        except json.JSONDecodeError:
+        except ValueError:  # also whole numbers of thousands of digits
             settings[name] = value
     return settings
 

@@ -74,17 +74,10 @@ def train(
     changes |= {} if on is None else {"on": on}
     changes |= {} if weights is None else {"weights": str(weights)}
     given = {"recipe": guide, "data": data, "preset": preset, "budget": budget, "layout": layout}
-    from imfuse.learn.recipes.segmenters import SEGMENTERS, find_segmenter
-    from imfuse.learn.segmenting import execute_segmenter
-
-    if guide is None and config is None and not resume:
-        raise UsageError("no segmenter", expected=f"one of {', '.join(SEGMENTERS)}")
     carry_out(
         given,
         changes,
-        find=find_segmenter,
-        execute=execute_segmenter,
-        use="imfuse segment run {model} PICTURES -o LABELS",
+        kind="segmenter",
         config=config,
         out=out,
         resume=resume,

@@ -69,15 +69,10 @@ def train(
         "layout": layout,
         "stride": stride,
     }
-    from imfuse.learn.recipes.table import find_recipe
-    from imfuse.learn.run import execute
-
     carry_out(
         given,
         changes,
-        find=find_recipe,
-        execute=execute,
-        use="imfuse fuse IR VIS -o OUT -m {model}",
+        kind="recipe",
         config=config,
         out=out,
         resume=resume,

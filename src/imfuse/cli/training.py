@@ -11,15 +11,10 @@ from imfuse.cli.console import print_json, say, show
 from imfuse.errors import UsageError
 
 if TYPE_CHECKING:
-    from imfuse.learn.order import Find
-    from imfuse.learn.preparation import Run
-    from imfuse.learn.segmenting import SegmenterCard
-    from imfuse.learn.trainer.card import TrainingCard
-    from imfuse.learn.trainer.checkpoint import State
-    from imfuse.learn.trainer.loop import Progress
-
-    Watch = Callable[[Progress], None]
-    Execute = Callable[[Run, Path, State | None, Watch], TrainingCard | SegmenterCard]
+    from imfuse.learn.recipes.table import Kind
+    from imfuse.learn.training.loop import Progress
+    from imfuse.learn.training.setup import Run
+    from imfuse.learn.training.state import State
 
 _LINE_EVERY = 30.0
 """Seconds between two lines on how far a training is, where there is no terminal."""
@@ -62,9 +57,7 @@ def carry_out(
     given: Mapping[str, Any],
     changes: Mapping[str, Any],
     *,
-    find: "Find",
-    execute: "Execute",
-    use: str,
+    kind: "Kind",
     config: Path | None,
     out: Path | None,
     resume: bool,
@@ -72,17 +65,15 @@ def carry_out(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Train, or go on with a training that was interrupted, and say what came out.
+    """Train, or resume a training that was interrupted, and report the result.
 
     Args:
-        given: Fields of the order, those that were not given as None.
+        given: Fields of the configuration, those that were not given as None.
         changes: Settings that were given.
-        find: From the name of a recipe to the recipe.
-        execute: What trains.
-        use: The command that uses the result, with `{model}` in it.
+        kind: The kind of recipe.
         config: File of settings.
         out: Folder of the run.
-        resume: Whether to go on with what is there.
+        resume: Whether to resume the run that is there.
         device: Where to train.
         dry_run: Whether to show stages and settings instead.
         as_json: Whether to print the card, or the settings, as JSON.
@@ -93,7 +84,7 @@ def carry_out(
     run, state, folder = _set_up(
         given,
         changes,
-        find=find,
+        kind=kind,
         config=config,
         out=out,
         resume=resume,
@@ -107,13 +98,15 @@ def carry_out(
     if run.fabric.is_global_zero:
         _tell_left_out(run)
         say(_plan_line(run))
+    from imfuse.learn.training.run import execute
+
     with _watching(run) as watch:
         card = execute(run, folder, state, watch)
     if not run.fabric.is_global_zero:
         return
     for symbol, value in card.scores.items():
         say(f"  {symbol:<6}{value:8.4f}")
-    say(f"use it: {use.format(model=folder / 'model.onnx')}")
+    say(f"use it: {run.recipe.use.format(model=folder / 'model.onnx')}")
     if as_json:
         print_json({"run": str(folder), **card.model_dump(mode="json")})
 
@@ -122,30 +115,30 @@ def _set_up(
     given: Mapping[str, Any],
     changes: Mapping[str, Any],
     *,
-    find: "Find",
+    kind: "Kind",
     config: Path | None,
     out: Path | None,
     resume: bool,
     device: str,
     dry_run: bool,
 ) -> "tuple[Run, State | None, Path]":
-    """Return the run, the state to go on from or None, and the folder."""
-    from imfuse.learn.order import FREE, make_order
-    from imfuse.learn.preparation import prepare, reopen
-    from imfuse.learn.run import check_folder
-    from imfuse.learn.trainer.budget import parse_budget
-    from imfuse.learn.trainer.settings import read_settings
+    """Return the run, the state to resume from or None, and the folder."""
+    from imfuse.learn.training.budget import parse_budget
+    from imfuse.learn.training.config import FREE, make_config
+    from imfuse.learn.training.folder import check_folder
+    from imfuse.learn.training.setup import prepare, reopen
+    from imfuse.learn.training.yaml_file import read_yaml
 
-    base = {} if config is None else read_settings(config)
+    base = {} if config is None else read_yaml(config)
     if not resume:
-        order = make_order(base, given, changes, device)
+        asked = make_config(base, given, changes, kind)
         folder = Path() if dry_run else _folder_of(out)
-        timed = order.budget is not None and parse_budget(order.budget).steps is None
+        timed = asked.budget is not None and parse_budget(asked.budget).steps is None
         if not dry_run:
             check_folder(folder)
-        if timed and order.steps is None:
-            say(f"trying a few steps, to see how many make {order.budget}")
-        return prepare(order, find), None, folder
+        if timed and asked.steps is None:
+            say(f"trying a few steps, to see how many make {asked.budget}")
+        return prepare(asked, device=device), None, folder
     folder = _folder_of(out)
     free = {name: value for name, value in changes.items() if name in FREE}
     anything = base or changes != free or any(value is not None for value in given.values())
@@ -155,10 +148,13 @@ def _set_up(
             "began it"
         )
         raise UsageError("part of a command", expected=expected)
-    begun = make_order(base, given, changes, device) if anything else None
-    run, state = reopen(folder, begun, device, find, free)
+    begun = make_config(base, given, changes, kind) if anything else None
+    run, state = reopen(folder, begun, device=device, changes=free, kind=kind)
     if run.fabric.is_global_zero:
-        say(f"going on after step {state.total} of {sum(run.steps)}")
+        if state is None:
+            say("it was stopped before its first checkpoint, and begins again")
+        else:
+            say(f"going on after step {state.total} of {sum(run.steps)}")
     return run, state, folder
 
 
@@ -170,7 +166,7 @@ def _folder_of(out: Path | None) -> Path:
 
 
 def _tell_left_out(run: "Run") -> None:
-    """Say what of the data is no pair."""
+    """Say which files of the data make no pair."""
     left_out = run.source.unmatched
     if left_out:
         path, reason = left_out[0]
@@ -181,7 +177,7 @@ def _tell_left_out(run: "Run") -> None:
 
 
 def _plan_line(run: "Run") -> str:
-    """Return what a run is about to do, in one line."""
+    """Return a line on what the run will do."""
     planned, steps = sum(stage.steps for stage in run.plan), sum(run.steps)
     scale = (
         "" if planned == steps else f", {steps / planned:.2%} of the {planned} of the full schedule"
@@ -189,7 +185,7 @@ def _plan_line(run: "Run") -> str:
     held = 0 if run.held_out is None else len(run.held_out)
     return (
         f"{run.recipe.name} on {len(run.source)} pairs ({held} held out): "
-        f"{steps} steps in {len(run.plan)} stages{scale}; {run.config['precision']}"
+        f"{steps} steps in {len(run.plan)} stages{scale}; {run.config.precision}"
     )
 
 
@@ -200,9 +196,9 @@ def _show_plan(run: "Run", *, as_json: bool) -> None:
         for planned, steps in zip(run.plan, run.steps, strict=True)
     ]
     if as_json:
-        print_json({**run.config, "stages": stages})
+        print_json({**run.config.model_dump(mode="json"), "stages": stages})
         return
-    from imfuse.learn.trainer.settings import explained
+    from imfuse.learn.training.settings import explained
 
     show(_plan_line(run))
     for stage in stages:
@@ -214,7 +210,7 @@ def _show_plan(run: "Run", *, as_json: bool) -> None:
 
 @contextmanager
 def _watching(run: "Run") -> Generator[Callable[["Progress"], None]]:
-    """Show progress: a bar on a terminal, now and then a line elsewhere."""
+    """Show progress: a bar on a terminal, a line every half a minute elsewhere."""
     import time
 
     from rich.console import Console

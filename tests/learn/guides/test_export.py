@@ -15,7 +15,7 @@ from imfuse.errors import WeightsError  # noqa: E402
 from imfuse.learn.guides.base import Logits, Segmenter  # noqa: E402
 from imfuse.learn.guides.export import export_segmenter  # noqa: E402
 from imfuse.learn.guides.table import GUIDES, create_guide  # noqa: E402
-from imfuse.learn.segmenting import find_classes  # noqa: E402
+from imfuse.learn.recipes.labelling import find_classes  # noqa: E402
 from imfuse.vision.segmenter import OnnxSegmenter, SegmenterSpec  # noqa: E402
 
 torch.set_num_threads(1)

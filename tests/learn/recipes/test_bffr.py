@@ -11,8 +11,8 @@ from imfuse.learn.losses.intensity import average_intensity, maximum_intensity
 from imfuse.learn.losses.segmentation import cross_entropy
 from imfuse.learn.losses.similarity import correlation
 from imfuse.learn.recipes.bffr import BFFRRecipe, removed_classes
-from imfuse.learn.trainer.settings import make_settings
-from imfuse.learn.trainer.stage import Workshop
+from imfuse.learn.recipes.stage import Workshop
+from imfuse.learn.training.settings import make_settings
 from learn.recipes.stands import NamedPairs
 
 CPU = torch.device("cpu")

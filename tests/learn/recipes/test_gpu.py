@@ -5,10 +5,10 @@ import json
 import pytest
 import torch
 
-from imfuse.learn.order import Order
-from imfuse.learn.preparation import prepare, reopen
 from imfuse.learn.recipes.table import RECIPES
-from imfuse.learn.run import execute, train
+from imfuse.learn.training.config import make_config
+from imfuse.learn.training.run import execute
+from imfuse.learn.training.setup import prepare, reopen
 from learn.recipes.stands import SMALL
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
@@ -23,17 +23,10 @@ def stop(progress):
         raise Stopped
 
 
-def order(name, device, **changes):
+def prepared(name, device, **changes):
     alike = {"batch": 2, "workers": 2, "checkpoint_every": 1, "held_out": 0, **SMALL[name]}
-    settings = [alike, changes]
-    return Order(
-        recipe=name,
-        data=["scenes:3"],
-        preset="cpu",
-        settings=settings,
-        budget="6it",
-        device=device,
-    )
+    given = {"recipe": name, "data": ["scenes:3"], "preset": "cpu", "budget": "6it"}
+    return prepare(make_config({}, given, {**alike, **changes}), device=device)
 
 
 def losses(folder):
@@ -44,9 +37,9 @@ def losses(folder):
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_first_loss_is_that_of_the_cpu(name, tmp_path):
     for device in ("cpu", "gpu"):
-        run = prepare(order(name, device, precision="float32"))
+        run = prepared(name, device, precision="float32")
         with pytest.raises(Stopped):
-            train(run, tmp_path / device, None, stop)
+            execute(run, tmp_path / device, None, stop)
     # Convolutions on a GPU have 10 bits of mantissa (TF32) unless told otherwise.
     first = losses(tmp_path / "gpu")[0]
     assert first == pytest.approx(losses(tmp_path / "cpu")[0], rel=0.01)
@@ -55,8 +48,8 @@ def test_the_first_loss_is_that_of_the_cpu(name, tmp_path):
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_training_that_a_gpu_began_is_finished_by_the_cpu(name, tmp_path):
     with pytest.raises(Stopped):
-        train(prepare(order(name, "gpu")), tmp_path, None, stop)
-    run, state = reopen(tmp_path, None, "cpu")
+        execute(prepared(name, "gpu"), tmp_path, None, stop)
+    run, state = reopen(tmp_path, device="cpu")
     card = execute(run, tmp_path, state)
     assert len(losses(tmp_path)) == 6
     assert "cores of" in card.device
@@ -64,7 +57,7 @@ def test_a_training_that_a_gpu_began_is_finished_by_the_cpu(name, tmp_path):
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_gpu_trains_to_the_end(name, tmp_path):
-    run = prepare(order(name, "gpu", held_out=0.4, preview_every=2))
+    run = prepared(name, "gpu", held_out=0.4, preview_every=2)
     assert run.fabric.device.type == "cuda"
     card = execute(run, tmp_path)
     assert card.device == torch.cuda.get_device_name(0)

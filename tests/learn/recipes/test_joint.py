@@ -16,9 +16,9 @@ from imfuse.learn.losses.intensity import maximum_intensity
 from imfuse.learn.losses.segmentation import cross_entropy
 from imfuse.learn.recipes.scgrfuse import SCGRFuseRecipe
 from imfuse.learn.recipes.seafusion import SeAFusionRecipe
+from imfuse.learn.recipes.stage import Workshop
 from imfuse.learn.recipes.table import RECIPES, find_recipe
-from imfuse.learn.trainer.settings import make_settings
-from imfuse.learn.trainer.stage import Workshop
+from imfuse.learn.training.settings import make_settings
 
 CPU = torch.device("cpu")
 

@@ -19,9 +19,9 @@ from imfuse.learn.losses.similarity import correlation
 from imfuse.learn.models.psfusion import PSFusionFeatures
 from imfuse.learn.recipes.psfusion import PSFusionRecipe
 from imfuse.learn.recipes.psfusion_objective import PSFusionObjective
-from imfuse.learn.trainer.running import Running
-from imfuse.learn.trainer.settings import make_settings
-from imfuse.learn.trainer.stage import Workshop
+from imfuse.learn.recipes.stage import Workshop
+from imfuse.learn.training.settings import make_settings
+from imfuse.learn.training.step import Running
 from learn.recipes.stands import NamedPairs
 
 TERMS = [

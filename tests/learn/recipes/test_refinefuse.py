@@ -14,8 +14,8 @@ from imfuse.learn.blocks.color import luma
 from imfuse.learn.losses.gradient import maximum_gradient
 from imfuse.learn.losses.masks import contrast_masks
 from imfuse.learn.recipes.refinefuse import RefineFuseObjective, RefineFuseRecipe
-from imfuse.learn.trainer.settings import make_settings
-from imfuse.learn.trainer.stage import Workshop
+from imfuse.learn.recipes.stage import Workshop
+from imfuse.learn.training.settings import make_settings
 from learn.recipes.stands import NamedPairs
 
 

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from imfuse.learn.order import Order
-from imfuse.learn.preparation import prepare, reopen
 from imfuse.learn.recipes.table import RECIPES
-from imfuse.learn.run import train
+from imfuse.learn.training.config import make_config
+from imfuse.learn.training.run import fit
+from imfuse.learn.training.setup import prepare, reopen
 from learn.recipes.stands import SMALL
 
 
@@ -23,13 +23,16 @@ def kill(progress):
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_killed_training_resumed_ends_with_the_same_weights(name, tmp_path):
     alike = {"batch": 2, "workers": 0, "checkpoint_every": 2, "held_out": 0, **SMALL[name]}
-    order = Order(recipe=name, data=["scenes:3"], preset="cpu", settings=[alike], budget="6it")
-    whole, _ = train(prepare(order), tmp_path / "whole", None, lambda _: None)
+    given = {"recipe": name, "data": ["scenes:3"], "preset": "cpu", "budget": "6it"}
+    config = make_config({}, given, alike)
+    for folder in ("whole", "killed"):
+        (tmp_path / folder).mkdir()
+    whole, _ = fit(prepare(config), tmp_path / "whole", None, lambda _: None)
     with pytest.raises(Killed):
-        train(prepare(order), tmp_path / "killed", None, kill)
-    run, state = reopen(tmp_path / "killed", None)
+        fit(prepare(config), tmp_path / "killed", None, kill)
+    run, state = reopen(tmp_path / "killed")
     assert 0 < state.total <= 3
-    resumed, _ = train(run, tmp_path / "killed", state, lambda _: None)
+    resumed, _ = fit(run, tmp_path / "killed", state, lambda _: None)
     one, other = (trainer.recipe.modules.state_dict() for trainer in (whole, resumed))
     assert one.keys() == other.keys()
     assert all(torch.equal(one[key], other[key]) for key in one)

@@ -21,10 +21,10 @@ from imfuse.learn.losses.segmentation import (  # noqa: E402
     dice_loss,
     hard_example_cross_entropy,
 )
-from imfuse.learn.recipes.segmenters import SEGMENTERS, find_segmenter  # noqa: E402
-from imfuse.learn.trainer.running import Running  # noqa: E402
-from imfuse.learn.trainer.settings import make_settings  # noqa: E402
-from imfuse.learn.trainer.stage import Workshop  # noqa: E402
+from imfuse.learn.recipes.stage import Workshop  # noqa: E402
+from imfuse.learn.recipes.table import SEGMENTERS, find_recipe  # noqa: E402
+from imfuse.learn.training.settings import make_settings  # noqa: E402
+from imfuse.learn.training.step import Running  # noqa: E402
 
 SMALL = {"batch": 2, "crop": 64, "workers": 0, "precision": "float32"}
 
@@ -49,7 +49,7 @@ class Stand(Source):
 def made(name, *layers, preset=None):
     if name == "banet-imagenet":
         pytest.importorskip("efficientnet_lite_pytorch")
-    kind = find_segmenter(name)
+    kind = find_recipe(name)
     torch.manual_seed(0)
     return kind(make_settings(kind, *layers, preset=preset))
 
@@ -65,7 +65,8 @@ def rates(name, *layers, preset=None, index=0):
 
 def test_every_segmenter_has_a_training():
     assert list(SEGMENTERS) == list(GUIDES)
-    for name, kind in SEGMENTERS.items():
+    for name in SEGMENTERS:
+        kind = find_recipe(name)
         assert kind.name == kind.network == name
         assert kind.title
         assert kind.paper
@@ -199,9 +200,10 @@ def test_losses_are_weighed_as_in_the_papers(name, changes, expected):
 
 def test_it_looks_at_what_it_is_told_to():
     scenes = RenderedPairs(2, size=(64, 64))
-    seen = staged(made("banet", {"on": "ir"}), scenes).source.load(0)
+    looks = {on: made("banet", {"on": on}) for on in ("ir", "vis")}
+    seen = looks["ir"].view(scenes, looks["ir"].settings).load(0)
     assert (seen.vis == scenes.load(0).ir[..., None]).all()
-    assert staged(made("banet"), scenes).source is scenes
+    assert looks["vis"].view(scenes, looks["vis"].settings) is scenes
 
 
 def test_what_can_not_be_trained_on_is_refused():
@@ -221,7 +223,7 @@ def test_what_can_not_be_trained_on_is_refused():
     with pytest.raises(UsageError, match="sides from 33"):
         made("banet", {"crop": 32})
     with pytest.raises(UsageError, match="vis, ir, or fused"):
-        made("banet", {"on": "infrared"}).plan(Stand())
+        recipe.view(Stand(), made("banet", {"on": "infrared"}).settings)
 
 
 def test_classes_and_settings_of_the_network_reach_it():
@@ -254,7 +256,7 @@ LEARNT = [pytest.param(n, marks=pytest.mark.slow) if n == "segformer-b2" else n 
 @pytest.mark.parametrize("name", LEARNT)
 def test_it_learns_one_rendered_batch(name):
     changes = {"rate": RATES.get(name, 0.02), "head_rate": 1.0, "warmup": 0, "auxiliary": 0.1}
-    known = find_segmenter(name).options.model_fields
+    known = find_recipe(name).options.model_fields
     recipe = made(name, SMALL, {k: v for k, v in changes.items() if k in known})
     running = Running(
         staged(recipe, RenderedPairs(2, size=(96, 96))), recipe, Fabric(accelerator="cpu")

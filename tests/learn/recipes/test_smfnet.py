@@ -20,11 +20,11 @@ from imfuse.learn.losses.lovasz import lovasz_of_pictures
 from imfuse.learn.losses.similarity import gram_matrix, ssim_loss
 from imfuse.learn.models.base import Origin
 from imfuse.learn.networks import create_network
-from imfuse.learn.order import make_order
-from imfuse.learn.preparation import prepare
 from imfuse.learn.recipes.smfnet import SMFNetRecipe
-from imfuse.learn.trainer.settings import make_settings
-from imfuse.learn.trainer.stage import Workshop
+from imfuse.learn.recipes.stage import Workshop
+from imfuse.learn.training.config import make_config
+from imfuse.learn.training.settings import make_settings
+from imfuse.learn.training.setup import prepare
 
 CPU = torch.device("cpu")
 PARTS = ("encoder", "decoder", "reasoning", "base_fusion", "detail_fusion")
@@ -308,7 +308,7 @@ def test_mri_becomes_the_visible_picture_whatever_it_was(tmp_path):
 def test_previews_and_scores_see_mri_as_visible_too(tmp_path):
     order = {"recipe": "smfnet", "data": medical(tmp_path), "preset": "medical", "budget": "2it"}
     changes = {"slots": "mri-as-vis", "held_out": 0.4, "least_contrast": 0, "crop": 32}
-    run = prepare(make_order({}, order, changes))
+    run = prepare(make_config({}, order, changes))
     assert run.held_out is not None
     for source in (run.source, run.held_out):
         assert all(source.load(i).vis.max() == 15 for i in range(len(source)))

@@ -11,9 +11,9 @@ from imfuse.learn.guides.base import Segmenter
 from imfuse.learn.models.seafusion import SeAFusion
 from imfuse.learn.recipes.descent import undecayed_norms
 from imfuse.learn.recipes.segmenter import LargeSize, SegmenterRecipe, SegmenterSettings
+from imfuse.learn.recipes.settings import Section, Several, Share
+from imfuse.learn.recipes.stage import Optimization, Planned
 from imfuse.learn.schedules import polynomial
-from imfuse.learn.trainer.recipe import Section, Several, Share
-from imfuse.learn.trainer.stage import Optimization, Planned
 
 
 class BANetTraining(Section):

@@ -23,13 +23,15 @@ from imfuse.learn.recipes.bffr_objectives import (
     WarmStartObjective,
 )
 from imfuse.learn.recipes.descent import undecayed_norms
+from imfuse.learn.recipes.fusion import FusionRecipe
 from imfuse.learn.recipes.labels import require_labels, require_size
+from imfuse.learn.recipes.recipe import CODE_NETWORK
+from imfuse.learn.recipes.settings import Settings
+from imfuse.learn.recipes.stage import Objective, Optimization, Planned, Stage, Workshop, trainable
 from imfuse.learn.schedules import polynomial_from_below
-from imfuse.learn.trainer.recipe import CODE_NETWORK, Recipe, Settings
-from imfuse.learn.trainer.stage import Objective, Optimization, Planned, Stage, Workshop, trainable
 
 
-class BFFRRecipe(Recipe):
+class BFFRRecipe(FusionRecipe):
     """Warm start and semantic training of BFFR.
 
     Rows of table II: `network.attention=none` (w/o SLA), `channel` (CHA) and `spatial` (SPA);

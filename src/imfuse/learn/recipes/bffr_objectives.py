@@ -19,8 +19,8 @@ from imfuse.learn.losses.segmentation import cross_entropy
 from imfuse.learn.losses.similarity import Over, correlation_loss
 from imfuse.learn.models.base import FusionNetwork
 from imfuse.learn.recipes.labels import check_labels
-from imfuse.learn.trainer.recipe import Section, Settings, Size
-from imfuse.learn.trainer.stage import Losses, Objective, exact
+from imfuse.learn.recipes.settings import Section, Settings, Size
+from imfuse.learn.recipes.stage import Losses, Objective, exact
 
 
 def _listed(value: object) -> object:

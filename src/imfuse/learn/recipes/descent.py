@@ -7,9 +7,9 @@ import torch
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat
 from torch import nn
 
+from imfuse.learn.recipes.settings import Settings, Share
+from imfuse.learn.recipes.stage import Optimization
 from imfuse.learn.schedules import cosine, polynomial
-from imfuse.learn.trainer.recipe import Settings, Share
-from imfuse.learn.trainer.stage import Optimization
 
 
 class DescentSettings(Settings):

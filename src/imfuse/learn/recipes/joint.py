@@ -15,16 +15,17 @@ from imfuse.learn.batches.transforms import Augmentation
 from imfuse.learn.guides.base import Segmenter
 from imfuse.learn.guides.table import create_guide
 from imfuse.learn.recipes.banet import descend
+from imfuse.learn.recipes.fusing import FusedSource
+from imfuse.learn.recipes.fusion import FusionRecipe
 from imfuse.learn.recipes.joint_objectives import (
     FusingObjective,
     JointSettings,
     SegmentingObjective,
 )
 from imfuse.learn.recipes.labels import require_labels, require_size
+from imfuse.learn.recipes.settings import Settings
+from imfuse.learn.recipes.stage import Optimization, Planned, Stage, Workshop, trainable
 from imfuse.learn.schedules import geometric, semantic_weight
-from imfuse.learn.trainer.fusing import FusedSource
-from imfuse.learn.trainer.recipe import Recipe, Settings
-from imfuse.learn.trainer.stage import Optimization, Planned, Stage, Workshop, trainable
 
 RELEASE: dict[str, Any] = {
     "rate": 1e-3,
@@ -66,7 +67,7 @@ _EPOCHS = 10
 """Epochs of a network's training, in a round or in all of them; the rate falls after each."""
 
 
-class JointRecipe(Recipe):
+class JointRecipe(FusionRecipe):
     """Rounds of fusing and segmenting; subclasses say of which network."""
 
     options = JointSettings

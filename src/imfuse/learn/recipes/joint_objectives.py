@@ -16,8 +16,8 @@ from imfuse.learn.losses.segmentation import cross_entropy, hard_example_cross_e
 from imfuse.learn.models.base import FusionNetwork
 from imfuse.learn.recipes.banet import BANetTraining
 from imfuse.learn.recipes.labels import check_labels
-from imfuse.learn.trainer.recipe import Settings, Share, Size
-from imfuse.learn.trainer.stage import Losses, Objective, exact
+from imfuse.learn.recipes.settings import Settings, Share, Size
+from imfuse.learn.recipes.stage import Losses, Objective, exact
 
 
 class Segmentation(BANetTraining):

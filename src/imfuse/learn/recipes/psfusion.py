@@ -14,11 +14,13 @@ from imfuse.errors import UsageError
 from imfuse.learn.batches.transforms import Augmentation
 from imfuse.learn.models.psfusion import PSFusion
 from imfuse.learn.recipes.descent import descent_departure, is_square, make_descent
+from imfuse.learn.recipes.fusion import FusionRecipe
 from imfuse.learn.recipes.labels import require_labels
 from imfuse.learn.recipes.psfusion_objective import PSFusionObjective, PSFusionSettings
+from imfuse.learn.recipes.recipe import CODE_NETWORK
 from imfuse.learn.recipes.salience import check_salient
-from imfuse.learn.trainer.recipe import CODE_NETWORK, Recipe, Settings
-from imfuse.learn.trainer.stage import Planned, Stage, Workshop, trainable
+from imfuse.learn.recipes.settings import Settings
+from imfuse.learn.recipes.stage import Planned, Stage, Workshop, trainable
 
 RELEASE = {
     "warmup": 1000,
@@ -56,7 +58,7 @@ larger ones darker: of the mean that it had in crops of 96 pixels, 288 had four 
 half is for features, at little cost, and the second one for pictures."""
 
 
-class PSFusionRecipe(Recipe):
+class PSFusionRecipe(FusionRecipe):
     """Equations 16 to 23 of PSFusion.
 
     Rows of its ablations: w/o Mask is `intensity=both`, w/o SFP `network.fidelity_heads=false`,

@@ -43,8 +43,8 @@ from imfuse.learn.models.psfusion import PSFusion, PSFusionFeatures
 from imfuse.learn.recipes.descent import DescentSettings
 from imfuse.learn.recipes.labels import check_labels
 from imfuse.learn.recipes.salience import Classes, find_salient
-from imfuse.learn.trainer.recipe import Share, Size
-from imfuse.learn.trainer.stage import Losses, Objective, exact
+from imfuse.learn.recipes.settings import Share, Size
+from imfuse.learn.recipes.stage import Losses, Objective, exact
 
 
 class PSFusionSettings(DescentSettings):

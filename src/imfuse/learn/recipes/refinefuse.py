@@ -30,9 +30,10 @@ from imfuse.learn.recipes.descent import (
     is_square,
     make_descent,
 )
+from imfuse.learn.recipes.fusion import FusionRecipe
 from imfuse.learn.recipes.salience import Classes, check_salient, find_salient
-from imfuse.learn.trainer.recipe import Recipe, Settings, Size
-from imfuse.learn.trainer.stage import Losses, Objective, Planned, Stage, Workshop, exact, trainable
+from imfuse.learn.recipes.settings import Settings, Size
+from imfuse.learn.recipes.stage import Losses, Objective, Planned, Stage, Workshop, exact, trainable
 
 
 class RefineFuseSettings(DescentSettings):
@@ -59,7 +60,7 @@ CPU = {"batch": 2, "crop": 96, "optimizer": "adam"}
 takes hundreds of steps to begin to move; and many small steps do more than few large ones."""
 
 
-class RefineFuseRecipe(Recipe):
+class RefineFuseRecipe(FusionRecipe):
     """Section "Loss function" and the settings of the experiments of RefineFuse.
 
     Rows I to ours of tables 9 and 10 are settings of the network; settings A, B, C of table 8 are

@@ -6,7 +6,7 @@ and gradient aggregation residual dense blocks", EAAI 2024, doi:10.1016/j.engapp
 
 from imfuse.learn.models.scgrfuse import SCGRFuse
 from imfuse.learn.recipes.joint import JointRecipe
-from imfuse.learn.trainer.recipe import CODE_NETWORK
+from imfuse.learn.recipes.recipe import CODE_NETWORK
 
 
 class SCGRFuseRecipe(JointRecipe):

@@ -1,27 +1,39 @@
-"""What all trainings of segmenters share: settings, samples, losses."""
+"""What all recipes of segmenters share: settings, samples, losses, previews, scores, files."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
+import numpy as np
 import safetensors
 import safetensors.torch
+import torch
+from numpy.typing import NDArray
 from pydantic import AfterValidator, NonNegativeFloat, PositiveFloat, PositiveInt
-from torch import Tensor
+from torch import Tensor, nn
 
+from imfuse.data.layouts import Layout
+from imfuse.data.sample import Sample, quantised
 from imfuse.data.sources import Source
 from imfuse.errors import UsageError, WeightsError
-from imfuse.learn.batches.shown import shown
+from imfuse.io.atomic import write_atomically
+from imfuse.learn.batches.shown import FUSED, shown
 from imfuse.learn.batches.transforms import Augmentation
 from imfuse.learn.checkpoints import first_difference
 from imfuse.learn.guides.base import Segmenter
+from imfuse.learn.guides.export import export_segmenter
 from imfuse.learn.guides.table import create_guide
 from imfuse.learn.losses.segmentation import cross_entropy, dice_loss, hard_example_cross_entropy
 from imfuse.learn.models.base import Origin
+from imfuse.learn.recipes.card import SegmenterCard
+from imfuse.learn.recipes.labelling import coloured, confusion_over, find_classes
 from imfuse.learn.recipes.labels import SMALLEST, check_labels, require_labels
-from imfuse.learn.trainer.recipe import Recipe, Settings, Several, Share, Size
-from imfuse.learn.trainer.stage import (
+from imfuse.learn.recipes.previews import in_rows
+from imfuse.learn.recipes.recipe import Autocast, Recipe, Scored
+from imfuse.learn.recipes.settings import Settings, Several, Share, Size
+from imfuse.learn.recipes.stage import (
     Losses,
     Objective,
     Optimization,
@@ -30,6 +42,8 @@ from imfuse.learn.trainer.stage import (
     Workshop,
     exact,
 )
+from imfuse.metrics.segmentation import segmentation_scores
+from imfuse.vision.segmenter import SegmenterSpec
 
 
 def _large(size: tuple[int, int] | None) -> tuple[int, int] | None:
@@ -70,10 +84,12 @@ class SegmenterSettings(Settings):
 
 
 class SegmenterRecipe(Recipe):
-    """Training on labelled pictures; subclasses say of which segmenter, and how."""
+    """A recipe that trains a segmenter on labelled pictures; subclasses say which, and how."""
 
     options = SegmenterSettings
-    subject = "segmenter"
+    kind = subject = "segmenter"
+    card = SegmenterCard
+    use = "imfuse segment run {model} PICTURES -o LABELS"
     settings: SegmenterSettings
 
     def __init__(self, settings: Settings) -> None:
@@ -86,6 +102,24 @@ class SegmenterRecipe(Recipe):
             self.origin = Origin()  # the file does not say
         self.install("segmenter", guide)
 
+    @classmethod
+    def located(cls, settings: Settings, find: Callable[[Path], Path]) -> Settings:
+        """Return settings whose relative paths are replaced: initial weights, fused pictures."""
+        own = cast(SegmenterSettings, super().located(settings, find))
+        folder = Path(own.on.removeprefix(FUSED))
+        if not own.on.startswith(FUSED) or folder.is_absolute():
+            return own
+        return own.model_copy(update={"on": f"{FUSED}{find(folder)}"})
+
+    @classmethod
+    def view(cls, source: Source, settings: Settings) -> Source:
+        """Return pairs with the pictures that the segmenter looks at as the visible ones.
+
+        Raises:
+            DatasetNotFound: A pair lacks its fused picture.
+        """
+        return shown(source, cast(SegmenterSettings, settings).on)
+
     @property
     def segmenter(self) -> Segmenter:
         """The segmenter."""
@@ -96,9 +130,7 @@ class SegmenterRecipe(Recipe):
 
         Raises:
             UsageError: No pair has labels, or there are more classes than the segmenter has.
-            DatasetNotFound: A pair lacks its fused picture.
         """
-        shown(source, self.settings.on)
         require_labels(
             source,
             self.name,
@@ -128,13 +160,83 @@ class SegmenterRecipe(Recipe):
             SegmenterObjective(self.segmenter, settings),
             ["segmenter"],
             [self.optimization(index, len(workshop.source))],
-            shown(workshop.source, settings.on),
+            workshop.source,
             self.batch(index),
             Augmentation(
                 crop=settings.crop, scale=settings.scale, flip=True, jitter=settings.jitter
             ),
             least=2,
         )
+
+    def preview(
+        self,
+        module: nn.Module,
+        samples: Sequence[Sample],
+        device: torch.device,
+        autocast: Autocast = nullcontext,
+    ) -> NDArray[np.uint8]:
+        """Return a row for each sample: what the segmenter sees, what it finds, the truth."""
+        rows = []
+        for sample in samples:
+            found = find_classes(cast(Segmenter, module), sample.vis, device)
+            true = np.zeros_like(found) if sample.labels is None else sample.labels
+            rows.append([quantised(sample.vis), coloured(found), coloured(true)])
+        return in_rows(rows)
+
+    def score(
+        self,
+        module: nn.Module,
+        held_out: Source | None,
+        layouts: Sequence[Layout],
+        device: torch.device,
+        tell: Callable[[str], object] = lambda _: None,
+    ) -> Scored:
+        """Return mIoU and mean accuracy over up to fifty held-out pairs, and IoU by class."""
+        classes = self.settings.classes
+        confusion, pairs = np.zeros((classes, classes), np.int64), 0
+        if held_out is not None:
+            confusion, pairs = confusion_over(cast(Segmenter, module), held_out, device, classes)
+        scores = segmentation_scores(confusion)
+        return Scored(
+            # Labels may hold unknown pixels only.
+            {"mIoU": scores.mean_iou, "mAcc": scores.mean_accuracy} if confusion.any() else {},
+            pairs,
+            {
+                "on": self._on,
+                "classes": self._class_names(layouts),
+                "iou": [None if np.isnan(v) else round(float(v), 4) for v in scores.iou],
+            },
+        )
+
+    def save(self, module: nn.Module, path: Path, origin: Origin) -> None:
+        """Write the plain weights."""
+        tensors = {key: value.contiguous() for key, value in module.state_dict().items()}
+        write_atomically(path, [safetensors.torch.save(tensors)])
+
+    def export(
+        self, module: nn.Module, path: Path, origin: Origin, layouts: Sequence[Layout]
+    ) -> None:
+        """Write a model that `imfuse segment run` runs."""
+        spec = SegmenterSpec(
+            name=self.name,
+            classes=tuple(self._class_names(layouts)),
+            on=self._on,
+            minimum=SMALLEST,
+            training_data="; ".join(dict.fromkeys(one.on_cards for one in layouts)),
+            training_terms=origin.training_terms,
+        )
+        export_segmenter(cast(Segmenter, module), path, spec)
+
+    @property
+    def _on(self) -> Literal["vis", "ir", "fused"]:
+        on = self.settings.on
+        return "fused" if on.startswith(FUSED) else cast(Literal["vis", "ir"], on)
+
+    def _class_names(self, layouts: Sequence[Layout]) -> list[str]:
+        """Return the names of the classes, from the first dataset that has as many."""
+        count = self.settings.classes
+        names = (list(one.classes) for one in layouts if len(one.classes) == count)
+        return next(names, [str(number) for number in range(count)])
 
 
 class SegmenterObjective(Objective):

@@ -11,20 +11,18 @@ import torch
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import nn
 
-from imfuse.errors import UnknownName
 from imfuse.learn.models.bffr import BFFR
 from imfuse.learn.models.psfusion import PSFusion
 from imfuse.learn.models.scgrfuse import SCGRFuse
-from imfuse.learn.recipes.banet import BANetRecipe, ImageNetRecipe
 from imfuse.learn.recipes.descent import undecayed_norms
 from imfuse.learn.recipes.segmenter import (
     LargeSize,
     SegmenterRecipe,
     SegmenterSettings,
 )
+from imfuse.learn.recipes.settings import Several, Share
+from imfuse.learn.recipes.stage import Optimization, Planned, trainable
 from imfuse.learn.schedules import cosine, polynomial_from_below
-from imfuse.learn.trainer.recipe import Recipe, Several, Share
-from imfuse.learn.trainer.stage import Optimization, Planned, trainable
 
 
 class SegFormerSettings(SegmenterSettings):
@@ -197,26 +195,3 @@ class DeepLabRecipe(SegmenterRecipe):
             return cosine(epoch, steps=settings.epochs, start=settings.rate, end=settings.end_rate)
 
         return Optimization(sgd, rate)
-
-
-_RECIPES: tuple[type[SegmenterRecipe], ...] = (
-    BANetRecipe,
-    ImageNetRecipe,
-    SegFormerRecipe,
-    SegFormerB2Recipe,
-    DeepLabRecipe,
-)
-
-SEGMENTERS: dict[str, type[Recipe]] = {one.name: one for one in _RECIPES}
-"""Trainings of segmenters by name."""
-
-
-def find_segmenter(name: str) -> type[Recipe]:
-    """Return the training of a segmenter.
-
-    Raises:
-        UnknownName: There is none.
-    """
-    if name not in SEGMENTERS:
-        raise UnknownName("segmenter", name, SEGMENTERS)
-    return SEGMENTERS[name]

@@ -15,21 +15,23 @@ from imfuse.errors import UsageError
 from imfuse.learn.batches.patches import PatchSource
 from imfuse.learn.batches.shown import MRIAsVisible
 from imfuse.learn.models.smfnet import SMFNet
+from imfuse.learn.recipes.fusion import FusionRecipe
+from imfuse.learn.recipes.recipe import CODE_NETWORK
+from imfuse.learn.recipes.settings import Settings
 from imfuse.learn.recipes.smfnet_objectives import (
     Fusing,
     FusionObjective,
     ReconstructionObjective,
     SMFNetSettings,
 )
+from imfuse.learn.recipes.stage import Objective, Optimization, Planned, Stage, Workshop, trainable
 from imfuse.learn.schedules import halving
-from imfuse.learn.trainer.recipe import CODE_NETWORK, Recipe, Settings
-from imfuse.learn.trainer.stage import Objective, Optimization, Planned, Stage, Workshop, trainable
 
 _FROM_START = ("encoder", "decoder", "reasoning")
 _OF_STAGE_2 = ("base_fusion", "detail_fusion")
 
 
-class SMFNetRecipe(Recipe):
+class SMFNetRecipe(FusionRecipe):
     """Both stages of SMFNet.
 
     Rows of table 5: `interaction=both` (two-stage both cc_G), `stages=joined` (w/o two stage

@@ -14,8 +14,8 @@ from imfuse.learn.losses.intensity import maximum_intensity
 from imfuse.learn.losses.lovasz import lovasz_of_pictures
 from imfuse.learn.losses.similarity import gram_error, ssim_loss
 from imfuse.learn.models.smfnet import Parts, SMFNet
-from imfuse.learn.trainer.recipe import Section, Settings, Share, Size
-from imfuse.learn.trainer.stage import Losses, Objective, exact
+from imfuse.learn.recipes.settings import Section, Settings, Share, Size
+from imfuse.learn.recipes.stage import Losses, Objective, exact
 
 
 class Reconstruction(Section):

@@ -1,9 +1,10 @@
 """Names of recipes to the classes behind them, imported on demand."""
 
 from importlib import import_module
+from typing import Literal
 
 from imfuse.errors import UnknownName
-from imfuse.learn.trainer.recipe import Recipe
+from imfuse.learn.recipes.recipe import Recipe
 
 RECIPES = {
     "bffr": "imfuse.learn.recipes.bffr:BFFRRecipe",
@@ -13,17 +14,40 @@ RECIPES = {
     "seafusion": "imfuse.learn.recipes.seafusion:SeAFusionRecipe",
     "smfnet": "imfuse.learn.recipes.smfnet:SMFNetRecipe",
 }
-"""Literal, so that listing names imports nothing."""
+"""Recipes of fusion networks. Literal, so that listing names imports nothing."""
+
+SEGMENTERS = {
+    "banet": "imfuse.learn.recipes.banet:BANetRecipe",
+    "banet-imagenet": "imfuse.learn.recipes.banet:ImageNetRecipe",
+    "segformer-b0": "imfuse.learn.recipes.segmenters:SegFormerRecipe",
+    "segformer-b2": "imfuse.learn.recipes.segmenters:SegFormerB2Recipe",
+    "deeplabv3plus": "imfuse.learn.recipes.segmenters:DeepLabRecipe",
+}
+"""Recipes of segmenters."""
+
+Kind = Literal["recipe", "segmenter"]
+
+_KINDS = {"recipe": RECIPES, "segmenter": SEGMENTERS, None: RECIPES | SEGMENTERS}
 
 
-def find_recipe(name: str) -> type[Recipe]:
-    """Return the recipe of a name.
+def names_of(kind: Kind | None) -> list[str]:
+    """Return the names of all recipes of a kind; None: of both."""
+    return list(_KINDS[kind])
+
+
+def find_recipe(name: str, kind: Kind | None = None) -> type[Recipe]:
+    """Return the recipe with a name.
+
+    Args:
+        name: The name.
+        kind: `recipe` for those of fusion networks, `segmenter`, or None for both.
 
     Raises:
         UnknownName: There is none.
     """
-    if name not in RECIPES:
-        raise UnknownName("recipe", name, RECIPES)
-    module, _, attribute = RECIPES[name].partition(":")
+    table = _KINDS[kind]
+    if name not in table:
+        raise UnknownName(kind or "recipe", name[:80], table)
+    module, _, attribute = table[name].partition(":")
     recipe: type[Recipe] = getattr(import_module(module), attribute)
     return recipe

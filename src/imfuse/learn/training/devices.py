@@ -10,7 +10,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 
 from imfuse.errors import UsageError
-from imfuse.learn.trainer.recipe import Settings
+from imfuse.learn.recipes.settings import Settings
 from imfuse.machine import available_cores
 
 

@@ -1,8 +1,8 @@
 import pytest
 
 from imfuse.errors import UsageError
-from imfuse.learn.trainer.budget import parse_budget, scaled
-from imfuse.learn.trainer.stage import Planned
+from imfuse.learn.recipes.stage import Planned
+from imfuse.learn.training.budget import parse_budget, scaled
 
 PLAN = [Planned("a", 100), Planned("b", 300)]
 

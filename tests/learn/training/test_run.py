@@ -14,10 +14,11 @@ from imfuse.errors import TrainingInterrupted, UnknownName, UsageError, WeightsE
 from imfuse.learn.checkpoints import load_weights, save_weights
 from imfuse.learn.models.base import Origin
 from imfuse.learn.networks import create_network
-from imfuse.learn.order import make_order
-from imfuse.learn.preparation import prepare
-from imfuse.learn.run import execute, train
-from imfuse.learn.trainer.checkpoint import FILE, load_state
+from imfuse.learn.training.config import make_config
+from imfuse.learn.training.folder import STATE
+from imfuse.learn.training.run import execute
+from imfuse.learn.training.setup import prepare
+from imfuse.learn.training.state import load_state
 
 
 class Deadly(Source):
@@ -36,11 +37,11 @@ class Deadly(Source):
 def test_a_reader_that_is_killed_is_named_and_the_state_kept(tmp_path):
     given = {"recipe": "seafusion", "data": ["scenes:3"], "budget": "4it"}
     changes = {"rounds": 1, "gamma": 0, "crop": 32, "batch": 2, "workers": 1, "held_out": 0}
-    run = prepare(make_order({}, given, changes))
+    run = prepare(make_config({}, given, changes))
     run = replace(run, source=Deadly(run.source))
     with pytest.raises(TrainingInterrupted, match=r"ended from outside[\s\S]*--resume"):
-        train(run, tmp_path / "run", None, lambda _: None)
-    assert load_state(tmp_path / "run" / FILE).total == 0
+        execute(run, tmp_path / "run")
+    assert load_state(tmp_path / "run" / STATE).total == 0
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def given(tmp_path):
 def seafusion(**changes):
     order = {"recipe": "seafusion", "data": ["scenes:3"], "budget": "2it"}
     quick = {"rounds": 1, "gamma": 0, "crop": 32, "batch": 2, "workers": 0}
-    return prepare(make_order({}, order, {**quick, **changes}))
+    return prepare(make_config({}, order, {**quick, **changes}))
 
 
 def test_training_begins_with_weights_and_hands_on_their_terms(given, tmp_path):

@@ -1,51 +1,55 @@
-"""The loop: stage after stage, step after step, able to stop anywhere and go on exactly there."""
+"""The training loop: stages and steps, able to stop anywhere and to resume exactly there."""
 
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+import cv2
 import torch
 from lightning_fabric import Fabric
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from imfuse.data.sample import Sample
 from imfuse.data.sources import Source
 from imfuse.errors import TrainingInterrupted
-from imfuse.learn.models.base import FusionNetwork
-from imfuse.learn.trainer.checkpoint import (
-    FILE,
+from imfuse.io.atomic import write_atomically
+from imfuse.learn.models.base import Origin
+from imfuse.learn.recipes.previews import preview_samples
+from imfuse.learn.recipes.recipe import Recipe
+from imfuse.learn.recipes.stage import Planned, Stage, Workshop
+from imfuse.learn.training.folder import PREVIEWS, STATE, stage_weights
+from imfuse.learn.training.journal import Journal
+from imfuse.learn.training.signals import stop_signal
+from imfuse.learn.training.state import (
     State,
+    check_progress,
+    damaged,
     random_state,
+    restore_optimizer,
     save_state,
     set_random_state,
 )
-from imfuse.learn.trainer.journal import Journal
-from imfuse.learn.trainer.previews import preview_samples, write_preview
-from imfuse.learn.trainer.recipe import Recipe
-from imfuse.learn.trainer.running import Running, Taken
-from imfuse.learn.trainer.stage import Planned, Stage, Workshop
+from imfuse.learn.training.step import Running, Taken
 
 _SEED_OF_STAGE = 1000
-"""Distance of the seeds of two stages."""
+"""Distance between the seeds of two stages."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a training is.
+    """Progress of a training.
 
     Attributes:
         stage: Name of the stage.
         step: Steps of all stages that are done.
         steps: Steps of all stages.
-        loss: Of the last step.
-        seconds: Time that the steps took, those before interruptions included.
-        left: Seconds that the others are expected to take.
+        loss: Loss of the last step.
+        seconds: Time that the steps took, including those before interruptions.
+        left: Expected seconds until the last step.
     """
 
     stage: str
@@ -57,17 +61,18 @@ class Progress:
 
 
 class Trainer:
-    """Runs the stages of a recipe.
+    """The loop over the stages and steps of a recipe.
 
     Args:
         recipe: The recipe, with its modules.
         source: What to train on.
-        held_out: What to make previews of; None: no previews.
+        held_out: Pairs for previews; None: no previews.
         folder: The run's folder.
         fabric: Device, precision and processes; launched.
         plan: The stages of the paper's schedule.
         steps: Steps of each stage in this run.
         watch: Called after each step, in the process that writes files.
+        origin: Describes the weights after a number of steps, for the files that hold them.
     """
 
     def __init__(
@@ -81,24 +86,20 @@ class Trainer:
         plan: Sequence[Planned],
         steps: Sequence[int],
         watch: Callable[[Progress], None] = lambda _: None,
+        origin: Callable[[int], Origin] = lambda steps: Origin(steps=steps),
     ) -> None:
         self.recipe, self.source, self.folder = recipe, source, folder
         self.plan, self.steps, self._watch = tuple(plan), tuple(steps), watch
         self._fabric, self._settings = fabric, recipe.settings
-        self._lead = fabric.is_global_zero
+        self._lead, self._origin = fabric.is_global_zero, origin
         self._average: AveragedModel | None = None
         self._told: Progress | None = None
         self._previewed = preview_samples(held_out) if held_out and self._lead else []
 
     @property
     def result(self) -> nn.Module:
-        """The module that came out: with the mean of its weights, if one was kept."""
+        """The trained network: with the moving average of its weights, if there is one."""
         return self._subject if self._average is None else self._average.module
-
-    @property
-    def network(self) -> FusionNetwork:
-        """The same, where the recipe trains a fusion network."""
-        return cast(FusionNetwork, self.result)
 
     @property
     def _subject(self) -> nn.Module:
@@ -114,27 +115,34 @@ class Trainer:
             The last state, which is stored as well.
 
         Raises:
-            TrainingDiverged: A loss or a gradient is not finite; the last state is kept.
+            TrainingDiverged: A loss or a gradient is not finite, or nothing is learnt any more; the
+                last state is kept.
             TrainingInterrupted: The process was asked to stop; the state is kept.
             UsageError: The samples lack what a stage needs, or the batch can't be shared.
         """
         if state.modules:
-            self._restore(state)
+            with damaged(self.folder / STATE):
+                self._restore(state)
         else:
             self._save(state)
-        with _stop_signal() as stop, _journal(self.folder, state.total, write=self._lead) as log:
+        journal = Journal(self.folder, state.total) if self._lead else nullcontext()
+        with stop_signal() as stop, journal as log:
             for index in range(state.stage, len(self.plan)):
                 if state.step == 0:
                     torch.manual_seed(self._settings.seed + _SEED_OF_STAGE * index)
                     self.recipe.begin(index)
                 self._run(index, state, log, stop)
                 state.stage, state.step, state.optimizers = index + 1, 0, []
+                if self._lead:
+                    origin = self._origin(state.total)
+                    self.recipe.save(self.result, stage_weights(self.folder, index), origin)
                 self._save(state)
                 if state.stage < len(self.plan):
                     self._stop_if_asked(stop, state)
         return state
 
     def _restore(self, state: State) -> None:
+        check_progress(state, self.steps)
         self.recipe.modules.load_state_dict(state.modules)
         if state.average is not None:
             self._average = self._new_average()
@@ -153,13 +161,13 @@ class Trainer:
         running = Running(stage, self.recipe, self._fabric)
         if self._settings.ema and self.recipe.subject in stage.trained and state.step == 0:
             self._average = self._new_average()
-        if state.optimizers:
-            for one, stored in zip(stage.optimizations, state.optimizers, strict=True):
-                one.optimizer.load_state_dict(stored)
-        if state.random:
-            # The state of a fresh stage is that of its seed.
-            set_random_state(state.random)
-            state.random = {}
+        with damaged(self.folder / STATE):
+            if state.step:
+                for one, stored in zip(stage.optimizations, state.optimizers, strict=True):
+                    restore_optimizer(one.optimizer, stored)
+            if state.random:  # a new stage begins with the random numbers of its seed
+                set_random_state(state.random)
+                state.random = {}
         batches = running.batches(
             seed=self._settings.seed + _SEED_OF_STAGE * index,
             done=state.step,
@@ -195,14 +203,14 @@ class Trainer:
         )
 
     def tell(self, what: str) -> None:
-        """Tell who watches what keeps the next step, or the end, waiting."""
+        """Report what the next step, or the end, is waiting for."""
         if self._told is not None:
             self._watch(replace(self._told, stage=what))
 
     def _note(
         self, log: Journal | None, name: str, state: State, taken: Taken, *, waited: float
     ) -> None:
-        """Write the line of a step, and tell who watches."""
+        """Log a step, and report it."""
         if log is None:
             return
         line: dict[str, Any] = {
@@ -224,7 +232,7 @@ class Trainer:
         self._watch(self._told)
 
     def _keep(self, index: int, state: State, stage: Stage, stop: threading.Event) -> None:
-        """Write previews and checkpoints where they are due; stop where that was asked for."""
+        """Write previews and checkpoints when they are due; stop if that was asked for."""
         settings, last = self._settings, state.step == self.steps[index]
         if self._previewed and (state.total % settings.preview_every == 0 or last):
             self._preview(state.total)
@@ -239,7 +247,7 @@ class Trainer:
             self._stop_if_asked(stop, state)
 
     def _asked(self, stop: threading.Event) -> bool:
-        """Return whether any process was asked to stop, the same in all of them."""
+        """Return whether any of the processes was asked to stop."""
         if self._fabric.world_size == 1:
             return stop.is_set()
         asked = torch.tensor(float(stop.is_set()), device=self._fabric.device)
@@ -250,57 +258,24 @@ class Trainer:
             raise TrainingInterrupted(
                 f"stopped after step {state.total} of {sum(self.steps)}",
                 file=self.folder,
-                remedy="Go on by the same command with --resume.",
+                remedy="Resume it with --resume.",
             )
 
     def _preview(self, step: int) -> None:
-        folder = self.folder / "previews"
+        folder = self.folder / PREVIEWS
         folder.mkdir(exist_ok=True)
         modes = [(module, module.training) for module in self.result.modules()]
         self.result.eval()
-        self.preview(folder / f"{step:07d}.png", self._previewed)
+        device, autocast = self._fabric.device, self._fabric.autocast
+        picture = self.recipe.preview(self.result, self._previewed, device, autocast)
+        _, content = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+        write_atomically(folder / f"{step:07d}.png", [content.tobytes()])
         for module, training in modes:
             module.training = training  # one by one: some may be frozen
-
-    def preview(self, path: Path, samples: Sequence[Sample]) -> None:
-        """Write a picture of what the result makes of samples."""
-        device, autocast = self._fabric.device, self._fabric.autocast
-        write_preview(path, self.network, samples, device, autocast)
 
     def _save(self, state: State) -> None:
         if self._lead:
             state.modules = self.recipe.modules.state_dict()
             state.average = None if self._average is None else self._average.state_dict()
-            save_state(self.folder / FILE, state)
+            save_state(self.folder / STATE, state)
         self._fabric.barrier()
-
-
-@contextmanager
-def _stop_signal() -> Iterator[threading.Event]:
-    """Turn the first request to end the process into an event; a second one ends it at once."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def ask(number: int, _frame: object) -> None:
-        stop.set()
-        signal.signal(number, before[signal.Signals(number)])
-
-    for number in before:
-        signal.signal(number, ask)
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _journal(folder: Path, steps: int, *, write: bool) -> Iterator[Journal | None]:
-    if not write:
-        yield None
-        return
-    with Journal(folder, steps) as journal:
-        yield journal

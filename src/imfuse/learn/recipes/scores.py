@@ -8,7 +8,7 @@ import torch
 from imfuse.data.sample import gray, quantised
 from imfuse.data.sources import Source
 from imfuse.learn.models.base import FusionNetwork
-from imfuse.learn.trainer.fusing import fuse_sample
+from imfuse.learn.recipes.fusing import fuse_sample
 from imfuse.metrics.catalogue import find_metric
 
 SYMBOLS = ("EN", "SD", "SF", "AG", "MI", "SCD", "VIF", "Qabf", "SSIM")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imfuse.errors import UsageError
-from imfuse.learn.trainer.stage import Planned
+from imfuse.learn.recipes.stage import Planned
 
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 

@@ -1,4 +1,4 @@
-"""Whole pictures through a network that is being trained: for previews, scores, and segmenters."""
+"""Fuse whole pictures during training: for previews, for scores, and for segmenters."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -8,14 +8,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional
 
 from imfuse.data.sample import Sample, quantised
 from imfuse.data.sources import Derived, Source
+from imfuse.errors import UnreadableImage
 from imfuse.io.atomic import write_atomically
 from imfuse.learn.blocks.color import luma, recolour
 from imfuse.learn.models.base import FusionNetwork
+from imfuse.ops.geometry import pad_to, padded_size
 from imfuse.types import Float
 
 
@@ -25,7 +25,9 @@ def fuse_sample(
     device: torch.device,
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Float:
-    """Return a sample's pictures fused, `(H, W, 3)` in [0, 1], with the visible one's chroma.
+    """Fuse a sample: `(H, W, 3)` in [0, 1], with the visible picture's chroma.
+
+    Sizes that the network does not take are padded as `imfuse.Fuser` pads them.
 
     Args:
         network: The network, in evaluation mode.
@@ -33,26 +35,17 @@ def fuse_sample(
         device: Where the network is.
         autocast: Gives a context that says how precisely to compute.
     """
-    ir = torch.from_numpy(np.array(sample.ir))[None, None].to(device)
-    vis = torch.from_numpy(np.array(sample.vis.transpose(2, 0, 1)))[None].to(device)
+    height, width = sample.size
+    whole = padded_size(height, width, network.size)
+    padded_ir, padded_vis = pad_to(sample.ir, *whole), pad_to(sample.vis, *whole)
+    ir = torch.from_numpy(np.array(padded_ir))[None, None].to(device)
+    vis = torch.from_numpy(np.array(padded_vis.transpose(2, 0, 1)))[None].to(device)
     with torch.inference_mode():
         with autocast():
-            fused = _any_size(network, ir, vis).float()
+            fused = network(ir, vis if network.visible == "rgb" else luma(vis)).float()
         rgb = fused.clamp(0, 1) if fused.shape[1] == 3 else recolour(fused, vis)
-    result: Float = rgb[0].permute(1, 2, 0).float().cpu().numpy()
+    result: Float = rgb[0, :, :height, :width].permute(1, 2, 0).float().cpu().numpy()
     return result
-
-
-def _any_size(network: FusionNetwork, ir: Tensor, vis: Tensor) -> Tensor:
-    """Fuse pictures of any size: continued at the lower right as the network needs, then cut."""
-    shown = vis if network.visible == "rgb" else luma(vis)
-    height, width = ir.shape[2:]
-    sides = (max(side, network.size.minimum) for side in (height, width))
-    rows, columns = (-(-side // network.size.multiple) * network.size.multiple for side in sides)
-    edges = (0, columns - width, 0, rows - height)
-    ir, shown = (functional.pad(part, edges, mode="replicate") for part in (ir, shown))
-    fused: Tensor = network(ir, shown)
-    return fused[..., :height, :width]
 
 
 class FusedSource(Derived):
@@ -102,7 +95,14 @@ class FusedSource(Derived):
     def load(self, index: int) -> Sample:
         """Return a sample with the fused picture as the visible one, in 8 bits."""
         sample = self.source.load(index)
-        stored = cv2.imread(str(self._file(index)), cv2.IMREAD_COLOR_RGB)
+        file = self._file(index)
+        stored = cv2.imread(str(file), cv2.IMREAD_COLOR_RGB)
+        if stored is None or stored.shape[:2] != sample.size:
+            raise UnreadableImage(
+                "a damaged picture of this run",
+                file=file,
+                remedy="Delete it, and resume the training, which makes it again.",
+            )
         ir = sample.ir if sample.ir.dtype == np.uint8 else quantised(sample.as_float().ir)
         return replace(sample, ir=ir, vis=np.asarray(stored, np.uint8))
 

@@ -2,11 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from imfuse.io.atomic import write_atomically
+from imfuse.learn.batches.shown import FUSED
 
 JSON, TEXT = "card.json", "card.md"
 
@@ -124,6 +125,29 @@ class TrainingCard(BaseModel):
         return "\n".join(lines)
 
 
+class SegmenterCard(TrainingCard):
+    """The card of a trained segmenter."""
+
+    on: Literal["vis", "ir", "fused"]
+    """Kind of pictures that it was trained on."""
+    classes: list[str]
+    """Names of its classes."""
+    iou: list[float | None]
+    """IoU of each class over the held-out pairs; None where the class does not occur."""
+
+    scored_by: ClassVar[str] = "Over all pixels of {} held-out pairs together"
+
+    def as_markdown(self) -> str:
+        """Return the card for humans."""
+        lines = [super().as_markdown(), f"It looks at {self.on} pictures.", ""]
+        if self.scored:
+            lines += ["| class | IoU |", "|---|---|"]
+            for name, value in zip(self.classes, self.iou, strict=True):
+                lines.append(f"| {name} | {'-' if value is None else f'{value:.4f}'} |")
+            lines.append("")
+        return "\n".join(lines)
+
+
 def shareable(settings: BaseModel) -> dict[str, Any]:
     """Return settings as plain values; of files their names alone, without folders."""
     plain = settings.model_dump(mode="json")
@@ -133,6 +157,8 @@ def shareable(settings: BaseModel) -> dict[str, Any]:
             plain[name] = shareable(value)
         elif isinstance(value, Path):
             plain[name] = value.name
+        elif isinstance(value, str) and value.startswith(FUSED):
+            plain[name] = FUSED + Path(value.removeprefix(FUSED)).name
     return plain
 
 

@@ -12,18 +12,28 @@ from torch import Tensor, nn
 from imfuse.data.sources import Source
 from imfuse.errors import TrainingDiverged, UsageError
 from imfuse.learn.batches.loader import Batch, Batches
-from imfuse.learn.trainer.recipe import Recipe
-from imfuse.learn.trainer.stage import Losses, Stage, Workshop
+from imfuse.learn.recipes.recipe import Recipe
+from imfuse.learn.recipes.stage import Losses, Stage, Workshop
+
+_STUCK = 300
+"""Steps in a row that may pass without a gradient, or with a constant output."""
+
+_FLAT = 1e-6
+"""Difference between the largest and the smallest value below which an output is constant."""
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What a step was: rates of the optimisers, loss, its terms, norm of the gradient."""
+    """The result of one step: learning rates, loss, its terms, gradient norm, output spread.
+
+    The spread is None where the network was not run as a whole.
+    """
 
     rates: tuple[float, ...]
     loss: float
     terms: dict[str, float]
     gradient: float
+    spread: float | None = None
 
 
 class Running:
@@ -48,6 +58,15 @@ class Running:
             self._objective, self._optimizers = fabric.setup_module(stage.objective), []
         # Setting up may have changed modes of the objective as a whole.
         recipe.set_modes(stage.trained, frozen_norms=stage.frozen_norms)
+        self._spread: Tensor | None = None
+        self._without = {"gradient": 0, "output": 0}
+
+    def _watch(self, _module: nn.Module, _inputs: object, output: object) -> None:
+        """Keep the largest spread of an output over its pictures."""
+        pictures = output if isinstance(output, Tensor) else getattr(output, "main", None)
+        if isinstance(pictures, Tensor):
+            flat = pictures.detach().flatten(1)
+            self._spread = (flat.amax(1) - flat.amin(1)).max().float()
 
     def batches(self, *, seed: int, done: int, steps: int, workers: int | None) -> Batches:
         """Return the batches of this process.
@@ -80,15 +99,16 @@ class Running:
         )
 
     def step(self, batch: Batch, position: float, where: str) -> Taken:
-        """Take one step.
+        """Take one optimisation step.
 
         Args:
             batch: The samples.
-            position: Step of the paper's schedule, for the rates.
-            where: What an error calls this step.
+            position: Step of the paper's schedule, for the learning rates.
+            where: Name of this step in errors.
 
         Raises:
-            TrainingDiverged: A loss or a gradient is not finite; no weight was changed.
+            TrainingDiverged: A loss or a gradient is not finite, or the gradient has been 0, or the
+                output constant, for 300 steps; no weight was changed.
         """
         rates = tuple(one.set_rate(position) for one in self.stage.optimizations)
         batch = batch.to(self._fabric.device)
@@ -96,8 +116,11 @@ class Running:
         ir, vis = (part.contiguous(memory_format=form) for part in (batch.ir, batch.vis))
         for one in self.stage.optimizations:
             one.optimizer.zero_grad(set_to_none=True)
+        subject, self._spread = self._recipe.modules[self._recipe.subject], None
+        watched = subject.register_forward_hook(self._watch)
         with torch.set_grad_enabled(bool(self._optimizers)):
             losses: Losses = self._objective(ir, vis, batch.labels)
+        watched.remove()
         norm = 0.0
         if self._optimizers:
             self._fabric.backward(losses.total)
@@ -106,9 +129,28 @@ class Running:
         taken = self._reduced(losses, rates, norm)
         if not all(torch.isfinite(torch.tensor([taken.loss, norm]))):
             raise self._diverged(taken, batch, where)
+        self._check_learning(taken, where)
         for optimizer in self._optimizers:
             optimizer.step()
         return taken
+
+    def _check_learning(self, taken: Taken, where: str) -> None:
+        """Refuse to go on where nothing has been learnt for many steps."""
+        if not self._optimizers:
+            return
+        signs = {
+            "gradient": taken.gradient == 0,
+            "output": taken.spread is not None and taken.spread < _FLAT,
+        }
+        for name, seen in signs.items():
+            self._without[name] = self._without[name] + 1 if seen else 0
+            if self._without[name] == _STUCK:
+                found = "gradient is exactly 0" if name == "gradient" else "output is constant"
+                raise TrainingDiverged(
+                    f"{where}: the {found}, as in the {_STUCK - 1} steps before",
+                    remedy="The network learns nothing any more. Lower the learning rate, or "
+                    "start from other weights or with another seed.",
+                )
 
     @staticmethod
     def _gradient(parameters: Sequence[nn.Parameter], clip: float | None) -> Tensor:
@@ -120,12 +162,14 @@ class Running:
         return norm
 
     def _reduced(self, losses: Losses, rates: tuple[float, ...], norm: float) -> Taken:
-        """Return the losses as numbers, as means over all processes."""
-        values = torch.stack([losses.total, *losses.terms.values()]).detach().float()
+        """Return the losses as numbers, averaged over all processes."""
+        spread = [] if self._spread is None else [self._spread]
+        values = torch.stack([losses.total, *losses.terms.values(), *spread]).detach().float()
         if self._fabric.world_size > 1:
             values = self._fabric.all_reduce(values, reduce_op="mean")  # type: ignore[assignment]
         loss, *terms = values.tolist()
-        return Taken(rates, loss, dict(zip(losses.terms, terms, strict=True)), norm)
+        widest = terms.pop() if spread else None
+        return Taken(rates, loss, dict(zip(losses.terms, terms, strict=True)), norm, widest)
 
     def _diverged(self, taken: Taken, batch: Batch, where: str) -> TrainingDiverged:
         def bad(number: float) -> bool:
@@ -149,11 +193,11 @@ class Running:
 
 
 def seconds_a_step(recipe: Recipe, source: Source, fabric: Fabric) -> list[float]:
-    """Return how long a step of each stage takes, by trying some.
+    """Measure the seconds that a step of each stage takes.
 
     Args:
-        recipe: A recipe of its own for this: its weights are changed.
-        source: What would be trained on.
+        recipe: A recipe made for this; the steps change its weights.
+        source: The training pairs.
         fabric: Device, precision and processes.
     """
     found = []

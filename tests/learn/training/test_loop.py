@@ -9,12 +9,13 @@ import torch
 from lightning_fabric import Fabric
 
 from imfuse.errors import TrainingDiverged, TrainingInterrupted, UsageError, WeightsError
-from imfuse.learn.trainer.checkpoint import FILE, FORMAT, State, load_state, save_state
-from imfuse.learn.trainer.journal import LOG, Journal, read_lines
-from imfuse.learn.trainer.loop import Trainer
-from imfuse.learn.trainer.recipe import Settings
-from imfuse.learn.trainer.running import Running, seconds_a_step
-from imfuse.learn.trainer.stage import Workshop
+from imfuse.learn.recipes.settings import Settings
+from imfuse.learn.recipes.stage import Workshop
+from imfuse.learn.training.folder import LOG, STATE
+from imfuse.learn.training.journal import Journal, read_lines
+from imfuse.learn.training.loop import Trainer
+from imfuse.learn.training.state import FORMAT, State, load_state, save_state
+from imfuse.learn.training.step import Running, seconds_a_step
 
 
 def settings(**changes):
@@ -49,7 +50,7 @@ def train(tmp_path, tiny, noise):
 
 
 def weights(trainer):
-    return {key: value.clone() for key, value in trainer.network.state_dict().items()}
+    return {key: value.clone() for key, value in trainer.result.state_dict().items()}
 
 
 def equal(one, other):
@@ -74,7 +75,7 @@ def test_a_killed_training_resumed_ends_with_the_same_weights_and_log(train, tmp
     whole = train("whole", ema=ema)
     with pytest.raises(Killed):
         train("killed", watch=kill_at(step), ema=ema)
-    state = load_state(tmp_path / "killed" / FILE)
+    state = load_state(tmp_path / "killed" / STATE)
     assert state.total <= step
     resumed = train("killed", state=state, ema=ema)
     assert equal(weights(whole), weights(resumed))
@@ -90,7 +91,7 @@ def test_another_seed_gives_other_weights(train):
 def test_each_stage_begins_once_even_when_resumed_within(train, tmp_path):
     with pytest.raises(Killed):
         train(watch=kill_at(11))
-    state = load_state(tmp_path / "run" / FILE)
+    state = load_state(tmp_path / "run" / STATE)
     assert (state.stage, state.step, state.total) == (1, 2, 8)
     assert train(state=state).recipe.begun == []
 
@@ -133,7 +134,7 @@ def test_the_mean_of_weights_is_that_of_the_formula(train, tiny):
     mean = seen[1]
     for weight in seen[2:]:
         mean = 0.8 * mean + 0.2 * weight
-    torch.testing.assert_close(trainer.network.layers[0].weight, mean)
+    torch.testing.assert_close(trainer.result.layers[0].weight, mean)
     assert not torch.equal(trainer.recipe.fusion.layers[0].weight, mean)
 
 
@@ -161,7 +162,7 @@ def test_a_loss_that_is_no_number_stops_before_it_does_harm(train, tiny, tmp_pat
     message = r"first, step 5: loss terms: error = nan; gradient of fusion\.layers.* with n\d"
     with pytest.raises(TrainingDiverged, match=message):
         train(recipe=broken(tiny, 5))
-    state = load_state(tmp_path / "run" / FILE)
+    state = load_state(tmp_path / "run" / STATE)
     assert state.total == 4
     assert all(torch.isfinite(value).all() for value in state.modules.values())
 
@@ -177,7 +178,7 @@ def test_a_request_to_stop_is_kept_until_the_step_is_done(train, tmp_path, step)
         train(watch=interrupt)
     assert caught.value.exit_code == 130
     assert signal.getsignal(signal.SIGTERM) is before
-    state = load_state(tmp_path / "run" / FILE)
+    state = load_state(tmp_path / "run" / STATE)
     assert state.total == step
     assert equal(weights(train("whole")), weights(train(state=state)))
 
@@ -212,7 +213,7 @@ def test_frozen_norms_stay_so_whatever_happens_on_the_way(train, tiny):
             return replace(super().stage(index, workshop), frozen_norms=index == 1)
 
     def norm(**changes):
-        return train(recipe=Normed, **changes).network.layers[1]
+        return train(recipe=Normed, **changes).result.layers[1]
 
     first = norm(name="first", steps=(6, 1), preview_every=3)
     both = norm(name="both", preview_every=3)
@@ -305,7 +306,7 @@ def test_batches_that_processes_cannot_share_are_refused(tiny, noise):
 
 
 def test_states_are_refused_when_damaged_missing_or_of_another_format(tmp_path):
-    path = tmp_path / FILE
+    path = tmp_path / STATE
     with pytest.raises(WeightsError, match="Check the folder"):
         load_state(path)
     save_state(path, State({"a": 1}, total=3))
@@ -318,7 +319,7 @@ def test_states_are_refused_when_damaged_missing_or_of_another_format(tmp_path):
     with pytest.raises(WeightsError, match=f"format {FORMAT + 1}"):
         load_state(path)
     torch.save([1, 2], path)
-    with pytest.raises(WeightsError, match="no state of a training"):
+    with pytest.raises(WeightsError, match="not the state of a training"):
         load_state(path)
 
 

@@ -4,8 +4,8 @@ import torch
 
 from imfuse.learn.models.refinefuse import RefineFuse
 from imfuse.learn.models.seafusion import SeAFusion
-from imfuse.learn.trainer.fusing import FusedSource, fuse_sample
-from imfuse.learn.trainer.scores import SYMBOLS, score
+from imfuse.learn.recipes.fusing import FusedSource, fuse_sample
+from imfuse.learn.recipes.scores import SYMBOLS, score
 from imfuse.metrics.catalogue import find_metric
 from imfuse.ops.color import luma
 
@@ -24,7 +24,7 @@ def test_whole_pictures_of_any_size_are_fused(noise, kind, size):
 
 
 def test_where_the_size_fits_nothing_is_padded(noise, tiny):
-    from imfuse.learn.trainer.recipe import Settings
+    from imfuse.learn.recipes.settings import Settings
 
     network = tiny(Settings(batch=1, crop=None)).fusion.eval()
     sample = noise(1).read(0)

@@ -2,9 +2,9 @@ import pytest
 
 from imfuse.errors import UnknownName, UsageError
 from imfuse.learn.recipes.seafusion import SeAFusionRecipe
-from imfuse.learn.recipes.segmenters import SEGMENTERS, find_segmenter
-from imfuse.learn.recipes.table import RECIPES, find_recipe
-from imfuse.learn.trainer.settings import explained, make_settings, read_settings
+from imfuse.learn.recipes.table import RECIPES, SEGMENTERS, find_recipe
+from imfuse.learn.training.settings import explained, make_settings
+from imfuse.learn.training.yaml_file import read_yaml
 
 
 def make(*layers, preset=None):
@@ -73,12 +73,12 @@ def test_explained_settings_are_yaml_that_gives_them_back(tmp_path):
     lines = list(explained(settings))
     file = tmp_path / "a.yaml"
     file.write_text("\n".join(lines))
-    assert make(read_settings(file)) == settings
-    assert "crop: [96, 96]  # Height and width of the part cut from each sample" in lines[2]
+    assert make(read_yaml(file)) == settings
+    assert "crop: [96, 96]  # Height and width of the random crop" in lines[2]
 
 
 def test_every_setting_of_every_recipe_is_explained():
-    recipes = [*map(find_recipe, RECIPES), *map(find_segmenter, SEGMENTERS)]
+    recipes = map(find_recipe, [*RECIPES, *SEGMENTERS])
     for recipe in recipes:
         settings = make_settings(recipe)
         assert [line for line in explained(settings) if "  # " not in line] == []
@@ -87,10 +87,10 @@ def test_every_setting_of_every_recipe_is_explained():
 def test_files(tmp_path):
     file = tmp_path / "a.yaml"
     file.write_text("batch: 2\nrate: 1e-3\nsegmentation:\n  steps: 5\n")
-    settings = make(read_settings(file))
+    settings = make(read_yaml(file))
     assert (settings.batch, settings.rate, settings.segmentation.steps) == (2, 1e-3, 5)
     file.write_text("")
-    assert read_settings(file) == {}
+    assert read_yaml(file) == {}
 
 
 @pytest.mark.parametrize("content", ["- 1\n- 2\n", "a: [1", "just words", "3: 4"])
@@ -98,9 +98,9 @@ def test_bad_files_are_refused(tmp_path, content):
     file = tmp_path / "a.yaml"
     file.write_text(content)
     with pytest.raises(UsageError, match=r"a\.yaml"):
-        read_settings(file)
+        read_yaml(file)
 
 
 def test_missing_files_are_refused(tmp_path):
     with pytest.raises(UsageError, match="No such file"):
-        read_settings(tmp_path / "b.yaml")
+        read_yaml(tmp_path / "b.yaml")

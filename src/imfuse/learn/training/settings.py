@@ -1,44 +1,25 @@
-"""Settings from presets, files and the command line, put together and checked."""
+"""Merge and check settings from presets, files and the command line, and explain them."""
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from imfuse.errors import UnknownName, UsageError
-from imfuse.learn.trainer.recipe import Recipe, Settings
+from imfuse.learn.recipes.recipe import Recipe
+from imfuse.learn.recipes.settings import Settings
 
 Values = Mapping[str, Any]
 
-
-def read_settings(path: Path) -> dict[str, Any]:
-    """Return the settings in a YAML file.
-
-    Raises:
-        UsageError: It can't be read, or holds something else than names and values.
-    """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        remedy = "Check the path."
-        raise UsageError(f"can't read it ({error.strerror})", file=path, remedy=remedy) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"no YAML file ({str(error).splitlines()[0]})", file=path) from error
-    content = {} if content is None else content
-    if not isinstance(content, dict) or not _named(content):
-        raise UsageError("no names and values", file=path, expected="lines such as `batch: 4`")
-    return content
+_SHOWN = 120
+"""Most characters of a value, or a name, that a message shows."""
 
 
-def _named(content: Mapping[object, object]) -> bool:
-    """Return whether all keys are names, in sections too, and settings are a section."""
-    sections = [value for value in content.values() if isinstance(value, Mapping)]
-    known = content.get("settings") is None or isinstance(content["settings"], Mapping)
-    names = all(isinstance(key, str) for key in content)
-    return known and names and all(_named(section) for section in sections)
+def shown(value: object) -> str:
+    """Return a value as a message shows it, not too long."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def make_settings(recipe: type[Recipe], *layers: Values, preset: str | None = None) -> Settings:
@@ -51,8 +32,8 @@ def make_settings(recipe: type[Recipe], *layers: Values, preset: str | None = No
         preset: One of the recipe's `presets`, or `paper` for its defaults.
 
     Raises:
-        UnknownName: A recipe has no such setting or preset; names the closest.
-        UsageError: A value is of another type, or out of its range.
+        UnknownName: The recipe has no such setting or preset; the message has the closest one.
+        UsageError: A value has another type, or is out of its range.
     """
     presets = {"paper": {}, **recipe.presets}
     if preset is not None and preset not in presets:
@@ -60,25 +41,27 @@ def make_settings(recipe: type[Recipe], *layers: Values, preset: str | None = No
     merged: dict[str, Any] = {}
     for layer in (presets[preset or "paper"], *layers):
         for name, value in layer.items():
-            _put(merged, recipe, name.split("."), value)
+            _put(merged, recipe, name[:_SHOWN].split("."), value)
     try:
         return recipe.options.model_validate(merged)
+    except RecursionError as error:
+        raise UsageError(f"settings of {recipe.name} that nest too deep") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"] if isinstance(part, str))
         message = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
         if first["type"] == "dict_type":
             message = f"names and values: {where}.NAME=VALUE"
-        found = f"{where or 'settings'}={first['input']!r} for {recipe.name}"
+        found = f"{where or 'settings'}={shown(first['input'])} for {recipe.name}"
         raise UsageError(found, expected=message) from error
 
 
 def explained(settings: BaseModel, indent: str = "") -> Iterator[str]:
-    """Yield lines of YAML with all settings and what they mean.
+    """Yield lines of YAML with all settings and their meanings.
 
     Args:
         settings: The settings.
-        indent: What lines begin with.
+        indent: Spaces before each line.
     """
     plain = settings.model_dump(mode="json")
     for name in type(settings).model_fields:
@@ -93,7 +76,7 @@ def explained(settings: BaseModel, indent: str = "") -> Iterator[str]:
 
 
 def _meaning(options: type[BaseModel], name: str) -> str:
-    """Return what a setting means; one that only has another default means what it did."""
+    """Return the meaning of a setting, from a base class where only the default differs."""
     for kind in options.__mro__:
         fields = kind.model_fields if issubclass(kind, BaseModel) else {}
         if name in fields and fields[name].description:
@@ -120,7 +103,9 @@ def _put(into: dict[str, Any], recipe: type[Recipe], path: list[str], value: obj
         for name, one in value.items():
             if options is not None and name not in options.model_fields:
                 names = [".".join([*path, one]) for one in options.model_fields]
-                raise UnknownName(f"setting of {recipe.name}", ".".join([*path, name]), names)
+                raise UnknownName(
+                    f"setting of {recipe.name}", ".".join([*path, name[:_SHOWN]]), names
+                )
             inner[name] = one
     else:
         into[path[-1]] = value

@@ -1,7 +1,7 @@
 from pathlib import Path
 
+from imfuse.learn.recipes.card import shareable
 from imfuse.learn.recipes.smfnet_objectives import SMFNetSettings
-from imfuse.learn.trainer.card import shareable
 
 
 def test_cards_name_files_without_their_folders():

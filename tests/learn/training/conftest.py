@@ -11,8 +11,9 @@ from imfuse.data.sources import Entry, Source
 from imfuse.learn.batches.transforms import Augmentation
 from imfuse.learn.blocks.color import luma
 from imfuse.learn.models.base import FusionNetwork
-from imfuse.learn.trainer.recipe import Recipe, Settings
-from imfuse.learn.trainer.stage import (
+from imfuse.learn.recipes.fusion import FusionRecipe
+from imfuse.learn.recipes.settings import Settings
+from imfuse.learn.recipes.stage import (
     Losses,
     Objective,
     Optimization,
@@ -52,7 +53,7 @@ class ToMean(Objective):
             return Losses(3 * error, {"error": error})
 
 
-class TinyRecipe(Recipe):
+class TinyRecipe(FusionRecipe):
     name = network = "tiny"
     title = paper = "For tests"
     options = Settings

@@ -1,0 +1,50 @@
+"""Load trained networks, whatever they are kept in."""
+
+from pathlib import Path
+
+from imfuse.engines.shipped import shipped, shipped_file
+from imfuse.errors import UnknownName, WeightsError
+from imfuse.learn.checkpoints import load_weights
+from imfuse.learn.models.base import FusionNetwork
+
+_WEIGHTS = "weights.safetensors"
+
+
+def load(path_or_name: str | Path) -> FusionNetwork:
+    """Return a fusion network with its weights, on the CPU and in evaluation mode.
+
+    Args:
+        path_or_name: Folder of a run, file of weights (`.safetensors`, `.onnx` of ours, or `.pth`
+            as its authors published it), or the name of a network whose weights are part of
+            imfuse.
+
+    Returns:
+        A PyTorch module: `network(ir, vis)` takes `(b, 1, h, w)` and, as `network.visible` says,
+        `(b, 1, h, w)` luma or `(b, 3, h, w)` RGB, float32 in [0, 1]. Height and width are at least
+        `network.size.minimum`, and multiples of `network.size.multiple`.
+
+    Raises:
+        UnknownName: There are no such weights in imfuse, and no such file.
+        WeightsError: The file is damaged, or holds something else; or the folder has no weights.
+
+    Example:
+        >>> network = load("seafusion")
+        >>> network.name, network.training
+        ('seafusion', False)
+    """
+    path = Path(path_or_name)
+    if path.is_dir():
+        if not (path / _WEIGHTS).is_file():
+            raise WeightsError(
+                "no weights in this folder",
+                file=path,
+                expected=f"{_WEIGHTS}, which a training writes at its end",
+                remedy="Resume the training, or give one of its stage-N.safetensors.",
+            )
+        return load_weights(path / _WEIGHTS).network
+    if path.exists() or path.suffix or path.name != str(path_or_name):
+        return load_weights(path).network
+    name = str(path_or_name)
+    if name not in shipped():
+        raise UnknownName("network with weights, or file", name, shipped())
+    return load_weights(shipped_file(name)).network

@@ -1,0 +1,116 @@
+"""What all recipes of fusion networks share: initial weights, previews, scores, files."""
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from imfuse.data.layouts import Layout
+from imfuse.data.sample import Sample, quantised
+from imfuse.data.sources import Source
+from imfuse.engines.shipped import shipped_file
+from imfuse.errors import UsageError
+from imfuse.learn.checkpoints import load_weights, save_weights
+from imfuse.learn.export import export_onnx
+from imfuse.learn.models.base import FusionNetwork, Origin
+from imfuse.learn.networks import complete_settings, create_network
+from imfuse.learn.recipes.fusing import fuse_sample
+from imfuse.learn.recipes.previews import in_rows
+from imfuse.learn.recipes.recipe import Autocast, Recipe, Scored
+from imfuse.learn.recipes.scores import score
+
+_SCORED = 8
+"""Most held-out pairs behind the scores on the card."""
+
+
+class FusionRecipe(Recipe):
+    """A recipe that trains a fusion network, the module `fusion`."""
+
+    kind = "recipe"
+    subject = "fusion"
+    use = "imfuse fuse IR VIS -o OUT -m {model}"
+
+    def create(self) -> FusionNetwork:
+        """Return the network with the settings' ablations, random or with initial weights.
+
+        Raises:
+            WeightsError: See `load_weights`.
+            UsageError: The weights are of another network, or of one with other settings.
+        """
+        file, wanted = self.settings.weights, self.settings.network
+        network = create_network(self.network, **wanted)
+        if file is None:
+            return network
+        loaded = load_weights(_found(file))
+        found = loaded.network.name, complete_settings(loaded.network.name, loaded.settings)
+        if found != (self.network, complete_settings(self.network, wanted)):
+            raise UsageError(
+                f"weights of {loaded.network.name} with settings {dict(loaded.settings)}",
+                file=file,
+                expected=f"of {self.network} with settings {wanted}",
+                remedy="Set network.NAME=VALUE to what these weights were trained with."
+                if found[0] == self.network
+                else f"Give weights of {self.network}.",
+            )
+        self.origin = loaded.origin
+        network.load_state_dict(loaded.network.state_dict())
+        return network
+
+    @property
+    def fusion(self) -> FusionNetwork:
+        """The network that the training is for."""
+        return cast(FusionNetwork, self.modules["fusion"])
+
+    def preview(
+        self,
+        module: nn.Module,
+        samples: Sequence[Sample],
+        device: torch.device,
+        autocast: Autocast = nullcontext,
+    ) -> NDArray[np.uint8]:
+        """Return a row for each sample: infrared, visible, fused."""
+        network = cast(FusionNetwork, module)
+        rows = []
+        for sample in samples:
+            ir = np.repeat(sample.ir[..., None], 3, axis=2)
+            parts = [ir, sample.vis, fuse_sample(network, sample, device, autocast)]
+            rows.append([quantised(part) for part in parts])
+        return in_rows(rows)
+
+    def score(
+        self,
+        module: nn.Module,
+        held_out: Source | None,
+        layouts: Sequence[Layout],
+        device: torch.device,
+        tell: Callable[[str], object] = lambda _: None,
+    ) -> Scored:
+        """Return mean scores over up to eight held-out pairs."""
+        if held_out is None:
+            return Scored({}, 0)
+        pairs = min(_SCORED, len(held_out))
+        means = score(cast(FusionNetwork, module), held_out, device, most=pairs, tell=tell)
+        return Scored(means, pairs)
+
+    def save(self, module: nn.Module, path: Path, origin: Origin) -> None:
+        """Write the weights with what `load_weights` needs to build the network again."""
+        network = cast(FusionNetwork, module)
+        save_weights(path, network, settings=self.settings.network, origin=origin)
+
+    def export(
+        self, module: nn.Module, path: Path, origin: Origin, layouts: Sequence[Layout]
+    ) -> None:
+        """Write a model that `imfuse fuse` runs."""
+        network = cast(FusionNetwork, module)
+        export_onnx(network, path, network.spec(origin), settings=self.settings.network)
+
+
+def _found(given: Path) -> Path:
+    """Return the file behind a path, or behind the name of a network."""
+    is_name = given.name == str(given) and not given.suffix and not given.exists()
+    return shipped_file(str(given)) if is_name else given

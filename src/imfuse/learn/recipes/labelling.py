@@ -1,0 +1,61 @@
+"""Label whole pictures during the training of a segmenter: for previews and for scores."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from imfuse.data.sources import Source
+from imfuse.learn.guides.base import Segmenter
+from imfuse.learn.recipes.labels import SMALLEST
+from imfuse.metrics.segmentation import confusion_matrix
+from imfuse.types import Float
+
+_SCORED = 50
+"""Most held-out pairs behind the scores on the card."""
+
+
+def find_classes(guide: Segmenter, picture: Float, device: torch.device) -> NDArray[np.uint8]:
+    """Return the class of each pixel of a picture `(H, W, 3)` in [0, 1].
+
+    Args:
+        guide: The segmenter, in evaluation mode.
+        picture: The picture; one that is too small is padded by its border, as `imfuse segment
+            run` does.
+        device: Where the segmenter is.
+    """
+    height, width = picture.shape[:2]
+    pixels = torch.from_numpy(np.array(picture.transpose(2, 0, 1)))[None].to(device)
+    edges = (0, max(0, SMALLEST - width), 0, max(0, SMALLEST - height))
+    with torch.inference_mode():
+        logits = guide(functional.pad(pixels, edges, mode="replicate")).main
+    classes = logits[0, :, :height, :width].argmax(0)
+    return np.asarray(classes.cpu().numpy(), np.uint8)
+
+
+def coloured(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the PASCAL VOC colours `(H, W, 3)` of classes: black for 0, dark red for 1."""
+    numbers = np.arange(256)
+    shifts = np.arange(8)
+    bits = [(numbers[:, None] >> (3 * shifts + channel)) & 1 for channel in range(3)]
+    palette = np.stack([(one << (7 - shifts)).sum(axis=1) for one in bits], axis=1)
+    return palette.astype(np.uint8)[labels]
+
+
+def confusion_over(
+    guide: Segmenter, source: Source, device: torch.device, classes: int
+) -> tuple[NDArray[np.int64], int]:
+    """Return the confusion matrix over up to fifty labelled samples, and their number.
+
+    The samples are spread evenly over the source.
+    """
+    confusion, scored = np.zeros((classes, classes), np.int64), 0
+    labelled = [i for i, entry in enumerate(source.entries) if entry.labelled]
+    count = min(_SCORED, len(labelled))
+    for place in range(count):
+        sample = source.read(labelled[place * len(labelled) // count])
+        if sample.labels is not None:
+            found = find_classes(guide, sample.vis, device)
+            confusion += confusion_matrix(sample.labels, found, classes)
+            scored += 1
+    return confusion, scored

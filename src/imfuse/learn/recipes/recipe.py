@@ -1,0 +1,194 @@
+"""The base class of recipes: settings, networks, training stages, and what comes out of them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from imfuse.data.layouts import Layout
+from imfuse.data.sample import Sample
+from imfuse.data.sources import Source
+from imfuse.learn.models.base import Origin
+from imfuse.learn.recipes.card import TrainingCard
+from imfuse.learn.recipes.settings import Settings
+from imfuse.learn.recipes.stage import Planned, Stage, Workshop
+
+CODE_NETWORK = "The network is that of the published code unless network.variant=paper."
+"""A departure of recipes whose paper and code have different networks."""
+
+Autocast = Callable[[], AbstractContextManager[object]]
+"""Returns a context in which networks compute in the precision of the training."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Scores of a trained network on held-out pairs.
+
+    Attributes:
+        means: Mean scores by name; empty if there are none.
+        pairs: Number of pairs behind them.
+        more: Further fields of the recipe's card.
+    """
+
+    means: Mapping[str, float]
+    pairs: int
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Recipe(ABC):
+    """The training procedure of one paper, and what is done with the network that it trains.
+
+    Subclasses set the class attributes, install their modules in the constructor, and write `plan`
+    and `stage`; `FusionRecipe` and `SegmenterRecipe` have the rest. Constructors draw random
+    numbers from PyTorch's global generator, which the caller seeds.
+
+    Attributes:
+        settings: The settings.
+        modules: All networks, under the names that stages use.
+        origin: Where the initial weights come from; None: they are random.
+    """
+
+    name: ClassVar[str]
+    """Name on the command line."""
+    title: ClassVar[str]
+    """One line for humans."""
+    paper: ClassVar[str]
+    """Authors, title, venue, year, DOI."""
+    network: ClassVar[str]
+    """Name of the network that it trains."""
+    options: ClassVar[type[Settings]]
+    """Its settings, with the paper's values as defaults."""
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Other values under a name, such as those of the published code (`release`)."""
+    departures: str = ""
+    """Differences from the paper, for the card; they may depend on settings."""
+    kind: ClassVar[Literal["recipe", "segmenter"]]
+    """What users call it: a `recipe` trains fusion networks, a `segmenter` trains itself."""
+    subject: ClassVar[str]
+    """Name of the module that the training is for."""
+    card: ClassVar[type[TrainingCard]] = TrainingCard
+    """The kind of card that describes the result."""
+    use: ClassVar[str]
+    """The command that uses the result, with `{model}` in it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.modules = nn.ModuleDict()
+        self._fixed: dict[str, set[str]] = {}
+        self.origin: Origin | None = None
+
+    @classmethod
+    def located(cls, settings: Settings, find: Callable[[Path], Path]) -> Settings:
+        """Return settings whose relative paths are replaced by what `find` returns for them."""
+        weights = settings.weights
+        if weights is None or weights.is_absolute():
+            return settings
+        return settings.model_copy(update={"weights": find(weights)})
+
+    @classmethod
+    def view(cls, source: Source, settings: Settings) -> Source:
+        """Return pairs as networks are to see them: in training, in previews, and in scores."""
+        return source
+
+    def install(self, name: str, module: nn.Module) -> None:
+        """Add a module, or replace one.
+
+        Parameters that do not require gradients now will not train in any stage.
+        """
+        self.modules[name] = module
+        self._fixed[name] = {key for key, p in module.named_parameters() if not p.requires_grad}
+
+    @abstractmethod
+    def plan(self, source: Source) -> Sequence[Planned]:
+        """Return the stages of the paper's schedule for a source."""
+
+    def begin(self, index: int) -> None:  # noqa: B027 - most recipes change nothing
+        """Change modules as a stage begins; not called when a stage is resumed."""
+
+    @abstractmethod
+    def stage(self, index: int, workshop: Workshop) -> Stage:
+        """Return a stage, ready to run.
+
+        The modules are as the stage found them, or, when resumed, as it left them.
+
+        Raises:
+            UsageError: The samples lack what the stage needs, such as labels.
+        """
+
+    @abstractmethod
+    def preview(
+        self,
+        module: nn.Module,
+        samples: Sequence[Sample],
+        device: torch.device,
+        autocast: Autocast = nullcontext,
+    ) -> NDArray[np.uint8]:
+        """Return a picture `(H, W, 3)` of what the network makes of some samples.
+
+        Args:
+            module: The network, in evaluation mode.
+            samples: Held-out samples with float32 values.
+            device: Where the network is.
+            autocast: Precision of the network.
+        """
+
+    @abstractmethod
+    def score(
+        self,
+        module: nn.Module,
+        held_out: Source | None,
+        layouts: Sequence[Layout],
+        device: torch.device,
+        tell: Callable[[str], object] = lambda _: None,
+    ) -> Scored:
+        """Score the trained network.
+
+        Args:
+            module: The network, in evaluation mode.
+            held_out: Held-out pairs; None: there are none.
+            layouts: The datasets behind the training pairs.
+            device: Where the network is.
+            tell: Takes a few words of progress.
+        """
+
+    @abstractmethod
+    def save(self, module: nn.Module, path: Path, origin: Origin) -> None:
+        """Write the network's weights as safetensors.
+
+        Raises:
+            OutputError: The file can't be written.
+        """
+
+    @abstractmethod
+    def export(
+        self, module: nn.Module, path: Path, origin: Origin, layouts: Sequence[Layout]
+    ) -> None:
+        """Write the network, on the CPU and in evaluation mode, as an ONNX file.
+
+        Raises:
+            WeightsError: The file does not compute what the network does.
+            OutputError: The file can't be written.
+        """
+
+    def set_modes(self, trained: Iterable[str], *, frozen_norms: bool = False) -> None:
+        """Put modules into training or evaluation mode, and let the former have gradients.
+
+        Args:
+            trained: Names of the modules that train.
+            frozen_norms: Whether batch norms stay in evaluation mode all the same.
+        """
+        names = set(trained)
+        for name, module in self.modules.items():
+            module.train(name in names)
+            norms = [part for part in module.modules() if isinstance(part, nn.BatchNorm2d)]
+            for norm in norms if frozen_norms else []:
+                norm.eval()
+            for key, parameter in module.named_parameters():
+                parameter.requires_grad_(name in names and key not in self._fixed[name])

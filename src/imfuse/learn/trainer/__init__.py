@@ -1,1 +1,0 @@
-"""The loop that trains: stages of a recipe, checkpoints, logs, previews."""

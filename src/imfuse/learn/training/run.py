@@ -1,0 +1,248 @@
+"""A training from its first to its last file: what `imfuse train` does."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from imfuse import __version__
+from imfuse.errors import OutputError, TrainingInterrupted
+from imfuse.io.atomic import remove_stale_temporaries
+from imfuse.io.locks import locked
+from imfuse.learn.models.base import Origin
+from imfuse.learn.recipes.card import StageDone, TrainingCard, shareable, write_card
+from imfuse.learn.training.config import make_config
+from imfuse.learn.training.devices import hardware
+from imfuse.learn.training.folder import (
+    CONFIG,
+    LOCK,
+    MODEL,
+    STATE,
+    WEIGHTS,
+    check_folder,
+    no_folder,
+)
+from imfuse.learn.training.loop import Progress, Trainer
+from imfuse.learn.training.setup import Run, prepare, reopen, signature
+from imfuse.learn.training.state import State
+
+Watch = Callable[[Progress], None]
+
+
+def train(  # noqa: PLR0913 - as many as the command has
+    recipe: str,
+    data: str | Path | Sequence[str | Path],
+    out: str | Path,
+    *,
+    preset: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    budget: str | None = None,
+    layout: str | None = None,
+    stride: int = 1,
+    resume: bool = False,
+    device: str = "auto",
+    watch: Watch = lambda _: None,
+) -> TrainingCard:
+    """Train a network as its paper describes.
+
+    Args:
+        recipe: Name of a recipe, such as `seafusion`, or of a segmenter, such as `banet`.
+        data: Folder of pairs, `scenes:N` for N rendered pairs, or several of these.
+        out: Folder of the run, empty or new. At the end it holds `weights.safetensors`,
+            `model.onnx`, `card.md`, and everything else that docs/training.md lists.
+        preset: `paper`, or another preset of the recipe, such as `cpu`.
+        settings: Changes to the preset, by name: `{"batch": 4, "segmentation.steps": 500}`.
+        budget: Length such as `30m`, `2h` or `5000it`, to which the schedule is scaled; None: the
+            whole schedule.
+        layout: Name of the layout of the data, where folders don't show it.
+        stride: Take every N-th frame of video.
+        resume: Continue the run in `out`, begun with the same arguments.
+        device: `auto`, `cpu`, `gpu`, or a number of GPUs.
+        watch: Called after each step.
+
+    Returns:
+        The card: what was trained, on what, for how long, and how good it is (`scores`).
+
+    Raises:
+        UsageError: An argument makes no sense, or the pairs lack what the recipe needs.
+        UnknownName: There is no such recipe, preset or setting.
+        DatasetNotFound: A folder holds no pairs.
+        OutputError: The folder holds something else, is in use, or can't be written to.
+        TrainingDiverged: A loss or a gradient is not finite, or nothing is learnt any more.
+        TrainingInterrupted: The process was asked to stop; the run can be resumed.
+
+    Example:
+        >>> card = train("seafusion", "scenes:40", "run", preset="cpu",
+        ...              budget="200it")  # doctest: +SKIP
+        >>> network = load("run")  # doctest: +SKIP
+    """
+    several = [data] if isinstance(data, str | Path) else list(data)
+    given = {
+        "recipe": recipe,
+        "data": [str(one) for one in several],
+        "preset": preset,
+        "budget": budget,
+        "layout": layout,
+        "stride": stride,
+    }
+    config = make_config({}, given, settings or {})
+    folder = Path(out)
+    if resume:
+        run, state = reopen(folder, config, device=device)
+        return execute(run, folder, state, watch)
+    check_folder(folder)
+    return execute(prepare(config, device=device), folder, None, watch)
+
+
+def execute(
+    run: Run, folder: Path, state: State | None = None, watch: Watch = lambda _: None
+) -> TrainingCard:
+    """Train, and write what came out.
+
+    Args:
+        run: What `prepare` or `reopen` gave.
+        folder: The run's folder.
+        state: What `reopen` gave; None: from the beginning.
+        watch: Called after each step.
+
+    Raises:
+        OutputError: The folder holds a run already, is in use, or can't be written to.
+        TrainingDiverged: A loss or a gradient is not finite, or nothing is learnt any more; the
+            last state is kept.
+        TrainingInterrupted: This process was asked to stop, or one that reads pairs was; the state
+            is kept.
+    """
+    with _held(run, folder):
+        trainer, state = fit(run, folder, state, watch)
+        card = _card(run, trainer, state)
+        if run.fabric.is_global_zero:
+            form = torch.contiguous_format
+            network = trainer.result.to("cpu", memory_format=form).eval()  # type: ignore[call-overload]
+            origin = origin_after(run, state.total)
+            run.recipe.save(network, folder / WEIGHTS, origin)
+            trainer.tell("writing the model, and comparing it with the network")
+            run.recipe.export(network, folder / MODEL, origin, run.source.layouts)
+            write_card(folder, card)
+    run.fabric.barrier()
+    return card
+
+
+@contextmanager
+def _held(run: Run, folder: Path) -> Iterator[None]:
+    """Keep other processes out of the run's folder, which is made if it is missing."""
+    if not run.fabric.is_global_zero:
+        yield
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise no_folder(folder, error) from error
+    with locked(folder, LOCK):
+        if run.seen is not None and signature(folder / STATE) != run.seen:
+            raise OutputError(
+                "another process has resumed this run meanwhile",
+                file=folder,
+                remedy="Start again, to resume from its state.",
+            )
+        remove_stale_temporaries(folder)
+        yield
+
+
+def fit(run: Run, folder: Path, state: State | None, watch: Watch) -> tuple[Trainer, State]:
+    """Train in a folder that exists and that this process holds; see `execute`."""
+    if run.fabric.is_global_zero and state is None:
+        check_folder(folder)
+    # Reads the samples of previews, and fails before anything is written if it can't.
+    trainer = Trainer(
+        run.recipe,
+        run.source,
+        run.held_out,
+        folder,
+        fabric=run.fabric,
+        plan=run.plan,
+        steps=run.steps,
+        watch=watch,
+        origin=lambda steps: origin_after(run, steps),
+    )
+    if run.fabric.is_global_zero:
+        run.config.write(folder / CONFIG)
+    run.fabric.barrier()
+    try:
+        return trainer, trainer.fit(state or State(run.config.model_dump(mode="json")))
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker"):
+            raise
+        raise TrainingInterrupted(
+            f"a process that reads pairs was ended from outside ({error})",
+            file=folder,
+            remedy="Resume with --resume; if memory ran out, with --set workers=0.",
+        ) from error
+
+
+def origin_after(run: Run, steps: int) -> Origin:
+    """Return where the weights of a run come from, after a number of its steps."""
+    before, layouts = run.recipe.origin, run.source.layouts
+    begun = "" if before is None else before.training_data or "unknown"
+    added = _unmentioned([one.on_cards for one in layouts], begun)
+    earlier = 0 if before is None else before.steps
+    return replace(
+        before or Origin(),
+        training_data="; then ".join(one for one in (begun, "; ".join(added)) if one),
+        training_terms=_terms(run),
+        steps=None if earlier is None else earlier + steps,
+    )
+
+
+def _unmentioned(parts: Sequence[str], text: str) -> list[str]:
+    """Return the parts that a text does not contain."""
+    return [part for part in parts if part not in text]
+
+
+def _terms(run: Run) -> str:
+    """Return the terms of the data; initial weights hand on those of theirs."""
+    layouts, origin = run.source.layouts, run.recipe.origin
+    before = "" if origin is None else origin.training_terms
+    terms = _unmentioned([f"{one.name}: {one.terms}" for one in layouts if one.terms], before)
+    return "; ".join([before, *terms] if before else terms)
+
+
+def _card(run: Run, trainer: Trainer, state: State) -> TrainingCard:
+    recipe, layouts, origin = run.recipe, run.source.layouts, run.recipe.origin
+    network = trainer.result.eval()
+    held_out = run.held_out if run.fabric.is_global_zero else None
+    scored = recipe.score(network, held_out, layouts, run.fabric.device, trainer.tell)
+    return recipe.card(
+        network=recipe.network,
+        recipe=recipe.name,
+        preset=run.config.preset,
+        paper=recipe.paper,
+        departures=recipe.departures,
+        parameters=sum(p.numel() for p in network.parameters()),
+        training_data="; ".join(dict.fromkeys(one.on_cards for one in layouts)),
+        training_terms=_terms(run),
+        begun_with=None if origin is None else origin.training_data or "unknown",
+        begun_steps=None if origin is None else origin.steps,
+        data=[Path(one).name for one in run.config.data],
+        pairs=len(run.source),
+        held_out=0 if run.held_out is None else len(run.held_out),
+        pairs_sha256=run.source.fingerprint,
+        stages=[
+            StageDone(name=planned.name, steps=steps, planned=planned.steps)
+            for planned, steps in zip(run.plan, run.steps, strict=True)
+        ],
+        budget=run.config.budget,
+        seconds=round(state.seconds, 1),
+        precision=run.config.precision or "",
+        device=hardware(run.fabric),
+        processes=run.fabric.world_size,
+        imfuse=__version__,
+        torch=torch.__version__,
+        seed=recipe.settings.seed,
+        settings=shareable(recipe.settings),
+        scores=dict(scored.means),
+        scored=scored.pairs,
+        **scored.more,
+    )
