@@ -147,6 +147,7 @@ def fuse_folders(
     *,
     suffix: str | None = None,
     pair_regex: str | None = None,
+    pairs: PathLike | None = None,
     workers: int | None = None,
     resume: bool = False,
     **options: Any,
@@ -160,6 +161,7 @@ def fuse_folders(
         model: See `fuse`.
         suffix: Ending of the results, such as `.png`; None: `.png`, or `.tif` for float pictures.
         pair_regex: Regular expression for what must agree in two names; None: all but the ending.
+        pairs: CSV file with the columns `ir` and `vis` that lists the pairs instead.
         workers: Pairs that are fused at one time; None: one a core.
         resume: Skip pairs that an earlier run with the same settings finished.
         options: Options by name; see `imfuse.FuseOptions`.
@@ -177,6 +179,7 @@ def fuse_folders(
         options=FuseOptions.of(model, **options),
         suffix=suffix,
         pair_regex=pair_regex,
+        pairs=None if pairs is None else Path(pairs),
         workers=workers or available_cores(),
         resume=resume,
     )

@@ -7,6 +7,9 @@ from difflib import get_close_matches
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, line separators, changes of writing direction, and halves of characters."""
 
+_LONGEST = 1000
+"""Characters of each part of a message."""
+
 
 def printable(name: object) -> str:
     r"""Return a name or text in which every character that a terminal may not be sent is escaped.
@@ -14,6 +17,11 @@ def printable(name: object) -> str:
     Control characters become `\x1b`; bytes of file names that are not UTF-8 become `\xff`.
     """
     return _UNSEEN.sub(_escaped, str(name))
+
+
+def _bounded(text: str) -> str:
+    """Return a text of bearable length: files and libraries have brought messages of megabytes."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} [...]"
 
 
 def _escaped(found: re.Match[str]) -> str:
@@ -44,7 +52,8 @@ class ImfuseError(ValueError):
         self, found: str, *, file: object = None, expected: str = "", remedy: str = ""
     ) -> None:
         self.file = None if file is None else str(file)
-        self.found, self.expected, self.remedy = found, expected, remedy
+        self.found, self.expected, self.remedy = map(_bounded, (found, expected, remedy))
+        found, expected, remedy = self.found, self.expected, self.remedy
         text = found if self.file is None else f"{printable(self.file)}: {found}"
         if expected:
             text += f"; expected {expected}"

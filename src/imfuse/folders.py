@@ -38,6 +38,7 @@ class FolderJob:
         options: How to fuse. `max_memory` is for all workers together.
         suffix: Ending of the results, such as `.png`; None: `.png`, or `.tif` for float pictures.
         pair_regex: See `imfuse.io.pairs.match_folders`.
+        pairs: CSV file that lists the pairs; see `imfuse.io.pairs.match_folders`.
         workers: Pairs that are fused at one time.
         resume: Skip pairs that an earlier run finished.
     """
@@ -48,6 +49,7 @@ class FolderJob:
     options: FuseOptions = field(default_factory=FuseOptions)
     suffix: str | None = None
     pair_regex: str | None = None
+    pairs: Path | None = None
     workers: int = 1
     resume: bool = False
 
@@ -61,6 +63,7 @@ class FolderJob:
             "ir": str(self.ir.resolve()),
             "vis": str(self.vis.resolve()),
             "pair_regex": self.pair_regex,
+            "pairs_sha256": sha256_of(self.pairs),
         }
 
 
@@ -189,7 +192,7 @@ def prepare(job: FolderJob) -> FolderRun:
     if job.suffix is not None and job.suffix.lower() not in SUFFIXES:
         known = " ".join(SUFFIXES)
         raise UsageError(f"results can't be written as {job.suffix!r}", expected=f"one of {known}")
-    matching = match_folders(job.ir, job.vis, job.pair_regex)
+    matching = match_folders(job.ir, job.vis, job.pair_regex, pairs=job.pairs)
     _refuse_equal_names(matching)
     fuser = _shared_fuser(job)
     _make_output(job)

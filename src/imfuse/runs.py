@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from imfuse import __version__
-from imfuse.errors import OutputError
+from imfuse.errors import OutputError, printable
 from imfuse.files import PairResult
 from imfuse.io.atomic import write_atomically
 from imfuse.io.pairs import PairFiles
@@ -135,11 +135,11 @@ class RunRecord:
             self._done[result.ir, result.vis] = result
 
 
-def sha256_of(model: object) -> str | None:
-    """Return the SHA-256 of a model file; None for names and engines."""
-    if not isinstance(model, str | Path) or not Path(model).is_file():
+def sha256_of(file: object) -> str | None:
+    """Return the SHA-256 of a file; None for what is no file, such as a method's name."""
+    if not isinstance(file, str | Path) or not Path(file).is_file():
         return None
-    return hashlib.sha256(Path(model).read_bytes()).hexdigest()
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
 def _read_run(file: Path) -> _Run:
@@ -168,24 +168,19 @@ def _line(result: PairResult) -> bytes:
     content = {
         "ir": ir,
         "vis": vis,
-        "out": _printable(result.out.name),
+        "out": printable(result.out.name),
         "suffix": result.out.suffix,
         "files": [_stamp(path) for path in (result.ir, result.vis, result.out)],
         "seconds": round(result.seconds, 6),
         "registration": result.history.get("registration"),
         "ir_range": result.history.get("ir_range"),
-        "warnings": [_printable(note) for note in result.notes],
+        "warnings": [printable(note) for note in result.notes],
     }
     return json.dumps(content).encode() + b"\n"
 
 
 def _names(ir: Path, vis: Path) -> tuple[str, str]:
-    return _printable(str(ir.absolute())), _printable(str(vis.absolute()))
-
-
-def _printable(text: str) -> str:
-    """Return text without the lone surrogates of names that are not UTF-8, which JSON lacks."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    return printable(str(ir.absolute())), printable(str(vis.absolute()))
 
 
 def _stamp(path: Path) -> Stamp:

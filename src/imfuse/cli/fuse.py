@@ -106,6 +106,10 @@ def fuse(
         str | None,
         typer.Option(metavar="REGEX", help=r"Folders: what must agree in two names, e.g. '(\d+)'."),
     ] = None,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.csv", help="Folders: pairs, in the columns `ir` and `vis`."),
+    ] = None,
     format: Annotated[  # noqa: A002 - the option's name
         Suffix | None,
         typer.Option(help="Folders: format of the results. Default: png, for float pictures tif."),
@@ -171,6 +175,7 @@ def fuse(
             options=options,
             suffix=None if format is None else f".{format.value}",
             pair_regex=pair_regex,
+            pairs=pairs,
             workers=workers or available_cores(),
             resume=resume,
         )
@@ -182,6 +187,7 @@ def fuse(
         raise UsageError(found, expected="two files or two folders")
     for_folders = {
         "--pair-regex": pair_regex,
+        "--pairs": pairs,
         "--format": format,
         "--workers": workers,
         "--resume": resume or None,
