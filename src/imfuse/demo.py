@@ -7,7 +7,7 @@ import numpy as np
 
 from imfuse.errors import OutputError
 from imfuse.folders import FolderJob, prepare
-from imfuse.io.atomic import write_atomically
+from imfuse.io.atomic import write_text
 from imfuse.io.images import encode_image, read_image, write_image
 from imfuse.options import FuseOptions
 from imfuse.report.page import Row, side_by_side
@@ -107,7 +107,7 @@ def run_demo(out: Path, model: str | None = None) -> dict[str, object]:
         "middle: what the infrared camera sees; right: both in one picture.",
         [_row(out, str(pair["name"]), name) for pair in pairs],
     )
-    write_atomically(out / "index.html", [page.encode()])
+    write_text(out / "index.html", page)
     return {
         "ir": str(out / "ir"),
         "vis": str(out / "vis"),

@@ -11,6 +11,7 @@ import numpy as np
 from imfuse import __version__
 from imfuse.align.load import find_aligner
 from imfuse.align.plane import InfraredPlane
+from imfuse.align.resize import resized
 from imfuse.engines.load import load_engine
 from imfuse.errors import BadValues, MemoryLimit
 from imfuse.infrared import Infrared, check_unit_range, is_gray, prepare_infrared
@@ -135,14 +136,7 @@ class Fuser:
         if self.options.resize != "vis" or vis.size == ir.size:
             return vis
         notes.append(f"{vis.name}: resized from {_size(vis)}")
-        alpha = None if vis.alpha is None else geometry.resize(vis.alpha, *ir.size)
-        return Picture(
-            pixels=geometry.resize(vis.pixels, *ir.size),
-            alpha=alpha,
-            metadata=vis.metadata,
-            name=vis.name,
-            format=vis.format,
-        )
+        return resized(vis, ir.size)
 
     def _history(
         self, registration: Registration, infrared: Infrared, notes: list[str]

@@ -1,11 +1,13 @@
 """The simplest aligners: pictures that lie pixel on pixel, or show the same field of view."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 from imfuse.errors import PairMismatch
-from imfuse.ops.warps import scaling
+from imfuse.ops import geometry
+from imfuse.ops.warps import resample, scaling
 from imfuse.types import ImagePair, Picture, Registration
 
 _TOLERANCE = 0.02
@@ -57,6 +59,37 @@ class SameView:
         if not self.stretch and max(change, 1 / change) - 1 > _TOLERANCE + rounding:
             raise _misshapen(ir, vis)
         return Registration(matrix=scaling(ir.size, vis.size), estimator="resize")
+
+
+def same_grid(pair: ImagePair, resize: Literal["ir", "vis"] | None, *, stretch: bool) -> ImagePair:
+    """Return a pair whose pictures have one size: both sources as a fusion with `resize` saw them.
+
+    Args:
+        pair: Two pictures, of any sizes.
+        resize: The picture to bring to the other's size; None: they are returned as they are.
+        stretch: Whether their proportions may differ by more than 2 %.
+
+    Raises:
+        PairMismatch: They differ, and `stretch` is False.
+    """
+    if resize is None or pair.ir.size == pair.vis.size:
+        return pair
+    SameView(stretch=stretch).register(pair)
+    if resize == "ir":
+        return ImagePair(ir=_resampled(pair.ir, pair.vis.size), vis=pair.vis)
+    return ImagePair(ir=pair.ir, vis=resized(pair.vis, pair.ir.size))
+
+
+def resized(vis: Picture, size: tuple[int, int]) -> Picture:
+    """Return a visible picture of another height and width, in its own depth."""
+    alpha = None if vis.alpha is None else geometry.resize(vis.alpha, *size)
+    return replace(vis, pixels=geometry.resize(vis.pixels, *size), alpha=alpha)
+
+
+def _resampled(ir: Picture, size: tuple[int, int]) -> Picture:
+    values = resample(ir.pixels.astype(np.float32), *size)
+    pixels = values if ir.pixels.dtype.kind == "f" else np.rint(values)
+    return replace(ir, pixels=pixels.astype(ir.pixels.dtype), alpha=None, nodata=None)
 
 
 def _misshapen(ir: Picture, vis: Picture) -> PairMismatch:

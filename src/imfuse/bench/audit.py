@@ -31,7 +31,7 @@ def sharpened(picture: Picture, _: str) -> Picture:
 
 def noisy(picture: Picture, name: str) -> Picture:
     """Add Gaussian noise of 5 gray levels, the same every time for a pair's name."""
-    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    rng = np.random.default_rng(zlib.crc32(name.encode("utf-8", "surrogateescape")))
     values = picture.pixels.astype(np.float32) / np.float32(SCALES[picture.pixels.dtype])
     noise = rng.normal(0, _NOISE_STD, picture.size).astype(np.float32)
     return _like(picture, values + (noise[..., None] if picture.is_colour else noise))

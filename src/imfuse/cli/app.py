@@ -21,6 +21,7 @@ from imfuse.cli import (
     weights,
 )
 from imfuse.cli.console import print_json, say
+from imfuse.cli.streams import INTERRUPTED, calm_interrupts, guarded_streams
 from imfuse.errors import ImfuseError, UsageError
 
 _LEARN = {
@@ -66,30 +67,46 @@ def _root(
     """Fuse infrared and visible (or medical) pictures of one scene into one picture."""
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 2 wrong usage, 3 refused input, 130 interrupted.
-
-    Args:
-        arguments: What would stand behind `imfuse`; None: the process's own arguments.
-    """
-    # Before NumPy is loaded: pairs are fused in parallel, and each one's small matrix products on
-    # all cores as well would only get into one another's way.
+def run(arguments: list[str]) -> None:
+    """Run the command line and exit; see `imfuse.cli.main`."""
+    # Before NumPy and OpenCV are loaded: pairs are fused in parallel, and each one's small matrix
+    # products on all cores as well would only get into one another's way; and what OpenCV finds
+    # odd about a file is said in our own words.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    arguments = sys.argv[1:] if arguments is None else arguments
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    with calm_interrupts():
+        try:
+            with guarded_streams():
+                code = _exit_code(arguments)
+        except ImfuseError as error:  # of the streams
+            sys.stderr.write(f"error: {error}\n")
+            code = error.exit_code
+        except KeyboardInterrupt:
+            code = INTERRUPTED
+        sys.exit(code)
+
+
+def _exit_code(arguments: list[str]) -> int:
+    """Run the command line; say what went wrong, and return what to exit with."""
     try:
         try:
             app(arguments, prog_name="imfuse")
+        except SystemExit as end:
+            return end.code if isinstance(end.code, int) else int(end.code is not None)
+        except KeyboardInterrupt:
+            return INTERRUPTED
         except ModuleNotFoundError as error:
             raise _missing(error) from error
     except ImfuseError as error:
         if "--json" in arguments:
             print_json({"error": error.as_dict()})
         say(f"error: {error}")
-        sys.exit(error.exit_code)
+        return error.exit_code
+    return 0
 
 
 def _missing(error: ModuleNotFoundError) -> ImfuseError | ModuleNotFoundError:
-    """Return what to say where a package of the extra `learn` is missing."""
+    """Return the error to show where a package of the extra `learn` is missing."""
     package = (error.name or "").partition(".")[0]
     if package not in _LEARN:
         return error

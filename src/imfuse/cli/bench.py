@@ -176,7 +176,7 @@ def _speeds(run: "Bench") -> "dict[str, Speed]":
 
 
 def _write_report(out: Path, summary: "Summary", run: "Bench", data: str) -> None:
-    from imfuse.io.atomic import write_atomically
+    from imfuse.io.atomic import write_text
     from imfuse.metrics.catalogue import infos_of
     from imfuse.report.scores import evaluation_page
     from imfuse.scoring.page import settings, striking_pairs
@@ -192,7 +192,7 @@ def _write_report(out: Path, summary: "Summary", run: "Bench", data: str) -> Non
         cases=[_case(pairs[name], caption, run) for name, caption in striking_pairs(best)],
         quoted=summary.quoted,
     )
-    write_atomically(out, [page.encode()])
+    write_text(out, page)
     say(f"report: {out}")
 
 

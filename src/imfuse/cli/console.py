@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imfuse.errors import UsageError
+from imfuse.errors import UsageError, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -32,12 +32,17 @@ _UNITS = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9, "KI": 2**10, "MI": 2**20, "GI": 2
 
 def say(text: str) -> None:
     """Write one message for humans to stderr."""
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(_lines(text) + "\n")
 
 
 def show(text: str) -> None:
     """Write one line of a result to stdout."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(_lines(text) + "\n")
+
+
+def _lines(text: str) -> str:
+    """Return text whose lines hold no control characters, as names of files may bring them."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def print_json(value: Mapping[str, object] | list[dict[str, object]]) -> None:

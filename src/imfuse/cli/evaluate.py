@@ -4,11 +4,12 @@ import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from imfuse.cli.console import JsonOption, print_json, print_table, say, say_list
+from imfuse.cli.fuse import Side
 from imfuse.cli.progress import track
 from imfuse.errors import ImfuseError, UsageError
 
@@ -85,6 +86,18 @@ def evaluate(
         str | None, typer.Option(help="What to call FUSED in tables. Default: its name.")
     ] = None,
     pair_regex: PairRegexOption = None,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.csv", help="Folders: files in the columns `ir`, `vis` and `fused`."
+        ),
+    ] = None,
+    resize: Annotated[
+        Side | None, typer.Option(help="Bring this source to the other's size, as fuse does.")
+    ] = None,
+    stretch: Annotated[
+        bool, typer.Option("--stretch", help="Let --resize change a picture's proportions.")
+    ] = False,
     workers: WorkersOption = None,
     csv: Annotated[Path | None, typer.Option(help="Write one row a picture.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the table of means.")] = None,
@@ -108,12 +121,23 @@ def evaluate(
     check_outputs((csv, markdown, latex, report), inputs=[*paths, ir, vis])
     scorer = Scorer.of(protocol, None if channel is None else channel.value, parse_metrics(metrics))
     evaluations = [
-        score_paths(scorer, path, ir, vis, pair_regex=pair_regex, workers=workers, label=name)
+        score_paths(
+            scorer,
+            path,
+            ir,
+            vis,
+            pair_regex=pair_regex,
+            pairs=pairs,
+            resize=None if resize is None else resize.value,
+            stretch=stretch,
+            workers=workers,
+            label=name,
+        )
         for path, name in zip(paths, _labels(paths, label), strict=True)
     ]
     write_tables(evaluations, csv=csv, markdown=markdown, latex=latex)
     if report is not None:
-        _write_report(report, evaluations, paths, (ir, vis), pair_regex)
+        _write_report(report, evaluations, paths, (ir, vis), pair_regex, pairs)
     for evaluation in evaluations:
         say_list(f"remarks on {evaluation.label}", evaluation.remarks())
     if as_json:
@@ -189,6 +213,9 @@ def score_paths(
     *,
     pair_regex: str | None,
     workers: int | None,
+    pairs: Path | None = None,
+    resize: Literal["ir", "vis"] | None = None,
+    stretch: bool = False,
     label: str | None = None,
 ) -> "Evaluation":
     """Score three files or three folders, with a progress bar for folders.
@@ -206,19 +233,30 @@ def score_paths(
             ir,
             vis,
             pair_regex=pair_regex,
+            pairs=pairs,
+            resize=resize,
+            stretch=stretch,
             label=label,
             workers=workers or available_cores(),
         )
         for _ in track(iter(scoring), scoring.total, f"scoring {scoring.label}"):
             pass
         return scoring.result()
-    for name, value in (("--pair-regex", pair_regex), ("--workers", workers)):
+    for name, value in (
+        ("--pair-regex", pair_regex),
+        ("--pairs", pairs),
+        ("--workers", workers),
+    ):
         if value is not None:
             raise UsageError(f"{name} with files", expected="three folders with this option")
+    from imfuse.align.resize import same_grid
     from imfuse.io.images import read_image
+    from imfuse.types import ImagePair
 
-    pictures = [read_image(path) for path in (fused, ir, vis)]
-    return scorer.collect(label or fused.stem, [scorer.score_pictures(vis.stem, *pictures)])
+    first, *sources = [read_image(path) for path in (fused, ir, vis)]
+    pair = same_grid(ImagePair(ir=sources[0], vis=sources[1]), resize, stretch=stretch)
+    scored = scorer.score_pictures(vis.stem, first, pair.ir, pair.vis)
+    return scorer.collect(label or fused.stem, [scored])
 
 
 def write_tables(
@@ -232,17 +270,17 @@ def write_tables(
     """Write the tables that were asked for."""
     if csv is markdown is latex is None:
         return
-    from imfuse.io.atomic import write_atomically
+    from imfuse.io.atomic import write_text
     from imfuse.metrics.catalogue import infos_of
     from imfuse.report.tables import as_csv, as_latex, as_markdown
 
     infos = infos_of(evaluations[0])
     if csv is not None:
-        write_atomically(csv, [as_csv(evaluations).encode()])
+        write_text(csv, as_csv(evaluations))
     if markdown is not None:
-        write_atomically(markdown, [as_markdown(evaluations, infos, quoted).encode()])
+        write_text(markdown, as_markdown(evaluations, infos, quoted))
     if latex is not None:
-        write_atomically(latex, [as_latex(evaluations, infos, quoted).encode()])
+        write_text(latex, as_latex(evaluations, infos, quoted))
 
 
 def _write_report(
@@ -251,12 +289,13 @@ def _write_report(
     fused: list[Path],
     sources: tuple[Path, Path],
     pair_regex: str | None,
+    pairs: Path | None,
 ) -> None:
-    from imfuse.io.atomic import write_atomically
+    from imfuse.io.atomic import write_text
     from imfuse.scoring.page import evaluation_page_of
 
-    page = evaluation_page_of(evaluations, fused, sources, pair_regex)
-    write_atomically(out, [page.encode()])
+    page = evaluation_page_of(evaluations, fused, sources, pair_regex, pairs)
+    write_text(out, page)
     say(f"report: {out}")
 
 

@@ -17,6 +17,7 @@ from imfuse.cli.console import (
     say_list,
 )
 from imfuse.cli.progress import track
+from imfuse.cli.streams import INTERRUPTED
 from imfuse.errors import ImfuseError, UsageError
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from imfuse.fuser import Fuser
     from imfuse.options import FuseOptions
     from imfuse.types import FusionSpec
-
-_INTERRUPTED = 130
 
 _OURS = "Apache-2.0"
 """Licence of our own code and weights, which needs no mention."""
@@ -261,7 +260,7 @@ def _fuse_folders(job: "FolderJob", *, as_json: bool) -> None:
     if as_json:
         print_json(_as_json(run, interrupted=interrupted))
     if interrupted:
-        sys.exit(_INTERRUPTED)
+        sys.exit(INTERRUPTED)
     if any(result.error for result in run.finished):
         sys.exit(ImfuseError.exit_code)
 

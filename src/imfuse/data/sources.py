@@ -102,7 +102,7 @@ class Source(ABC):
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the names: whether two runs saw the same list of samples."""
-        return hashlib.sha256("\n".join(self.names).encode()).hexdigest()
+        return hashlib.sha256("\n".join(self.names).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 class Derived(Source):
@@ -289,4 +289,5 @@ def hold_out(source: Source, share: float = 0.1) -> tuple[Source, Source]:
 
 def _rank(name: str) -> float:
     """Return a number in [0, 1) that a name always gives."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
+    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64

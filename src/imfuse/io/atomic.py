@@ -39,6 +39,17 @@ def write_atomically(path: str | os.PathLike[str], parts: Iterable[bytes | memor
             temporary.unlink(missing_ok=True)
 
 
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write a text file in UTF-8, whole or not at all.
+
+    What UTF-8 lacks, the bytes of file names that are no text, is escaped.
+
+    Raises:
+        OutputError: See `write_atomically`.
+    """
+    write_atomically(path, [text.encode("utf-8", "backslashreplace")])
+
+
 def _refusal(target: Path, error: Exception) -> OutputError:
     folder = target.parent
     if isinstance(error, FileNotFoundError) and not folder.exists():

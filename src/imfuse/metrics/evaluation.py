@@ -174,7 +174,7 @@ class Evaluation(Mapping[str, float]):
 
 def pairs_sha256(names: Sequence[str]) -> str:
     """Return the SHA-256 of the sorted names, one a line."""
-    return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()
+    return hashlib.sha256("\n".join(sorted(names)).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _finite(value: float) -> float | None:

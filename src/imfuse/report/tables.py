@@ -172,5 +172,10 @@ def as_csv(evaluations: Sequence[Evaluation]) -> str:
         ]
         for name, *values in zip(evaluation.names, *columns, strict=True):
             cells = [repr(value) if math.isfinite(value) else "" for value in values]
-            writer.writerow([evaluation.label, name, *cells])
+            writer.writerow([_cell(evaluation.label), _cell(name), *cells])
     return out.getvalue()
+
+
+def _cell(name: str) -> str:
+    """Return a name that no spreadsheet takes for a formula (OWASP: CSV injection)."""
+    return f"'{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name

@@ -6,19 +6,20 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from imfuse.align.resize import same_grid
 from imfuse.errors import ImfuseWarning, PairMismatch
 from imfuse.io.images import MAX_PIXELS
 from imfuse.io.inputs import as_picture, is_tensor
 from imfuse.metrics.evaluation import Evaluation
 from imfuse.scoring.folders import FolderScoring
 from imfuse.scoring.scorer import Scored, Scorer
-from imfuse.types import Picture
+from imfuse.types import ImagePair, Picture
 
 if TYPE_CHECKING:
     from imfuse.io.inputs import ImageLike
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913 - all but four by name
     fused: "ImageLike | Picture",
     ir: "ImageLike | Picture",
     vis: "ImageLike | Picture",
@@ -27,6 +28,9 @@ def evaluate(
     channel: Literal["y", "gray", "rgb-mean"] | None = None,
     metrics: Iterable[str] | None = None,
     pair_regex: str | None = None,
+    pairs: str | os.PathLike[str] | None = None,
+    resize: Literal["ir", "vis"] | None = None,
+    stretch: bool = False,
     workers: int = 1,
 ) -> Evaluation:
     """Score a fused picture, or a folder of them, against the sources.
@@ -42,6 +46,10 @@ def evaluate(
             protocol's own.
         metrics: Symbols such as `EN` or `VIF`; None: all that the protocol has.
         pair_regex: Folders: what must agree in the names; see `imfuse evaluate --help`.
+        pairs: Folders: CSV file with the columns `ir`, `vis` and `fused` that lists them instead.
+        resize: The source to bring to the other's size, as `imfuse.fuse` does; None: all three
+            must be of one size.
+        stretch: Whether `resize` may change proportions by more than 2 %.
         workers: Folders: pictures that are scored at one time.
 
     Returns:
@@ -66,13 +74,24 @@ def evaluate(
     kinds: tuple[Any, ...] = (fused, ir, vis)
     if all(isinstance(one, str | os.PathLike) and Path(one).is_dir() for one in kinds):
         folders = [Path(one) for one in kinds]
-        scoring = FolderScoring.of(scorer, *folders, pair_regex=pair_regex, workers=workers)
+        scoring = FolderScoring.of(
+            scorer,
+            *folders,
+            pair_regex=pair_regex,
+            pairs=None if pairs is None else Path(pairs),
+            resize=resize,
+            stretch=stretch,
+            workers=workers,
+        )
         for _ in scoring:
             pass
         evaluation = scoring.result()
     else:
         triples = zip(*kinds, strict=True) if _are_batches(kinds) else [kinds]
-        scored = [_score_one(scorer, str(i), *triple) for i, triple in enumerate(triples)]
+        scored = [
+            _score_one(scorer, str(i), *triple, resize=resize, stretch=stretch)
+            for i, triple in enumerate(triples)
+        ]
         evaluation = scorer.collect(scored[0].name if len(scored) == 1 else "batch", scored)
     for note in evaluation.remarks():
         warnings.warn(note, ImfuseWarning, stacklevel=2)
@@ -88,8 +107,18 @@ def _are_batches(kinds: tuple[Any, ...]) -> bool:
     return all(batches)
 
 
-def _score_one(scorer: Scorer, number: str, fused: Any, ir: Any, vis: Any) -> Scored:  # noqa: ANN401
+def _score_one(
+    scorer: Scorer,
+    number: str,
+    fused: Any,  # noqa: ANN401 - any kind of picture
+    ir: Any,  # noqa: ANN401
+    vis: Any,  # noqa: ANN401
+    *,
+    resize: Literal["ir", "vis"] | None,
+    stretch: bool,
+) -> Scored:
     roles = (("fused", fused), ("infrared", ir), ("visible", vis))
-    pictures = [as_picture(value, role, MAX_PIXELS) for role, value in roles]
+    first, *sources = [as_picture(value, role, MAX_PIXELS) for role, value in roles]
+    pair = same_grid(ImagePair(ir=sources[0], vis=sources[1]), resize, stretch=stretch)
     name = Path(vis).stem if isinstance(vis, str | os.PathLike) else number
-    return scorer.score_pictures(name, *pictures)
+    return scorer.score_pictures(name, first, pair.ir, pair.vis)

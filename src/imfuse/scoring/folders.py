@@ -3,14 +3,16 @@
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
+from imfuse.align.resize import same_grid
 from imfuse.errors import ImfuseError, PairMismatch
 from imfuse.io.images import read_image
 from imfuse.io.pairs import TripleFiles, TripleMatching, match_triples
 from imfuse.jobs import run_jobs
 from imfuse.metrics.evaluation import Evaluation
 from imfuse.scoring.scorer import PictureScorer, Scored
-from imfuse.types import Picture
+from imfuse.types import ImagePair, Picture
 
 _Decoded = tuple[str, Picture, Picture, Picture]
 
@@ -24,12 +26,16 @@ class FolderScoring:
         matching: What matching the three folders gave.
         label: What the evaluation is called.
         workers: Pictures that are scored at one time.
+        resize: The source to bring to the other's size where the two differ; None: they must agree.
+        stretch: Whether that may change its proportions by more than 2 %.
     """
 
     scorer: PictureScorer
     matching: TripleMatching
     label: str
     workers: int = 1
+    resize: Literal["ir", "vis"] | None = None
+    stretch: bool = False
     _scored: list[Scored] = field(default_factory=list)
     _failed: list[tuple[str, ImfuseError]] = field(default_factory=list)
 
@@ -42,16 +48,20 @@ class FolderScoring:
         vis: Path,
         *,
         pair_regex: str | None = None,
+        pairs: Path | None = None,
         label: str | None = None,
         workers: int = 1,
+        resize: Literal["ir", "vis"] | None = None,
+        stretch: bool = False,
     ) -> "FolderScoring":
         """Match three folders.
 
         Raises:
             ImfuseError: See `imfuse.io.pairs.match_triples`.
         """
-        matching = match_triples(fused, ir, vis, pair_regex)
-        return cls(scorer, matching, label or fused.resolve().name, workers)
+        matching = match_triples(fused, ir, vis, pair_regex, pairs=pairs)
+        name = label or fused.resolve().name
+        return cls(scorer, matching, name, workers, resize, stretch)
 
     @property
     def total(self) -> int:
@@ -60,7 +70,7 @@ class FolderScoring:
 
     def __iter__(self) -> Generator[str, None, None]:
         """Score the pictures and yield the name of each as it is done, in no fixed order."""
-        stages = (_decode, self._score)
+        stages = (self._decode, self._score)
         for outcome in run_jobs(self.matching.triples, stages, workers=self.workers):
             key = outcome.item.key
             if outcome.error is None:
@@ -68,6 +78,11 @@ class FolderScoring:
             else:
                 self._failed.append((key, outcome.error))
             yield key
+
+    def _decode(self, triple: TripleFiles) -> _Decoded:
+        fused, ir, vis = (read_image(path) for path in (triple.fused, triple.ir, triple.vis))
+        pair = same_grid(ImagePair(ir=ir, vis=vis), self.resize, stretch=self.stretch)
+        return triple.key, fused, pair.ir, pair.vis
 
     def _score(self, decoded: _Decoded) -> Scored:
         return self.scorer.score_pictures(*decoded)
@@ -95,11 +110,6 @@ def _nothing(matching: TripleMatching) -> PairMismatch:
         expected="one fused, one infrared and one visible picture per key",
         remedy="Take the surplus files out, or tell them apart with --pair-regex.",
     )
-
-
-def _decode(triple: TripleFiles) -> _Decoded:
-    fused, ir, vis = (read_image(path) for path in (triple.fused, triple.ir, triple.vis))
-    return triple.key, fused, ir, vis
 
 
 def _coverage(matching: TripleMatching) -> list[str]:

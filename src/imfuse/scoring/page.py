@@ -27,6 +27,7 @@ def evaluation_page_of(
     fused: Sequence[Path],
     sources: tuple[Path, Path],
     pair_regex: str | None = None,
+    pairs: Path | None = None,
 ) -> str:
     """Return the page for evaluations of files or folders.
 
@@ -35,9 +36,10 @@ def evaluation_page_of(
         fused: The fused files or folders, likewise.
         sources: Infrared and visible file or folder.
         pair_regex: How names were matched.
+        pairs: CSV file that listed the pairs.
     """
     files = {
-        evaluation.label: _files(path, sources, pair_regex)
+        evaluation.label: _files(path, sources, pair_regex, pairs)
         for evaluation, path in zip(evaluations, fused, strict=True)
     }
     cases = []
@@ -56,11 +58,11 @@ def evaluation_page_of(
 
 
 def _files(
-    fused: Path, sources: tuple[Path, Path], pair_regex: str | None
+    fused: Path, sources: tuple[Path, Path], pair_regex: str | None, pairs: Path | None
 ) -> dict[str, tuple[Path, Path, Path]]:
     if not fused.is_dir():
         return {sources[1].stem: (fused, *sources)}
-    matching = match_triples(fused, *sources, pair_regex)
+    matching = match_triples(fused, *sources, pair_regex, pairs=pairs)
     return {t.key: (t.fused, t.ir, t.vis) for t in matching.triples}
 
 
