@@ -189,13 +189,13 @@ def match_triples(
     if pairs is not None:
         _refuse_both(pattern)
         listed = read_pair_list(pairs, ir, vis, fused)
-        listed = tuple(
+        triples = tuple(
             TripleFiles(name_key(row.vis), row.fused, row.ir, row.vis)
             for row in listed
             if row.fused is not None
         )
-        if listed:
-            return TripleMatching(listed, (), (), (), ())
+        if triples:
+            return TripleMatching(triples, (), (), (), ())
     sources = match_folders(ir, vis, pattern, pairs=pairs)
     files = list_images(fused)
     keys, left = _by_key(files, _compile(pattern), "fused")
