@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness import parser, peak_mb, write_results
 
-from imfuse.demo import render_pairs
+from imfuse.data.rendered import render_pairs
 from imfuse.folders import FolderJob, prepare
 from imfuse.io.images import read_image, write_image
 

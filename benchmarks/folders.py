@@ -20,7 +20,7 @@ from pathlib import Path
 import cv2
 from harness import parser, write_results
 
-from imfuse.demo import render_pairs
+from imfuse.data.rendered import render_pairs
 from imfuse.folders import FolderJob, prepare
 from imfuse.fuser import Fuser
 from imfuse.io.images import encode_image, read_image, write_image

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness import median_seconds, parser, write_results
 
-from imfuse.demo import render_pairs
+from imfuse.data.rendered import render_pairs
 
 
 def main() -> None:

@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from imfuse.bench.pairs import NamedPair
 from imfuse.bench.speed import measure_speed
+from imfuse.data.sources import NamedPair
 from imfuse.types import ImagePair, Picture
 
 

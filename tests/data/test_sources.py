@@ -141,6 +141,6 @@ def test_rendered_pairs_are_those_of_the_renderer(monkeypatch):
 def test_training_scenes_are_not_those_of_benchmarks():
     train = open_source("scenes:50", split="train")
     test = open_source("scenes:50", split="test")
-    assert test.names[0] == "0000000-street-day"
+    assert test.names[0] == "00000-street-day"
     assert not set(train.names) & set(test.names)
     assert len(open_source("scenes")) == 200

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from imfuse.cli.console import JsonOption, print_json, print_table, say, say_list, show
+from imfuse.cli.data import complete_layout
 from imfuse.cli.evaluate import (
     ChannelOption,
     MetricsOption,
@@ -21,10 +22,10 @@ from imfuse.cli.progress import track
 from imfuse.errors import ImfuseError, UsageError
 
 if TYPE_CHECKING:
-    from imfuse.bench.pairs import NamedPair
     from imfuse.bench.run import Bench
     from imfuse.bench.speed import Speed
     from imfuse.bench.summary import Summary
+    from imfuse.data.sources import NamedPair, Source
     from imfuse.report.scores import Case
     from imfuse.scoring.scorer import Scorer
 
@@ -44,9 +45,25 @@ def bench(
         str,
         typer.Option(
             metavar="DIR|scenes[:N]",
-            help="Folder that holds ir/ and vis/, or N rendered scenes.",
+            help="Folder of a set (`imfuse data list`), or one that holds ir/ and vis/, or N "
+            "rendered scenes.",
         ),
     ] = "scenes:20",
+    split: Annotated[
+        str | None,
+        typer.Option(
+            metavar="train|val|test|all",
+            help="Part of the set. Default: the test split where there is one and no --names are "
+            "given, else all pairs.",
+        ),
+    ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the layout, where the folder does not show it.",
+            autocompletion=complete_layout,
+        ),
+    ] = None,
     names: Annotated[
         Path | None, typer.Option(help="File with the names of the pairs to take, one a line.")
     ] = None,
@@ -92,9 +109,9 @@ def bench(
 
     For example `imfuse bench --models gff,mst-sr --data msrs/test --quoted MSRS --report b.html`.
     """
-    from imfuse.bench.pairs import find_pairs
     from imfuse.bench.run import Bench, competitors_of, parse_folder
     from imfuse.bench.summary import Summary
+    from imfuse.data.opening import open_for_comparing
     from imfuse.machine import available_cores
     from imfuse.metrics.published import published_datasets, published_rows
     from imfuse.registry import DEFAULT_METHOD
@@ -109,9 +126,12 @@ def bench(
     scorers = _scorers(protocols, None if channel is None else channel.value, metrics)
     folders = [parse_folder(text) for text in fused or []]
     chosen = [part.strip() for part in (models or DEFAULT_METHOD).split(",") if part.strip()]
+    competitors = competitors_of(chosen, folders)
+    source = open_for_comparing(data, split=split, layout=layout, names=names, limit=limit)
+    _say_what(source)
     run = Bench(
-        competitors_of(chosen, folders),
-        find_pairs(data, names=names, limit=limit),
+        competitors,
+        source.pairs(),
         scorers,
         audit=audit,
         workers=workers or available_cores(),
@@ -132,6 +152,16 @@ def bench(
         _show(summary)
     if run.failed:
         sys.exit(ImfuseError.exit_code)
+
+
+def _say_what(source: "Source") -> None:
+    """Say which part of a set is compared on, and what was left out of it."""
+    splits = {entry.split for entry in source.entries} - {""}
+    if source.layout.forms and splits:
+        say(
+            f"{source.layout.name}: {len(source)} pairs of the {' and '.join(sorted(splits))} split"
+        )
+    say_list("files that make no pair", [f"{path}: {why}" for path, why in source.unmatched])
 
 
 def _two(text: str) -> tuple[str, str]:

@@ -35,7 +35,7 @@ def scenes(
     Labels are the nine classes of MSRS, masks mark people, cars and bikes. With --misalign, flow/
     holds the true displacement (float32 NumPy files, pixels).
     """
-    from imfuse.demo import render_pairs
+    from imfuse.data.rendered import render_pairs
 
     pairs = render_pairs(
         out, [kind], count=count, size=parse_size(size), seed=seed, misalign=misalign

@@ -1,8 +1,6 @@
-"""Pairs to train on: known sets, plain folders, video, rendered scenes; found, checked and read.
+"""Sets of pairs: known ones, plain folders, video, rendered scenes; found, checked and read."""
 
-Nothing here needs PyTorch but `imfuse.learn.batches.loader` and `imfuse.learn.batches.stream`.
-"""
-
+from imfuse.data.boxes import Boxes as Boxes
 from imfuse.data.catalogue import LAYOUTS as LAYOUTS
 from imfuse.data.layouts import Layout as Layout
 from imfuse.data.opening import open_source as open_source

@@ -42,6 +42,7 @@ _FMB_CLASSES = (
 _IR = "ir|inf|infrared|thermal"
 _VIS = "vis|vi|visible|rgb"
 _LABELS = "labels|label|segmentation_labels"
+_BOXES = "boxes.json|boxes|annotations|annotation|labels"
 _HARVARD = "terms of the Whole Brain Atlas (AANLIB): not for redistribution"
 _HARVARD_SOURCE = "https://www.med.harvard.edu/aanlib/"
 
@@ -70,6 +71,7 @@ _TABLE = (
                 ir="{split}/ir",
                 vis="{split}/vi|vis",
                 labels=f"{{split}}/{_LABELS}",
+                boxes=f"{{split}}/{_BOXES}",
                 names=r"\d{5}[DN]",
             ),
             Form(
@@ -112,10 +114,11 @@ _TABLE = (
         name="m3fd",
         title="M3FD: 4200 pairs with boxes, or the 300 pairs for fusion",
         forms=(
-            Form(ir="Ir", vis="Vis", names=r"\d{5}", beside="Annotation"),
+            Form(ir="Ir", vis="Vis", boxes="Annotation", names=r"\d{5}", beside="Annotation"),
             Form(ir="Ir", vis="Vis", folder=r"m3fd"),
         ),
         counts={"": 4200, "fusion": 300},
+        box_classes=("People", "Car", "Bus", "Lamp", "Motorcycle", "Truck"),
         terms="not stated",
         source="https://github.com/JinyuanLiu-CV/TarDAL",
     ),
@@ -140,10 +143,16 @@ _TABLE = (
         name="llvip",
         title="LLVIP: streets at night from above",
         forms=(
-            Form(ir="infrared/{split}", vis="visible/{split}", names=r"\d{6}"),
+            Form(
+                ir="infrared/{split}",
+                vis="visible/{split}",
+                boxes="Annotations",
+                names=r"\d{6}",
+            ),
             Form(ir="{split}", vis="{split}", kind="side by side", names=r"\d{6}"),
         ),
         counts={"train": 12025, "test": 3463},
+        box_classes=("person",),
         terms="non-commercial (licence of LLVIP)",
         source="https://bupt-ai-cz.github.io/LLVIP/",
     ),
@@ -192,10 +201,15 @@ _TABLE = (
     ),
     Layout(
         name="plain",
-        title="any pairs: ir/ vis/ [labels/], or the same below train/ val/ test/",
+        title="any pairs: ir/ vis/ [labels/] [boxes/], or the same below train/ val/ test/",
         own="pairs of its user",
         forms=(
-            Form(ir=f"{{split}}/{_IR}", vis=f"{{split}}/{_VIS}", labels=f"{{split}}/{_LABELS}"),
+            Form(
+                ir=f"{{split}}/{_IR}",
+                vis=f"{{split}}/{_VIS}",
+                labels=f"{{split}}/{_LABELS}",
+                boxes=f"{{split}}/{_BOXES}",
+            ),
         ),
     ),
     Layout(

@@ -8,7 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from imfuse.data.folders import Found, PairPaths
+from imfuse.data.folders import Found
+from imfuse.data.matching import PairPaths
 from imfuse.data.sample import Sample, make_sample
 from imfuse.data.sources import Entry, Source
 from imfuse.errors import PairMismatch, UnreadableImage, UsageError

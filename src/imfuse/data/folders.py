@@ -1,13 +1,14 @@
-"""Finding out how a folder is laid out, and which files make which pair."""
+"""Finding out how a folder is laid out."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from imfuse.data.boxes import BOX_SUFFIXES
 from imfuse.data.catalogue import LAYOUTS, find_layout
 from imfuse.data.layouts import Form, Layout
 from imfuse.data.lists import MIRRORED, listed_only, splits_by_lists
+from imfuse.data.matching import CLIP_SUFFIXES, PairPaths, Part, holds, listed, match
 from imfuse.errors import DatasetNotFound, ImfuseError
 from imfuse.io.images import SUFFIXES, read_image
 from imfuse.io.pairs import list_images
@@ -15,28 +16,8 @@ from imfuse.io.pairs import list_images
 SPLIT_FOLDERS = {"train": "train|training", "val": "val|validation", "test": "test|testing"}
 """What folders of each split are called."""
 
-CLIP_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov")
 _ENOUGH_NAMES = 20
 _MOST_SETS_NAMED = 6
-
-
-@dataclass(frozen=True)
-class PairPaths:
-    """The files of one pair, or of one pair of clips.
-
-    Attributes:
-        name: Name without ending.
-        split: `train`, `val`, `test`, or empty where the set has no splits.
-        ir: Infrared file; the same as `vis` where one file holds both.
-        vis: Visible file.
-        labels: Label picture, or None.
-    """
-
-    name: str
-    split: str
-    ir: Path
-    vis: Path
-    labels: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -56,16 +37,6 @@ class Found:
     form: Form
     pairs: tuple[PairPaths, ...]
     unmatched: tuple[tuple[Path, str], ...]
-
-
-@dataclass(frozen=True)
-class _Part:
-    """The folders of one split."""
-
-    split: str
-    ir: Path
-    vis: Path
-    labels: Path | None
 
 
 def find_pairs(root: Path, layout: str | None = None) -> Found:
@@ -92,7 +63,7 @@ def find_pairs(root: Path, layout: str | None = None) -> Found:
     return _list(root, *known)
 
 
-def _recognise(root: Path, named: Layout | None) -> tuple[Layout, Form, list[_Part]] | None:
+def _recognise(root: Path, named: Layout | None) -> tuple[Layout, Form, list[Part]] | None:
     """Return how a folder is laid out, and the folders of its splits; None: in no known way."""
     for layout in LAYOUTS.values() if named is None else (named,):
         for form in layout.forms:
@@ -134,7 +105,7 @@ def _describe(form: Form) -> str:
 def _sets_inside(root: Path) -> list[str]:
     """Return the sets right below a folder that is none itself."""
     names = []
-    for folder in sorted(path for path in _listed(root) if _is_folder(path)):
+    for folder in sorted(path for path in listed(root) if _is_folder(path)):
         try:
             known = _recognise(folder, None)
         except ImfuseError:  # a folder that may not be read
@@ -146,7 +117,7 @@ def _sets_inside(root: Path) -> list[str]:
     return names
 
 
-def _parts(root: Path, form: Form) -> list[_Part]:
+def _parts(root: Path, form: Form) -> list[Part]:
     """Return the folders of every split that is there; of the root itself if it is one split."""
     if "{split}" not in form.ir:
         part = _part(root, form, "")
@@ -165,7 +136,8 @@ def replace_split(form: Form, words: str) -> Form:
     def filled(template: str) -> str:
         return template.replace("{split}", words).strip("/")
 
-    return replace(form, ir=filled(form.ir), vis=filled(form.vis), labels=filled(form.labels))
+    ir, vis, labels, boxes = map(filled, (form.ir, form.vis, form.labels, form.boxes))
+    return replace(form, ir=ir, vis=vis, labels=labels, boxes=boxes)
 
 
 def split_of_folder(name: str) -> str:
@@ -176,21 +148,31 @@ def split_of_folder(name: str) -> str:
     return ""
 
 
-def _part(root: Path, form: Form, split: str) -> _Part | None:
+def _part(root: Path, form: Form, split: str) -> Part | None:
     ir, vis = _folder(root, form.ir), _folder(root, form.vis)
     if ir is None or vis is None:
         return None
     wanted = CLIP_SUFFIXES if form.kind == "clips" else SUFFIXES
-    if not (_holds(ir, wanted) and _holds(vis, wanted)):
+    if not (holds(ir, wanted) and holds(vis, wanted)):
         return None
-    return _Part(split, ir, vis, _folder(root, form.labels) if form.labels else None)
+    labels = _folder(root, form.labels) if form.labels else None
+    return Part(split, ir, vis, labels, _boxes(root, form.boxes) if form.boxes else None)
+
+
+def _boxes(root: Path, template: str) -> Path | None:
+    """Return the first folder with files of boxes, or the file, that a template stands for."""
+    above, _, last = template.rpartition("/")
+    folder = _folder(root, above)
+    below = {} if folder is None else {path.name.casefold(): path for path in listed(folder)}
+    found = (below[word.casefold()] for word in last.split("|") if word.casefold() in below)
+    return next((one for one in found if one.is_file() or holds(one, BOX_SUFFIXES)), None)
 
 
 def _folder(root: Path, template: str) -> Path | None:
     """Return the folder that a template stands for; the root for an empty one."""
     folder = root
     for component in filter(None, template.split("/")):
-        below = {path.name.casefold(): path for path in _listed(folder) if _is_folder(path)}
+        below = {path.name.casefold(): path for path in listed(folder) if _is_folder(path)}
         words = (word.casefold() for word in component.split("|"))
         folder_below = next((below[word] for word in words if word in below), None)
         if folder_below is None:
@@ -206,23 +188,10 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def _listed(folder: Path) -> list[Path]:
-    try:
-        return list(folder.iterdir())
-    except OSError as error:
-        found = f"can't list the folder ({error.strerror})"
-        raise DatasetNotFound(found, file=folder, remedy="Check its permissions.") from error
-
-
-def _holds(folder: Path, suffixes: Iterable[str]) -> bool:
-    wanted = tuple(suffixes)
-    return any(path.suffix.lower() in wanted for path in _listed(folder))
-
-
-def _fits(root: Path, form: Form, parts: list[_Part]) -> bool:
+def _fits(root: Path, form: Form, parts: list[Part]) -> bool:
     if form.kind == "side by side" and not (form.names and _is_double(parts[0].ir)):
         return False
-    if form.beside and not any(p.name.casefold() == form.beside.casefold() for p in _listed(root)):
+    if form.beside and not any(p.name.casefold() == form.beside.casefold() for p in listed(root)):
         return False
     resolved = root.resolve()
     above = (resolved.name, resolved.parent.name)
@@ -240,11 +209,11 @@ def _is_double(folder: Path) -> bool:
     return width >= 2 * height
 
 
-def _list(root: Path, layout: Layout, form: Form, parts: list[_Part]) -> Found:
+def _list(root: Path, layout: Layout, form: Form, parts: list[Part]) -> Found:
     pairs: list[PairPaths] = []
     unmatched: list[tuple[Path, str]] = []
     for part in parts:
-        found, left = _match(part, form)
+        found, left = match(part, form)
         pairs += found
         unmatched += left
     splits = splits_by_lists(root, layout, form, [pair.name for pair in pairs])
@@ -261,40 +230,3 @@ def _list(root: Path, layout: Layout, form: Form, parts: list[_Part]) -> Found:
     order = {split: rank for rank, split in enumerate(SPLIT_FOLDERS)}
     pairs.sort(key=lambda pair: (order.get(pair.split, len(order)), pair.name))
     return Found(root, layout, form, tuple(pairs), tuple(unmatched))
-
-
-def _match(part: _Part, form: Form) -> tuple[list[PairPaths], list[tuple[Path, str]]]:
-    unmatched: list[tuple[Path, str]] = []
-    listing = _clips if form.kind == "clips" else list_images
-    ir = _by_name(listing(part.ir), unmatched)
-    vis = ir if form.kind in ("four channels", "side by side") else None
-    if vis is None:
-        vis = _by_name(listing(part.vis), unmatched)
-    labels = {}
-    if part.labels is not None and _holds(part.labels, SUFFIXES):
-        labels = _by_name(list_images(part.labels), unmatched)
-        unmatched += [(labels[n], "labels without a pair") for n in sorted(labels.keys() - ir)]
-        both = sorted((ir.keys() & vis.keys()) - labels.keys())
-        unmatched += [(vis[name], "a pair without labels") for name in both]
-    unmatched += [(ir[name], "no visible picture") for name in sorted(ir.keys() - vis.keys())]
-    unmatched += [(vis[name], "no infrared picture") for name in sorted(vis.keys() - ir.keys())]
-    pairs = [
-        PairPaths(name, part.split, ir[name], vis[name], labels.get(name))
-        for name in sorted(ir.keys() & vis.keys())
-    ]
-    return pairs, unmatched
-
-
-def _clips(folder: Path) -> list[Path]:
-    return sorted(path for path in _listed(folder) if path.suffix.lower() in CLIP_SUFFIXES)
-
-
-def _by_name(paths: list[Path], unmatched: list[tuple[Path, str]]) -> dict[str, Path]:
-    """Return files by their names without ending; of several with one name, the first."""
-    names: dict[str, Path] = {}
-    for path in paths:
-        if path.stem in names:
-            unmatched.append((path, f"the same name as {names[path.stem].name}"))
-        else:
-            names[path.stem] = path
-    return names

@@ -18,6 +18,7 @@ class Form:
         ir: Template of the folder with infrared pictures or clips.
         vis: Template of the folder with visible ones; the same as `ir` where one file holds both.
         labels: Template of the folder with label pictures; empty: the form has none.
+        boxes: Template of the folder with one file of boxes a pair, or of one JSON file for all.
         kind: How a pair is stored: two `files`, one PNG of `four channels` (RGB, then thermal), one
             picture with the visible half `side by side` on the left, or two video `clips`.
         names: Pattern of the pairs' names (without ending) by which the set is recognised.
@@ -29,6 +30,7 @@ class Form:
     ir: str
     vis: str
     labels: str = ""
+    boxes: str = ""
     kind: Kind = "files"
     names: str = ""
     folder: str = ""
@@ -66,6 +68,7 @@ class Layout:
         counts: Pairs of each official split; the key is empty for a set without splits.
         size: Height and width of all pictures, or None where they vary.
         classes: Names of the classes by label; empty where there are no labels.
+        box_classes: Names of the classes of boxes, where they are not `classes`.
         test_names: Name of our own list of the pairs that papers test on; the others are training.
         mri_as_ir: Whether its infrared pictures are MRI, and the visible ones PET or SPECT.
         test_only: Whether papers only ever test on it; all its pairs then are of the test split.
@@ -80,6 +83,7 @@ class Layout:
     counts: Mapping[str, int] = field(default_factory=dict)
     size: tuple[int, int] | None = None
     classes: tuple[str, ...] = ()
+    box_classes: tuple[str, ...] = ()
     own: str = ""
     test_names: str = ""
     mri_as_ir: bool = False

@@ -1,12 +1,12 @@
 """Text files that name pairs: the splits of a set, and the lists that come with imfuse."""
 
-from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
 from imfuse.data.layouts import Form, Layout
 from imfuse.errors import DatasetNotFound
+from imfuse.io.naming import name_key
 
 MIRRORED = "_flip"
 """What MFNet's own lists put behind the names of mirrored copies."""
@@ -35,16 +35,21 @@ def listed_only(root: Path, form: Form, names: set[str]) -> list[tuple[Path, str
 
 
 def _stems(path: Path) -> list[str]:
-    return [Path(line).stem for line in _lines(path)]
+    return [name_key(Path(line)) for line in listed_names(path)]
 
 
-def _lines(path: Path) -> Iterator[str]:
+def listed_names(path: Path) -> list[str]:
+    """Return the lines of a text file that are not empty, without blanks around them.
+
+    Raises:
+        DatasetNotFound: It can't be read.
+    """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+    except OSError as error:
         found = f"can't read the list ({error})"
         raise DatasetNotFound(found, file=path, expected="one name a line") from error
-    return (line.strip() for line in text.splitlines() if line.strip())
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 @cache

@@ -1,14 +1,17 @@
 """Pairs stored as pictures: two files, one PNG of four channels, or two halves of one picture."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from imfuse.data.folders import Found, PairPaths
+from imfuse.data.boxes import read_boxes
+from imfuse.data.folders import Found
+from imfuse.data.matching import PairPaths
 from imfuse.data.sample import Sample, make_sample, pixels_of
 from imfuse.data.sources import Entry, Source
 from imfuse.errors import UnsupportedImage
 from imfuse.io.images import read_image
 from imfuse.io.labels import read_labels
-from imfuse.types import Pixels
+from imfuse.types import ImagePair, Picture
 
 
 class PicturePairs(Source):
@@ -20,7 +23,7 @@ class PicturePairs(Source):
 
     def __init__(self, found: Found) -> None:
         self.found, self.layout = found, found.layout
-        self.pairs = found.pairs
+        self.files = found.pairs
         # One name may occur in two splits.
         names = [pair.name for pair in found.pairs]
         twice = len(set(names)) < len(names)
@@ -42,41 +45,61 @@ class PicturePairs(Source):
 
     def load(self, index: int) -> Sample:
         """Return a sample as it is stored."""
-        pair = self.pairs[index]
-        ir, vis = _READERS[self.found.form.kind](pair)
-        labels = None if pair.labels is None else read_labels(pair.labels)
-        sample = make_sample(self.entries[index].name, ir, vis, labels, pair.ir)
+        files, pair = self.files[index], self.pair(index)
+        labels = None if files.labels is None else read_labels(files.labels)
+        ir, vis = pixels_of(pair.ir), pixels_of(pair.vis)
+        sample = make_sample(self.entries[index].name, ir, vis, labels, files.ir)
+        if files.boxes is not None:
+            known = self.layout.box_classes or self.layout.classes
+            sample = replace(sample, boxes=read_boxes(files.boxes, files.name, sample.size, known))
         if sample.ir.dtype == sample.vis.dtype:
             return sample
         # Sensors of different depth: both as float, the one type that holds either.
         return sample.as_float()
 
+    def pair(self, index: int) -> ImagePair:
+        """Return the two pictures as their files hold them."""
+        return _READERS[self.found.form.kind](self.files[index])
 
-def _two_files(pair: PairPaths) -> tuple[Pixels, Pixels]:
-    return pixels_of(read_image(pair.ir)), pixels_of(read_image(pair.vis))
+
+def _two_files(files: PairPaths) -> ImagePair:
+    return ImagePair(ir=read_image(files.ir), vis=read_image(files.vis))
 
 
-def _four_channels(pair: PairPaths) -> tuple[Pixels, Pixels]:
-    picture = read_image(pair.ir)
+def _four_channels(files: PairPaths) -> ImagePair:
+    picture = read_image(files.ir)
     if picture.alpha is None or not picture.is_colour:
         raise UnsupportedImage(
             "it has no four channels",
-            file=pair.ir,
+            file=files.ir,
             expected="red, green, blue and thermal in one PNG",
         )
-    return picture.alpha, pixels_of(picture)
+    return ImagePair(
+        ir=replace(picture, pixels=picture.alpha, alpha=None), vis=replace(picture, alpha=None)
+    )
 
 
-def _halves(pair: PairPaths) -> tuple[Pixels, Pixels]:
-    pixels = pixels_of(read_image(pair.ir))
-    width = pixels.shape[1]
+def _halves(files: PairPaths) -> ImagePair:
+    picture = read_image(files.ir)
+    width = picture.size[1]
     if width % 2:
         raise UnsupportedImage(
             f"its width {width} is odd",
-            file=pair.ir,
+            file=files.ir,
             expected="two pictures of the same width, the visible one on the left",
         )
-    return pixels[:, width // 2 :], pixels[:, : width // 2]
+    halves = slice(width // 2, width), slice(width // 2)
+    ir, vis = (_columns(picture, half) for half in halves)
+    return ImagePair(ir=ir, vis=vis)
+
+
+def _columns(picture: Picture, columns: slice) -> Picture:
+    return replace(
+        picture,
+        pixels=picture.pixels[:, columns],
+        alpha=None if picture.alpha is None else picture.alpha[:, columns],
+        nodata=None if picture.nodata is None else picture.nodata[:, columns],
+    )
 
 
 _READERS = {

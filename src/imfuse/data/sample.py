@@ -1,4 +1,4 @@
-"""One registered pair as training and checking see it, and the arithmetic of its values."""
+"""One registered pair as arrays, with what people marked in it, and arithmetic of its values."""
 
 from dataclasses import dataclass, replace
 
@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from imfuse.data.boxes import Boxes
 from imfuse.errors import PairMismatch
 from imfuse.types import SCALES, Float, Picture, Pixels
 
@@ -22,12 +23,14 @@ class Sample:
         ir: `(H, W)` infrared picture; float32 in [0, 1], or as stored (see `as_float`).
         vis: `(H, W, 3)` visible picture in RGB order, of the same type; gray ones thrice the same.
         labels: `(H, W)` classes by the ids of the source's layout, 255 for unknown; or None.
+        boxes: Boxes around its objects; None where nobody drew any.
     """
 
     name: str
     ir: Pixels
     vis: Pixels
     labels: NDArray[np.uint8] | None = None
+    boxes: Boxes | None = None
 
     @property
     def size(self) -> tuple[int, int]:

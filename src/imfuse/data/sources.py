@@ -2,14 +2,15 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from imfuse.data.layouts import Layout
 from imfuse.data.sample import Sample
 from imfuse.errors import UnknownName, UsageError
+from imfuse.types import ImagePair, Picture
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,14 @@ class Entry:
     mri_as_ir: bool = False
 
 
+@dataclass(frozen=True)
+class NamedPair:
+    """A pair that is read, or rendered, when it is needed."""
+
+    name: str
+    load: Callable[[], ImagePair]
+
+
 class Source(ABC):
     """Samples by number. Sources may be read by several threads, and survive a fork.
 
@@ -58,6 +67,22 @@ class Source(ABC):
         Raises:
             ImfuseError: It can't be read, or its pictures differ in size.
         """
+
+    def pair(self, index: int) -> ImagePair:
+        """Return the two pictures of a sample, in full depth and with all that their files tell.
+
+        Raises:
+            ImfuseError: They can't be read.
+        """
+        sample = self.load(index)
+        name = f"<{sample.name}>"
+        return ImagePair(
+            ir=Picture(pixels=sample.ir, name=name), vis=Picture(pixels=sample.vis, name=name)
+        )
+
+    def pairs(self) -> list[NamedPair]:
+        """Return all pairs by name; each is read, or rendered, when it is needed."""
+        return [NamedPair(name, partial(self.pair, i)) for i, name in enumerate(self.names)]
 
     def read(self, index: int) -> Sample:
         """Return a sample with float32 values in [0, 1]."""
@@ -143,6 +168,10 @@ class Selection(Derived):
         """Return a sample as it is stored."""
         return self.source.load(self.indices[index])
 
+    def pair(self, index: int) -> ImagePair:
+        """Return the two pictures of a sample."""
+        return self.source.pair(self.indices[index])
+
     def check(self, index: int) -> None:
         """Find out whether a sample can be read."""
         self.source.check(self.indices[index])
@@ -197,6 +226,11 @@ class Joined(Source):
         """Return a sample as it is stored."""
         which, inner = self._places[index]
         return replace(self.sources[which].load(inner), name=self.entries[index].name)
+
+    def pair(self, index: int) -> ImagePair:
+        """Return the two pictures of a sample."""
+        which, inner = self._places[index]
+        return self.sources[which].pair(inner)
 
     def check(self, index: int) -> None:
         """Find out whether a sample can be read."""

@@ -1,7 +1,6 @@
 """Which infrared picture belongs to which visible one: two folders matched by name."""
 
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from imfuse.errors import PairMismatch, UnreadableImage, UsageError, printable
 from imfuse.io.images import SUFFIXES
+from imfuse.io.naming import Hint, compile_pattern, find_hint, key_of, name_key, remedy
 from imfuse.io.pairlist import read_pair_list
 
 
@@ -107,14 +107,6 @@ def list_images(folder: Path) -> list[Path]:
     return files
 
 
-def name_key(path: Path) -> str:
-    """Return a file's name without its ending, in the one Unicode form in which names compare.
-
-    Systems differ in whether they store an accented letter as one character or as two.
-    """
-    return unicodedata.normalize("NFC", path.stem)
-
-
 def match_folders(
     ir: Path, vis: Path, pattern: str | None = None, *, pairs: Path | None = None
 ) -> Matching:
@@ -146,7 +138,7 @@ def match_folders(
         return Matching(
             tuple(PairFiles(name_key(row.vis), row.ir, row.vis) for row in listed), (), (), ()
         )
-    regex = _compile(pattern)
+    regex = compile_pattern(pattern)
     one_folder = ir.exists() and vis.exists() and ir.samefile(vis)
     if one_folder and (regex is None or not {"ir", "vis"} <= set(regex.groupindex)):
         raise UsageError(
@@ -167,7 +159,7 @@ def match_folders(
             expected="names that agree but for the ending"
             if regex is None
             else f"names in which {pattern!r} finds the same key",
-            remedy=r"Tell what the names share, e.g. --pair-regex '(\d+)'.",
+            remedy=remedy(find_hint(_names(ir_files), _names(vis_files))),
         )
     return matching
 
@@ -198,7 +190,7 @@ def match_triples(
             return TripleMatching(triples, (), (), (), ())
     sources = match_folders(ir, vis, pattern, pairs=pairs)
     files = list_images(fused)
-    keys, left = _by_key(files, _compile(pattern), "fused")
+    keys, left = _by_key(files, compile_pattern(pattern), "fused")
     triples, ambiguous = [], list(sources.ambiguous)
     for pair in sources.pairs:
         of_pair = keys.pop(pair.key, [])
@@ -212,7 +204,7 @@ def match_triples(
             f"no fused picture in {fused} ({files[0].name}, ...) is named after a pair "
             f"({sources.pairs[0].key}, ...)",
             expected="names that agree but for the ending",
-            remedy=r"Tell what the names share, e.g. --pair-regex '(\d+)'.",
+            remedy=remedy(_hint_for_fused(files, sources)),
         )
     used = {path for pair in sources.pairs for path in (pair.ir, pair.vis)}
     surplus = [*left, *(path for paths in keys.values() for path in paths)]
@@ -226,36 +218,25 @@ def match_triples(
     )
 
 
+def _hint_for_fused(files: Sequence[Path], sources: Matching) -> Hint | None:
+    """Return a pattern that finds the fused pictures and still gives the pairs of sources."""
+    ir, vis = ([name_key(getattr(p, which)) for p in sources.pairs] for which in ("ir", "vis"))
+    hint = find_hint(_names(files), vis, method=True)
+    if hint is None:
+        return None
+    regex = re.compile(hint.pattern)
+    keys = [[key_of(name, regex) for name in names] for names in (ir, vis)]
+    return hint if keys[0] == keys[1] else None
+
+
+def _names(files: Sequence[Path]) -> list[str]:
+    return [name_key(path) for path in files]
+
+
 def _refuse_both(pattern: str | None) -> None:
     if pattern is not None:
         found = "both --pairs and --pair-regex are given"
         raise UsageError(found, expected="one of them", remedy="Leave one out.")
-
-
-def _compile(pattern: str | None) -> re.Pattern[str] | None:
-    try:
-        return None if pattern is None else re.compile(pattern)
-    except re.error as error:
-        found = f"--pair-regex {pattern!r} is no regular expression ({error})"
-        raise UsageError(found, remedy=r"Example: --pair-regex '(\d+)'") from error
-
-
-def _key(path: Path, regex: re.Pattern[str] | None, sensor: str) -> str | None:
-    """Return what a file is matched by; None where the pattern does not concern it."""
-    name = name_key(path)
-    if regex is None:
-        return name
-    found = regex.search(name)
-    if found is None:
-        return None
-    groups = found.groupdict()
-    if sensor in groups and groups[sensor] is None:
-        return None
-    if "key" in groups:
-        return groups["key"]
-    sensors = {regex.groupindex.get(name) for name in ("ir", "vis", "fused")}
-    parts = [g for i, g in enumerate(found.groups(), start=1) if i not in sensors and g is not None]
-    return "-".join(parts) or found.group()
 
 
 def _by_key(
@@ -264,7 +245,7 @@ def _by_key(
     keys: defaultdict[str, list[Path]] = defaultdict(list)
     left = []
     for path in files:
-        key = _key(path, regex, sensor)
+        key = key_of(name_key(path), regex, sensor)
         if key is None:
             left.append(path)
         else:
