@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from imfuse.engines.load import load_engine, model_names
+from imfuse.engines.load import cached_engine, model_specs
 from imfuse.errors import ImfuseWarning, PairMismatch, UsageError
 from imfuse.files import PairResult, fuse_files, output_file, read_pair
 from imfuse.folders import FolderJob, prepare
@@ -124,7 +124,7 @@ def fuse(
             raise UsageError("folders without out=", expected="out=FOLDER for the results")
         _warn_of_failures(fuse_folders(ir, vis, out, chosen))
         return Path(out)
-    fuser = Fuser(chosen)
+    fuser = Fuser(chosen, model=cached_engine(**chosen.loading()), settings=())
     if is_tensor(vis) and vis.ndim == 4:  # type: ignore[union-attr]
         if out is not None:
             raise UsageError("out= with a batch", expected="one picture per file")
@@ -202,7 +202,7 @@ def load_model(model: str | Path | None = None, **options: Any) -> Engine:
 
 def list_models() -> list[FusionSpec]:
     """Return the specs of all methods and networks that `fuse` takes by name."""
-    return [load_engine(name).spec for name in model_names()]
+    return model_specs()
 
 
 def _is_path(value: object) -> TypeGuard[PathLike]:

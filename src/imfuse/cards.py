@@ -17,7 +17,7 @@ from imfuse.types import FusionSpec
 class Published(BaseModel):
     """Weights that a network's authors publish, which are not part of imfuse."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     home: str
     """Where they are published."""
@@ -32,7 +32,7 @@ class Published(BaseModel):
 class Score(BaseModel):
     """Mean scores of a network with its authors' weights on one set of pairs."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     pairs: str
     """Name and number of the pairs, such as `MSRS test (361)`."""
@@ -45,7 +45,7 @@ class Score(BaseModel):
 class NetworkCard(BaseModel):
     """What is known of one network."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     spec: FusionSpec
     good_for: str

@@ -75,9 +75,7 @@ class Fuser:
         **changes: Any,
     ) -> None:
         self.options = FuseOptions.of(options, **changes)
-        self.engine = load_engine(
-            self.options.model, threads=self.options.threads, runtime=self.options.runtime
-        )
+        self.engine = load_engine(**self.options.loading())
         self.aligner = aligner or find_aligner(self.options)
         limit = self.options.max_memory
         self.max_memory = default_max_memory(self.engine) if limit is None else limit
@@ -197,6 +195,8 @@ class Fuser:
             shown = vis if vis.ndim == 3 else np.stack([vis, vis, vis], axis=-1)
         height, width = luma.shape
         size = geometry.padded_size(height, width, spec.size)
+        if max(size[0] - height, size[1] - width) > 0:
+            self._check_padding(size, name)
         fused = self.engine.fuse(geometry.pad_to(ir, *size), geometry.pad_to(shown, *size))
         fused = fused[:height, :width]
         if not cv2.checkRange(fused)[0]:
@@ -210,6 +210,20 @@ class Fuser:
         if vis.ndim == 3 and fused.ndim == 2:
             return color.with_luma(vis, luma, fused)
         return fused
+
+    def _check_padding(self, size: tuple[int, int], name: str) -> None:
+        """Refuse a picture that grows beyond the memory limit when it is padded."""
+        spec = self.engine.spec
+        needed = size[0] * size[1] * (spec.bytes_per_pixel + _BYTES_PER_PIXEL)
+        # Small pictures are fused whatever the limit, as long as they can't do harm.
+        if needed > max(self.max_memory, _TILED_MEMORY):
+            raise MemoryLimit(
+                f"{spec.name} pads the picture to {size[1]}x{size[0]}, which exceeds the limit of "
+                f"{self.max_memory / 1e6:.0f} MB",
+                file=name,
+                remedy=f"Allow more (--max-memory {needed // 10**6 + 1}MB), or choose another "
+                "method.",
+            )
 
     def _towards_one(self, fused: Float, ir: Float, vis: Float) -> Float:
         """Blend a result with one of its sources, as `prefer_ir` says."""

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
@@ -100,6 +101,8 @@ class FuseOptions:
             extra; or `openvino-bf16`, which rounds to bfloat16 on processors that have it, and is
             several times faster there. Other models ignore it.
         quality: Quality of JPEG results, 1 to 100.
+        settings: What an `.onnx` file of other people does not say of itself, as `(key, value)`
+            pairs or a mapping; see `imfuse.engines.describe.SETTINGS`.
 
     Raises:
         UsageError: A value makes no sense.
@@ -115,9 +118,12 @@ class FuseOptions:
     threads: int | None = None
     runtime: Runtime = "onnxruntime"
     quality: int = 95
+    settings: tuple[tuple[str, str], ...] | Mapping[str, str] = ()
 
     def __post_init__(self) -> None:
-        """Check all values, and bring the range into one form."""
+        """Check all values, and bring the range and the settings into one form."""
+        pairs = tuple(sorted((key, str(value)) for key, value in dict(self.settings).items()))
+        object.__setattr__(self, "settings", pairs)
         if isinstance(self.ir_range, str):
             object.__setattr__(self, "ir_range", InfraredRange.parse(self.ir_range))
         elif self.ir_range is not None and not isinstance(self.ir_range, InfraredRange):
@@ -161,6 +167,16 @@ class FuseOptions:
         """The range of the infrared picture, in its one form."""
         return cast("InfraredRange | None", self.ir_range)
 
+    def loading(self) -> dict[str, Any]:
+        """Return what `imfuse.engines.load` needs of the options, by its parameters' names."""
+        return {
+            "model": self.model,
+            "threads": self.threads,
+            "runtime": self.runtime,
+            "settings": dict(self.settings),
+            "max_memory": self.max_memory,
+        }
+
     def as_dict(self) -> dict[str, Any]:
         """Return the options as plain values, for run files and `FusedImage.history`."""
         return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
@@ -169,4 +185,6 @@ class FuseOptions:
 def _plain(value: object) -> object:
     if isinstance(value, str | int | float | None):
         return value
+    if isinstance(value, tuple):
+        return dict(value)
     return value.spec.name if isinstance(value, Engine) else str(value)

@@ -1,12 +1,13 @@
 """The values that travel between the parts: pictures, pairs, and what a method says of itself."""
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Annotated, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Float: TypeAlias = NDArray[np.float32]
 """A float32 array of values in [0, 1]: `(H, W)`, or `(H, W, 3)` in RGB order."""
@@ -166,26 +167,45 @@ class FusedImage(Picture):
     physical: Float | None = None
 
 
+def _plain_text(text: str) -> str:
+    """Refuse characters that a terminal would obey, or that make text look like other text."""
+    if any(unicodedata.category(one) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for one in text):
+        raise ValueError("it holds control characters")
+    return text
+
+
+Text: TypeAlias = Annotated[str, Field(max_length=4000), AfterValidator(_plain_text)]
+"""A line that is shown to people, and may come from a file of strangers."""
+
+_LARGEST = 1 << 16
+"""Most that a rule may ask for, in pixels; pictures of that side exceed every memory."""
+
+
 class SizeRule(BaseModel):
     """Sizes that an engine takes; `Fuser` pads up to them and crops back."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
-    minimum: int = Field(default=1, ge=1)
+    minimum: int = Field(default=1, ge=1, le=_LARGEST)
     """Smallest height and width in pixels."""
-    multiple: int = Field(default=1, ge=1)
+    multiple: int = Field(default=1, ge=1, le=_LARGEST)
     """Height and width are multiples of this."""
 
 
 class TileRule(BaseModel):
     """How a picture may be cut so that the tiles' results equal the whole's."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
-    halo: int = Field(ge=0)
+    halo: int = Field(ge=0, le=_LARGEST)
     """Pixels around an output pixel that can influence it."""
-    stride: int = Field(default=1, ge=1)
+    stride: int = Field(default=1, ge=1, le=_LARGEST)
     """Tiles start at multiples of this (decimation grids, overlapping patches)."""
+
+
+SPEC_FORMAT = 1
+"""Newest format of a `FusionSpec` that this version reads. It grows only when an old reader would
+misunderstand a new file; a new field alone does not, as unknown fields are ignored."""
 
 
 class FusionSpec(BaseModel):
@@ -194,17 +214,19 @@ class FusionSpec(BaseModel):
     Generic code and contract tests read this, and contain no method names.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
-    name: str
+    format: int = Field(default=1, ge=1)
+    """Format of this description; see `SPEC_FORMAT`."""
+    name: Annotated[Text, Field(min_length=1, max_length=100)]
     """The name on the command line: lower case, digits, hyphens."""
-    title: str
+    title: Text
     """One line for humans."""
     kind: Literal["classical", "network"]
-    paper: str = ""
+    paper: Text = ""
     """Author, title, venue; empty where the method is folklore."""
     year: int | None = None
-    licence: str = "Apache-2.0"
+    licence: Text = "Apache-2.0"
     """Licence of the weights for networks, of the code otherwise (SPDX)."""
     visible: Literal["luma", "rgb"] = "luma"
     """What the engine takes as its visible input: `(H, W)` luma or `(H, W, 3)` RGB."""
@@ -217,14 +239,22 @@ class FusionSpec(BaseModel):
     """None: the result depends on the whole picture, which then is never cut."""
     symmetric: bool = False
     """Whether exchanging infrared and (gray) visible leaves the fused luma unchanged."""
-    parameters: int = 0
+    parameters: int = Field(default=0, ge=0)
     """Trainable parameters; 0 for classical methods."""
-    bytes_per_pixel: int = 64
+    bytes_per_pixel: int = Field(default=64, ge=0, le=1 << 32)
     """Working memory per pixel above inputs and output, rounded up."""
-    training_data: str = ""
-    training_terms: str = ""
+    training_data: Text = ""
+    training_terms: Text = ""
     training_steps: int | None = None
     """Steps of training behind the weights; None: nobody knows, or there are none."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_newer_formats(cls, values: Any) -> Any:  # noqa: ANN401 - what the file holds
+        newest = values.get("format") if isinstance(values, Mapping) else None
+        if isinstance(newest, int) and newest > SPEC_FORMAT:
+            raise ValueError(f"format {newest} needs a newer imfuse")
+        return values
 
 
 @runtime_checkable

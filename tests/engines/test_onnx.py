@@ -1,5 +1,7 @@
 """The ONNX engine with a small trained network, against a float64 convolution written out here."""
 
+import json
+
 import numpy as np
 import onnx
 import pytest
@@ -11,7 +13,7 @@ import imfuse
 from imfuse.engines.load import load_engine
 from imfuse.engines.onnx import SPEC_KEY, OnnxEngine
 from imfuse.errors import UnknownName, WeightsError
-from imfuse.types import FusionSpec, ImagePair, Picture
+from imfuse.types import FusionSpec, ImagePair, Picture, TileRule
 
 
 def convolve(x, weight, bias):
@@ -104,11 +106,18 @@ RGB = SPEC.model_copy(update={"visible": "rgb"})
     [
         (b"", "not a readable ONNX file"),
         (b"PK\x03\x04 a zip", "not a readable ONNX file"),
-        (model_with(), "without the metadata imfuse.spec"),
+        (model_with(), "results from 0.4.* to 1.*--set range"),
         (model_with("{}"), "bad metadata"),
         (model_with("not json"), "bad metadata"),
-        (model_with(SPEC.model_dump_json()[:-1] + ',"surprise":1}'), "surprise"),
-        (model_with(SPEC.model_dump_json(), names=("a", "b", "c")), "inputs and outputs.*'a'"),
+        (model_with(SPEC.model_dump_json().replace('"format":1', '"format":2')), "newer imfuse"),
+        (
+            model_with(SPEC.model_dump_json().replace('"title":"sum"', '"title":"\\u001b[2J"')),
+            "control characters",
+        ),
+        (model_with(SPEC.model_dump_json().replace('"multiple":1', '"multiple":NaN')), "multiple"),
+        (model_with(SPEC.model_dump_json().replace('"minimum":1', '"minimum":99999')), "minimum"),
+        (model_with("[" * 100_000), "bad metadata"),
+        (model_with(SPEC.model_dump_json(), names=("a", "b", "c")), "inputs and outputs a tensor"),
         (model_with(RGB.model_dump_json()), "inputs and outputs"),
         (model_with(SPEC.model_dump_json(), kind=TensorProto.DOUBLE), "double"),
         (model_with(SPEC.model_dump_json())[:-30], "readable|metadata|inputs"),
@@ -120,6 +129,24 @@ def test_bad_files_are_refused_by_name(tmp_path, content, words):
     with pytest.raises(WeightsError, match=words) as caught:
         OnnxEngine(path)
     assert str(path) in str(caught.value)
+    assert len(str(caught.value)) < 800
+    assert str(caught.value).isprintable()
+
+
+def test_fields_of_later_releases_are_ignored(tmp_path):
+    path = tmp_path / "m.onnx"
+    later = json.loads(SPEC.model_dump_json()) | {"surprise": 1, "tile": {"halo": 1, "new": 2}}
+    later["size"]["new"] = {"deep": [1]}
+    path.write_bytes(model_with(json.dumps(later)))
+    assert OnnxEngine(path).spec == SPEC.model_copy(update={"tile": TileRule(halo=1)})
+
+
+def test_files_of_before_there_were_formats_are_read(tmp_path):
+    old = json.loads(SPEC.model_dump_json())
+    del old["format"]
+    path = tmp_path / "m.onnx"
+    path.write_bytes(model_with(json.dumps(old)))
+    assert OnnxEngine(path).spec == SPEC
 
 
 def test_a_good_file_made_the_same_way_works(tmp_path):

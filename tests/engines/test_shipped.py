@@ -8,7 +8,7 @@ import imfuse
 from imfuse.data.rendered import RenderedPairs
 from imfuse.data.sample import gray
 from imfuse.engines import shipped as module
-from imfuse.engines.load import load_engine, model_names
+from imfuse.engines.load import load_engine, model_names, model_specs
 from imfuse.engines.shipped import MANIFEST, Shipped, shipped, shipped_file
 from imfuse.errors import UnknownName, WeightsError
 from imfuse.metrics.catalogue import find_metric
@@ -159,6 +159,13 @@ def test_the_command_line_lists_shows_and_verifies_them(folder, run):
     assert "seafusion.onnx" in error
 
 
-def test_entries_have_no_unknown_fields():
-    with pytest.raises(ValueError, match="extra"):
-        Shipped(file="a", sha256="b", origin={}, card={}, url="c")
+def test_entries_of_later_releases_are_read():
+    entry = Shipped(file="a", sha256="b", origin={}, card={}, url="c")
+    assert entry == Shipped(file="a", sha256="b", origin={}, card={})
+
+
+def test_specs_by_name_are_those_of_the_engines():
+    specs = {spec.name: spec for spec in model_specs()}
+    assert sorted(specs) == sorted(model_names())
+    for name, spec in specs.items():
+        assert spec == load_engine(name).spec

@@ -114,6 +114,19 @@ def parse_settings(texts: Iterable[str]) -> dict[str, object]:
     return settings
 
 
+def parse_words(texts: Iterable[str]) -> dict[str, str]:
+    """Read settings such as `range=-1:1`; all values stay words.
+
+    Raises:
+        UsageError: One has no `=`.
+    """
+    pairs = [text.partition("=") for text in texts]
+    for name, sign, value in pairs:
+        if not (name and sign):
+            raise UsageError(f"{name + sign + value!r} is no setting", expected="NAME=VALUE")
+    return {name: value for name, _, value in pairs}
+
+
 def parse_range(text: str) -> tuple[float, float]:
     """Read a range of values such as `0:4095`.
 

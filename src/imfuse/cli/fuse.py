@@ -12,6 +12,7 @@ from imfuse.cli.console import (
     JsonOption,
     parse_bytes,
     parse_preference,
+    parse_words,
     print_json,
     say,
     say_list,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from imfuse.folders import FolderJob, FolderRun
     from imfuse.fuser import Fuser
     from imfuse.options import FuseOptions
-    from imfuse.types import FusionSpec
+    from imfuse.types import Engine
 
 _OURS = "Apache-2.0"
 """Licence of our own code and weights, which needs no mention."""
@@ -139,6 +140,15 @@ def fuse(
         RuntimeName,
         typer.Option(help="What runs .onnx files. The two of OpenVINO are faster, and an extra."),
     ] = RuntimeName.onnxruntime,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="What an .onnx file of other people does not say, such as range=-1:1; see "
+            "`imfuse convert --help`.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Fuse an infrared and a visible picture, or two folders of them.
@@ -162,6 +172,7 @@ def fuse(
         threads=threads,
         runtime=runtime.value,
         quality=quality,
+        settings=parse_words(settings or []),
     )
     if ir.is_dir() and vis.is_dir():
         from imfuse.folders import FolderJob
@@ -204,7 +215,7 @@ def _fuse_files(ir: Path, vis: Path, out: Path, options: "FuseOptions", *, as_js
     out = output_file(out, vis)
     check_output(out, (ir, vis))
     fuser = Fuser(options)
-    _say_licence(fuser.engine.spec)
+    _say_model(fuser.engine)
     fused, result = fuse_files(fuser, ir, vis, out)
     for note in result.notes:
         say(f"warning: {note}")
@@ -224,8 +235,11 @@ def _say_range(fuser: "Fuser", result: "PairResult") -> None:
         say(f"infrared range {wanted}: {low:g}:{high:g}")
 
 
-def _say_licence(spec: "FusionSpec") -> None:
-    """Say under which terms others' weights are, before results are made with them."""
+def _say_model(engine: "Engine") -> None:
+    """Say under which terms others' weights are, and what was assumed, before they are used."""
+    spec = engine.spec
+    for note in getattr(engine, "notes", ()):
+        say(f"warning: {spec.name}: {note}")
     if spec.licence != _OURS:
         say(f"{spec.name}: licence of these weights: {spec.licence}")
 
@@ -247,7 +261,7 @@ def _fuse_folders(job: "FolderJob", *, as_json: bool) -> None:
 
     started = time.perf_counter()
     run = prepare(job)
-    _say_licence(run.fuser.engine.spec)
+    _say_model(run.fuser.engine)
     if run.needs_range:
         say("reading all infrared pictures for the range that they share")
     interrupted = False

@@ -31,20 +31,12 @@ def _row(spec: "FusionSpec", *, weights: bool) -> dict[str, object]:
 def list_(as_json: JsonOption = False) -> None:
     """List the methods that `imfuse fuse -m` takes, and the networks that imfuse can build."""
     from imfuse.cards import network_cards
-    from imfuse.engines.shipped import shipped
-    from imfuse.registry import DEFAULT_METHOD, find_method, method_names
+    from imfuse.engines.load import model_specs
+    from imfuse.registry import DEFAULT_METHOD
 
-    methods = [find_method(name).spec for name in method_names()]
-    others = [c.spec for name, c in network_cards().items() if name not in method_names()]
-    ready = [
-        *methods,
-        *(
-            spec.model_copy(update=shipped()[spec.name].origin)
-            for spec in others
-            if spec.name in shipped()
-        ),
-    ]
-    networks = [spec for spec in others if spec.name not in shipped()]
+    ready = model_specs()
+    names = {spec.name for spec in ready}
+    networks = [card.spec for name, card in network_cards().items() if name not in names]
     if as_json:
         rows = [_row(spec, weights=spec.kind == "network") for spec in ready]
         print_json([*rows, *(_row(spec, weights=False) for spec in networks)])

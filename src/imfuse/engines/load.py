@@ -1,21 +1,21 @@
 """From what a user calls a model (a name, a file, an engine) to an engine."""
 
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from imfuse.cards import network_cards
 from imfuse.engines.onnx import OnnxEngine
 from imfuse.engines.openvino import OpenVinoEngine
 from imfuse.engines.shipped import shipped, shipped_file
 from imfuse.errors import UnknownName, UsageError, WeightsError
+from imfuse.options import RUNTIMES, Runtime
 from imfuse.registry import DEFAULT_METHOD, find_method, method_names
-from imfuse.types import Engine
+from imfuse.types import Engine, FusionSpec
 
-Runtime: TypeAlias = Literal["onnxruntime", "openvino", "openvino-bf16"]
-"""What runs `.onnx` files."""
-
-_RUNTIMES = ("onnxruntime", "openvino", "openvino-bf16")
 _WEIGHTS = (".safetensors", ".pth", ".pt", ".pkl", ".ckpt", ".model")
 """Endings of files of weights, which PyTorch runs."""
 
@@ -34,11 +34,17 @@ def _open_weights(path: Path) -> Engine:
     return engine
 
 
-def _open_onnx(path: Path, threads: int | None, runtime: Runtime) -> Engine:
+def _open_onnx(
+    path: Path,
+    threads: int | None,
+    runtime: Runtime,
+    settings: Mapping[str, str] | None = None,
+    max_memory: int | None = None,
+) -> Engine:
     if runtime == "onnxruntime":
-        return OnnxEngine(path, threads=threads)
+        return OnnxEngine(path, threads=threads, settings=settings, max_memory=max_memory)
     precision: Literal["f32", "bf16"] = "bf16" if runtime == "openvino-bf16" else "f32"
-    return OpenVinoEngine(path, threads=threads, precision=precision)
+    return OpenVinoEngine(path, threads=threads, precision=precision, settings=settings)
 
 
 def model_names() -> list[str]:
@@ -46,11 +52,21 @@ def model_names() -> list[str]:
     return [*method_names(), *(name for name in shipped() if name not in method_names())]
 
 
+def model_specs() -> list[FusionSpec]:
+    """Return the specs of all that `load_engine` takes by name, without opening a network."""
+    methods = [find_method(name).spec for name in method_names()]
+    cards = {name: card.spec for name, card in network_cards().items()}
+    ready = [name for name in cards if name in shipped() and name not in method_names()]
+    return [*methods, *(cards[name].model_copy(update=shipped()[name].origin) for name in ready)]
+
+
 def load_engine(
     model: str | Path | Engine | None = None,
     *,
     threads: int | None = None,
     runtime: Runtime = "onnxruntime",
+    settings: Mapping[str, str] | None = None,
+    max_memory: int | None = None,
 ) -> Engine:
     """Return the engine that a name or a model file stands for.
 
@@ -60,22 +76,27 @@ def load_engine(
             default method.
         threads: Threads inside a network; None: all cores. Classical methods ignore it.
         runtime: What runs an `.onnx` file; see `imfuse.Fuser`. Others ignore it.
+        settings: What the user says of an `.onnx` file that does not describe itself; see
+            `imfuse.engines.describe.SETTINGS`.
+        max_memory: Bytes that a pair may take; an `.onnx` file can't allocate much more.
 
     Raises:
         UnknownName: No method has this name.
         WeightsError: The file is missing or no fusion model, or the name is that of a network
             whose weights are not part of imfuse.
-        UsageError: There is no such runtime.
+        UsageError: There is no such runtime, or the model takes no settings.
     """
-    if runtime not in _RUNTIMES:
-        raise UsageError(f"runtime={runtime!r}", expected=f"one of {', '.join(_RUNTIMES)}")
+    if runtime not in RUNTIMES:
+        raise UsageError(f"runtime={runtime!r}", expected=f"one of {', '.join(RUNTIMES)}")
+    path = Path(model) if isinstance(model, str | Path) else None
+    if settings and (path is None or path.suffix.lower() != ".onnx"):
+        raise UsageError("--set with a model that needs none", expected="-m FILE.onnx with it")
     if model is None:
         return find_method(DEFAULT_METHOD)
-    if not isinstance(model, str | Path):
-        return model
-    path = Path(model)
+    if path is None:
+        return model  # type: ignore[return-value] # neither a name nor a path
     if path.suffix.lower() == ".onnx":
-        return _open_onnx(path, threads, runtime)
+        return _open_onnx(path, threads, runtime, settings, max_memory)
     if path.suffix.lower() in _WEIGHTS:
         return _open_weights(path)
     if path.is_file() or len(path.parts) > 1:
@@ -85,9 +106,13 @@ def load_engine(
             expected=f"a file ending in .onnx {' '.join(_WEIGHTS)}, or the name of a method",
             remedy="`imfuse models list` shows the names.",
         )
-    name = str(model)
+    return _find(str(model), threads, runtime, max_memory)
+
+
+def _find(name: str, threads: int | None, runtime: Runtime, max_memory: int | None) -> Engine:
+    """Return the engine of a method, or of a network whose weights are part of imfuse."""
     if name in shipped():
-        return _open_onnx(shipped_file(name), threads, runtime)
+        return _open_onnx(shipped_file(name), threads, runtime, max_memory=max_memory)
     if name in network_cards() and name not in method_names():
         raise WeightsError(
             f"the weights of the network {name} are not part of imfuse",
@@ -96,3 +121,50 @@ def load_engine(
     if name not in method_names():
         raise UnknownName("method", name, {*model_names(), *network_cards()})
     return find_method(name)
+
+
+_KEPT = 4
+"""Engines of files that are kept open."""
+_engines: OrderedDict[tuple[object, ...], Engine] = OrderedDict()
+_lock = threading.Lock()
+
+
+def cached_engine(
+    model: str | Path | Engine | None = None,
+    *,
+    threads: int | None = None,
+    runtime: Runtime = "onnxruntime",
+    settings: Mapping[str, str] | None = None,
+    max_memory: int | None = None,
+) -> Engine:
+    """Return the engine that a name or a model file stands for, without opening a file twice.
+
+    A file that was replaced is opened anew. See `load_engine`.
+    """
+    path = Path(model) if isinstance(model, str | Path) else None
+    if path is not None and str(path) in shipped():
+        path = shipped_file(str(path))
+    try:
+        found = None if path is None else path.resolve(strict=True)
+        status = None if found is None else found.stat()
+    except (OSError, ValueError):
+        status = None  # the name of a method, or no file: `load_engine` tells
+    ways = (threads, runtime, tuple(sorted((settings or {}).items())), max_memory)
+    if status is None:
+        return load_engine(
+            model, threads=threads, runtime=runtime, settings=settings, max_memory=max_memory
+        )
+    file = (str(found), status.st_mtime_ns, status.st_size, status.st_ino, status.st_dev)
+    key = (str(model), *file, *ways)
+    with _lock:
+        if key in _engines:
+            _engines.move_to_end(key)
+            return _engines[key]
+    engine = load_engine(
+        model, threads=threads, runtime=runtime, settings=settings, max_memory=max_memory
+    )
+    with _lock:
+        _engines[key] = engine
+        while len(_engines) > _KEPT:
+            _engines.popitem(last=False)
+    return engine

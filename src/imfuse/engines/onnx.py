@@ -1,26 +1,30 @@
 """Networks in ONNX files, run by ONNX Runtime on the CPU. Nothing in a file is executed.
 
-A fusion model is an ONNX file with the inputs `ir` (1, 1, H, W) and `vis` (1, 1 or 3, H, W), one
-output `fused` (1, 1 or 3, H, W), dynamic H and W, and its `FusionSpec` as JSON under the metadata
-key `imfuse.spec`.
+A fusion model of ours is an ONNX file with the inputs `ir` (1, 1, H, W) and `vis` (1, 1 or 3, H,
+W), one output `fused` (1, 1 or 3, H, W), dynamic H and W, and its `FusionSpec` as JSON under the
+metadata key `imfuse.spec`. Those of others hold beside it, under `imfuse.feed`, how they are fed
+(see `imfuse.engines.feed`), or are found out when they are opened.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from imfuse.errors import WeightsError
+from imfuse.engines.describe import describe
+from imfuse.engines.feed import FEED_KEY, Feed, ours
+from imfuse.engines.onnx_file import OnnxFile, brief
+from imfuse.errors import UsageError, WeightsError
 from imfuse.types import Float, FusionSpec
 
 SPEC_KEY = "imfuse.spec"
+"""Metadata key that holds the `FusionSpec` as JSON."""
 SEGMENTER_KEY = "imfuse.segmenter"
 """Metadata key that holds the `SegmenterSpec` of a segmenter as JSON."""
-"""Metadata key that holds the `FusionSpec` as JSON."""
 
 _REMEDY = "Export it with imfuse, or use a file that `imfuse models list` shows."
-_CHANNELS = {"luma": 1, "rgb": 3}
 
 
 class OnnxEngine:
@@ -30,96 +34,113 @@ class OnnxEngine:
         model: Path of the file.
         threads: Threads inside the network; None: all cores.
         optimise: Whether to prepare the network for this machine; without, opening is quicker.
+        settings: What the user says of a file that does not describe itself; see
+            `imfuse.engines.describe.SETTINGS`.
+        max_memory: Bytes that a pair may take; see `imfuse.engines.onnx_file.OnnxFile`.
+
+    Attributes:
+        spec: What the file says of itself, or what was found out.
+        feed: How the network is fed.
+        weights_sha256: SHA-256 of the file.
+        notes: What was assumed where the file does not describe itself.
 
     Raises:
-        WeightsError: The file is missing, corrupted, or no fusion model of imfuse.
+        UsageError: The file describes itself, and there are settings; or one makes no sense.
+        WeightsError: The file is missing, damaged, or no network that fuses two pictures.
     """
 
-    def __init__(self, model: Path, *, threads: int | None = None, optimise: bool = True) -> None:
-        self._session = open_session(model, threads, optimise=optimise)
-        self.spec = _read_spec(self._session, model)
-        _check_signature(self._session, self.spec, model)
+    def __init__(
+        self,
+        model: Path,
+        *,
+        threads: int | None = None,
+        optimise: bool = True,
+        settings: Mapping[str, str] | None = None,
+        max_memory: int | None = None,
+    ) -> None:
+        self._file = OnnxFile(model, threads, optimise=optimise, max_memory=max_memory)
+        self.weights_sha256: str | None = self._file.sha256
+        self.spec, self.feed, self.notes = _described(self._file, settings or {})
+        _check_signature(self._file, self.feed)
 
     def fuse(self, ir: Float, vis: Float) -> Float:
         """Fuse two arrays; see `imfuse.types.Engine.fuse`."""
-        return picture_of(self._session.run(["fused"], feed_of(ir, vis))[0])
+
+        def run(values: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+            return self._file.run([self.feed.output], values)[0]
+
+        return checked(self.feed.fuse(run, ir, vis, self._file.path), self.spec, self._file.path)
 
 
-def feed_of(ir: Float, vis: Float) -> dict[str, Float]:
-    """Return pictures as a network's inputs: `(1, channels, H, W)` by name."""
-    shown = vis[None] if vis.ndim == 2 else np.ascontiguousarray(vis.transpose(2, 0, 1))
-    return {"ir": ir[None, None], "vis": shown[None]}
-
-
-def picture_of(fused: Float) -> Float:
-    """Return a network's output `(1, channels, H, W)` as a picture."""
-    return fused[0, 0] if fused.shape[1] == 1 else np.ascontiguousarray(fused[0].transpose(1, 2, 0))
-
-
-def open_session(model: Path, threads: int | None = None, *, optimise: bool = True) -> Any:  # noqa: ANN401 - onnxruntime is untyped
-    """Open an ONNX file.
-
-    Args:
-        model: Path of the file.
-        threads: Threads inside the network; None: all cores.
-        optimise: Whether to prepare the network for this machine.
+def checked(fused: Float, spec: FusionSpec, file: Path) -> Float:
+    """Return a result, if it has the channels that the spec promises.
 
     Raises:
-        WeightsError: The file is missing or corrupted.
+        WeightsError: It has others.
     """
-    import onnxruntime  # noqa: PLC0415 - 0.1 s to import, and only networks need it
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or 0
-    options.log_severity_level = 4  # errors reach the user as WeightsError, not as log lines
-    # Reusing one allocation plan pays for one size only; tiles and folders have several.
-    options.enable_mem_pattern = False
-    if not optimise:
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    try:
-        # From bytes, not from the path: a file then can't point at other files on the disk.
-        content = model.read_bytes()
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except OSError as error:
-        found = f"can't read the model file ({error.strerror})"
-        raise WeightsError(found, file=model, remedy="Check the path.") from error
-    except Exception as error:
-        reason = str(error).split(":")[-1].strip() or type(error).__name__
-        found = f"not a readable ONNX file ({reason})"
-        raise WeightsError(found, file=model, remedy=_REMEDY) from error
-
-
-def _read_spec(session: Any, model: Path) -> FusionSpec:  # noqa: ANN401 - onnxruntime is untyped
-    metadata = session.get_modelmeta().custom_metadata_map
-    text = metadata.get(SPEC_KEY)
-    if text is None and SEGMENTER_KEY in metadata:
-        remedy = "Label pictures with it: imfuse segment run."
-        raise WeightsError("a segmenter, not a fusion network", file=model, remedy=remedy)
-    if text is None:
-        found = f"an ONNX file without the metadata {SPEC_KEY}"
-        raise WeightsError(found, file=model, remedy=_REMEDY)
-    try:
-        return FusionSpec.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        found = f"bad metadata {SPEC_KEY} ({'.'.join(map(str, first['loc']))}: {first['msg']})"
-        raise WeightsError(found, file=model, remedy=_REMEDY) from error
-
-
-def _check_signature(session: Any, spec: FusionSpec, model: Path) -> None:  # noqa: ANN401
-    expected = {
-        "ir": (1, "tensor(float)"),
-        "vis": (_CHANNELS[spec.visible], "tensor(float)"),
-        "fused": (_CHANNELS[spec.output], "tensor(float)"),
-    }
-    found = {
-        node.name: (node.shape[1] if len(node.shape) == 4 else None, node.type)
-        for node in [*session.get_inputs(), *session.get_outputs()]
-    }
-    if found != expected:
+    if (fused.ndim == 3) != (spec.output == "rgb"):
         raise WeightsError(
-            f"inputs and outputs {found}",
-            file=model,
-            expected=f"{expected} (channels and type)",
+            f"an output of the shape {fused.shape}",
+            file=file,
+            expected=f"{spec.output}, as its description says",
             remedy=_REMEDY,
         )
+    return fused
+
+
+def _described(
+    file: OnnxFile, settings: Mapping[str, str]
+) -> tuple[FusionSpec, Feed, tuple[str, ...]]:
+    text = file.metadata.get(SPEC_KEY)
+    if text is None and SEGMENTER_KEY in file.metadata:
+        remedy = "Label pictures with it: imfuse segment run."
+        raise WeightsError("a segmenter, not a fusion network", file=file.path, remedy=remedy)
+    if text is None:
+        found = describe(file, settings)
+        return found.spec, found.feed, found.notes
+    if settings:
+        raise UsageError(
+            f"--set with {file.path}, which describes itself",
+            remedy="Leave --set away, or give the file as it was before `imfuse convert`.",
+        )
+    key = SPEC_KEY
+    try:
+        spec = FusionSpec.model_validate_json(text)
+        key = FEED_KEY
+        feed_text = file.metadata.get(FEED_KEY)
+        feed = ours(spec.visible) if feed_text is None else Feed.model_validate_json(feed_text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        found_bad = f"bad metadata {key} ({brief(f'{place}: ' * bool(place) + first['msg'])})"
+        raise WeightsError(found_bad, file=file.path, remedy=_REMEDY) from error
+    return spec, feed, ()
+
+
+def _check_signature(file: OnnxFile, feed: Feed) -> None:
+    """Refuse a file whose inputs and output are not those that its description names."""
+    expected = {
+        one.name: (sum(plane.channels for plane in one.planes), one.kind) for one in feed.inputs
+    }
+    layouts = {one.name: one.layout for one in feed.inputs}
+    found = {}
+    fits = feed.output in {one.name for one in file.outputs}
+    for port in file.inputs:
+        axis = 3 if layouts.get(port.name) == "nhwc" else 1
+        found[port.name] = port.shape[axis] if len(port.shape) == 4 else None, port.kind
+        sides = (port.shape[1:3] if axis == 3 else port.shape[2:]) if len(port.shape) == 4 else ()
+        fits = fits and sides == (feed.size or (None, None))
+    if not fits or found != expected:
+        shown = ", ".join(str(port) for port in (*file.inputs, *file.outputs)[:6])
+        wanted = ", ".join(f"{brief(n, 40)} {c} {kind}" for n, (c, kind) in expected.items())
+        raise WeightsError(
+            f"inputs and outputs {shown}",
+            file=file.path,
+            expected=f"{wanted} (channels and type) of {_size(feed)}, and an output "
+            f"{brief(feed.output, 40)}",
+            remedy=_REMEDY,
+        )
+
+
+def _size(feed: Feed) -> str:
+    return f"{feed.size[1]}x{feed.size[0]}" if feed.size else "any size"

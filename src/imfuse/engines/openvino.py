@@ -7,13 +7,16 @@ where the processor multiplies such numbers (AMX, AVX-512 BF16).
 
 import queue
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from imfuse.engines.onnx import OnnxEngine, feed_of, picture_of
+from imfuse.engines.onnx import OnnxEngine, checked
+from imfuse.engines.onnx_file import brief
 from imfuse.errors import WeightsError
 from imfuse.types import Float
 
@@ -29,6 +32,13 @@ class OpenVinoEngine:
         precision: `f32`, or `bf16`: bfloat16 where the processor has it and f32 where not. Values
             in bfloat16 have 8 significant bits; sums are kept in f32, and results usually differ
             by one or two gray levels in 8 bits at most.
+        settings: See `OnnxEngine`.
+
+    Attributes:
+        spec: What the file says of itself, or what was found out.
+        feed: How the network is fed.
+        weights_sha256: SHA-256 of the file.
+        notes: What was assumed where the file does not describe itself.
 
     Raises:
         WeightsError: The file is missing, corrupted, no fusion model of imfuse, or OpenVINO is not
@@ -41,8 +51,11 @@ class OpenVinoEngine:
         *,
         threads: int | None = None,
         precision: Literal["f32", "bf16"] = "f32",
+        settings: Mapping[str, str] | None = None,
     ) -> None:
-        self.spec = OnnxEngine(model, optimise=False).spec
+        described = OnnxEngine(model, optimise=False, settings=settings)
+        self.spec, self.feed, self._model = described.spec, described.feed, model
+        self.notes, self.weights_sha256 = described.notes, described.weights_sha256
         self._compiled = _compile(model, threads, precision)
         self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()  # one request serves one thread
 
@@ -53,9 +66,21 @@ class OpenVinoEngine:
         except queue.Empty:
             request = self._compiled.create_infer_request()
         try:
-            return picture_of(request.infer(feed_of(ir, vis))[0].copy())
+            fused = self.feed.fuse(partial(self._infer, request), ir, vis, self._model)
+            return checked(fused, self.spec, self._model)
         finally:
             self._idle.put(request)
+
+    def _infer(self, request: Any, values: Mapping[str, NDArray[Any]]) -> NDArray[Any]:  # noqa: ANN401
+        try:
+            found: NDArray[Any] = request.infer(dict(values))[self.feed.output].copy()
+        except RuntimeError as error:
+            raise WeightsError(
+                f"OpenVINO can't fuse this ({brief(str(error).strip().splitlines()[-1])})",
+                file=self._model,
+                remedy="Leave --runtime away.",
+            ) from error
+        return found
 
 
 def possible_precision(wanted: str, capabilities: Collection[str]) -> str:
@@ -94,7 +119,7 @@ def _compile(model: Path, threads: int | None, precision: str) -> Any:  # noqa: 
     try:
         return core.compile_model(core.read_model(model.read_bytes()), "CPU", options)
     except RuntimeError as error:
-        last = str(error).strip().splitlines()[-1]
+        last = brief(str(error).strip().splitlines()[-1])
         raise WeightsError(
             f"OpenVINO can't run it ({last})", file=model, remedy="Leave --runtime away."
         ) from error

@@ -20,7 +20,7 @@ MANIFEST = "manifest.json"
 class Shipped(BaseModel):
     """One file of weights."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     file: str
     """Name of the ONNX file beside the manifest."""

@@ -1,5 +1,6 @@
 """Files of weights as engines, run by PyTorch: `imfuse fuse -m FILE.pth`."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,18 @@ class TorchEngine:
     Args:
         network: The network, with its weights.
         spec: What it says of itself; None: `network.spec()`.
+        weights_sha256: SHA-256 of the file of the weights; None: they are of no file.
     """
 
-    def __init__(self, network: FusionNetwork, spec: FusionSpec | None = None) -> None:
+    def __init__(
+        self,
+        network: FusionNetwork,
+        spec: FusionSpec | None = None,
+        *,
+        weights_sha256: str | None = None,
+    ) -> None:
         self._network = network.eval()
+        self.weights_sha256 = weights_sha256
         self.spec = spec or network.spec()
 
     def fuse(self, ir: Float, vis: Float) -> Float:
@@ -42,4 +51,7 @@ def open_weights(path: Path) -> TorchEngine:
         WeightsError: It is none, or of no known network.
     """
     loaded = load_weights(path)
-    return TorchEngine(loaded.network, loaded.network.spec(loaded.origin))
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    spec = loaded.network.spec(loaded.origin)
+    return TorchEngine(loaded.network, spec, weights_sha256=sha256)

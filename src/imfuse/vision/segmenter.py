@@ -7,19 +7,24 @@ Such a file has one input (b, 3, H, W), float, and gives either logits (b, k, H'
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from imfuse.engines.onnx import SEGMENTER_KEY, open_session
+from imfuse.engines.onnx import SEGMENTER_KEY
+from imfuse.engines.onnx_file import OnnxFile, brief
 from imfuse.errors import BadValues, WeightsError
-from imfuse.types import Float
+from imfuse.types import Float, Text
 
 _HIGHEST = 255
 """Highest class that label pictures can hold; it stands for unknown there."""
+_LONGEST_SIDE = 32767
+"""Most rows or columns that OpenCV resizes."""
+_MOST_PIXELS = 1 << 25
+"""Most pixels that a file may bring every picture to."""
 
 
 class SegmenterSpec(BaseModel):
@@ -27,16 +32,16 @@ class SegmenterSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    name: str
+    name: Text
     """Name of the network."""
-    classes: tuple[str, ...]
+    classes: Annotated[tuple[Text, ...], Field(max_length=256)]
     """Names of the classes, by number."""
     on: Literal["vis", "ir", "fused"] = "vis"
     """What kind of pictures it was trained on."""
-    minimum: int = 1
+    minimum: Annotated[int, Field(ge=1, le=1 << 12)] = 1
     """Least height and width; smaller pictures are continued at their borders."""
-    training_data: str = ""
-    training_terms: str = ""
+    training_data: Text = ""
+    training_terms: Text = ""
 
 
 class OnnxSegmenter:
@@ -70,9 +75,9 @@ class OnnxSegmenter:
         size: tuple[int, int] | None = None,
         threads: int | None = None,
     ) -> None:
-        self._model, self._session = model, open_session(model, threads)
-        self.spec = _read_spec(self._session, model)
-        self._input, fixed = _input(self._session, model)
+        self._model, self._file = model, OnnxFile(model, threads)
+        self.spec = _read_spec(self._file)
+        self._input, fixed = _input(self._file)
         self._size = fixed if size is None else size
         self._scale = np.float32(scale)
         self._mean, self._std = (np.asarray(one, np.float32) for one in (mean, std))
@@ -108,20 +113,20 @@ class OnnxSegmenter:
 
     def _run(self, values: Float) -> NDArray[Any]:
         try:
-            outputs = self._session.run(None, {self._input: values})
-        except Exception as error:
+            outputs = self._file.run(None, {self._input: values})
+        except WeightsError as error:
             height, width = values.shape[2:]
             raise WeightsError(
-                f"it can't segment a picture of {width}x{height} ({str(error).splitlines()[0]})",
+                f"it can't segment a picture of {width}x{height} ({brief(error.found)})",
                 file=self._model,
                 remedy="Give the size that it was made for, such as --size 512x512.",
             ) from error
         for output in outputs:
             found = np.asarray(output)
-            if found.ndim in (3, 4) and found.shape[0] == 1:
+            if found.ndim in (3, 4) and found.shape[0] == 1 and _is_map(found):
                 return found
         raise WeightsError(
-            f"outputs of the shapes {', '.join(str(np.shape(one)) for one in outputs)}",
+            f"outputs of the shapes {', '.join(str(np.shape(one)) for one in outputs[:6])}",
             file=self._model,
             expected="logits (1, classes, height, width) or classes (1, height, width)",
         )
@@ -129,13 +134,13 @@ class OnnxSegmenter:
     def _classes(self, found: NDArray[Any], size: tuple[int, int]) -> NDArray[np.uint8]:
         """Return classes at a size: the largest logits there, or the nearest class."""
         if found.ndim == 4 and found.shape[1] > 1:
-            planes = np.stack(
-                [
-                    cv2.resize(plane, size[::-1], interpolation=cv2.INTER_LINEAR)
-                    for plane in np.asarray(found[0], np.float32)
-                ]
-            )
-            classes = planes.argmax(axis=0)
+            classes = np.zeros(size, np.int64)
+            best = np.full(size, -np.inf, np.float32)
+            for number, logits in enumerate(found[0]):
+                plane = np.asarray(logits, np.float32)
+                plane = cv2.resize(plane, size[::-1], interpolation=cv2.INTER_LINEAR)
+                classes[plane > best] = number
+                np.maximum(best, plane, out=best)
         else:
             plane = found[0, 0] if found.ndim == 4 else found[0]
             nearest = cv2.INTER_NEAREST_EXACT
@@ -149,27 +154,40 @@ class OnnxSegmenter:
         return np.asarray(classes, np.uint8)
 
 
-def _input(session: Any, model: Path) -> tuple[str, tuple[int, int] | None]:  # noqa: ANN401 - onnxruntime is untyped
+def _is_map(found: NDArray[Any]) -> bool:
+    """Return whether an output can be logits or classes: finite numbers, of a size to resize."""
+    rows, columns = found.shape[-2:]
+    if found.dtype.kind not in "iuf" or found.size == 0:
+        return False
+    return max(rows, columns) <= _LONGEST_SIDE and bool(np.isfinite(found).all())
+
+
+def _input(file: OnnxFile) -> tuple[str, tuple[int, int] | None]:
     """Return the name of the input, and its height and width if they are fixed."""
-    inputs = session.get_inputs()
-    first = inputs[0]
-    shape = list(first.shape)
-    if len(inputs) != 1 or first.type != "tensor(float)" or len(shape) != 4 or shape[1] != 3:
+    inputs = file.inputs
+    shape = inputs[0].shape if len(inputs) == 1 else ()
+    if len(shape) != 4 or inputs[0].kind != "tensor(float)" or shape[1] != 3:
         raise WeightsError(
-            f"inputs {', '.join(f'{one.name} {one.type} {one.shape}' for one in inputs)}",
-            file=model,
+            f"inputs {', '.join(str(one) for one in inputs[:6]) or 'none'}",
+            file=file.path,
             expected="one input of floats (1, 3, height, width)",
             remedy="Export the segmenter so that it takes a picture and nothing else.",
         )
     height, width = shape[2:]
-    fixed = (height, width) if isinstance(height, int) and isinstance(width, int) else None
-    return first.name, fixed
+    fixed = None if height is None or width is None else (height, width)
+    if fixed is not None and not (min(fixed) > 0 and fixed[0] * fixed[1] <= _MOST_PIXELS):
+        raise WeightsError(
+            f"an input of {width}x{height}",
+            file=file.path,
+            expected=f"at most {_MOST_PIXELS:,} pixels",
+        )
+    return inputs[0].name, fixed
 
 
-def _read_spec(session: Any, model: Path) -> SegmenterSpec | None:  # noqa: ANN401 - onnxruntime is untyped
-    text = session.get_modelmeta().custom_metadata_map.get(SEGMENTER_KEY)
+def _read_spec(file: OnnxFile) -> SegmenterSpec | None:
+    text = file.metadata.get(SEGMENTER_KEY)
     try:
         return None if text is None else SegmenterSpec.model_validate_json(text)
     except ValidationError as error:
-        found = f"bad metadata {SEGMENTER_KEY} ({error.errors()[0]['msg']})"
-        raise WeightsError(found, file=model, remedy="Export it again.") from error
+        found = f"bad metadata {SEGMENTER_KEY} ({brief(error.errors()[0]['msg'])})"
+        raise WeightsError(found, file=file.path, remedy="Export it again.") from error

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from imfuse.engines.onnx import SEGMENTER_KEY, open_session
+from imfuse.engines.onnx import SEGMENTER_KEY
+from imfuse.engines.onnx_file import OnnxFile
 from imfuse.errors import WeightsError
 from imfuse.io.atomic import write_atomically
 from imfuse.learn.blocks.exporting import trace
@@ -42,7 +43,7 @@ def export_segmenter(guide: Segmenter, out: Path, spec: SegmenterSpec) -> float:
     with tempfile.TemporaryDirectory() as folder:
         trial = Path(folder) / "model.onnx"
         trial.write_bytes(content)
-        session = open_session(trial)
+        session = OnnxFile(trial)
         difference = 0.0
         for size in _CHECKED:
             pictures = _noise(size)

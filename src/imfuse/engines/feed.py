@@ -1,0 +1,179 @@
+"""How a fusion network takes its pictures and gives its result, whoever made it."""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from imfuse.errors import WeightsError
+from imfuse.ops.geometry import pad_to
+from imfuse.types import Float
+
+FEED_KEY = "imfuse.feed"
+"""Metadata key that holds a `Feed` as JSON; files without it take what `OURS` says."""
+
+KINDS = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(double)": np.float64,
+}
+"""NumPy's types by those of ONNX, for all that pictures can be fed as."""
+
+Layout: TypeAlias = Literal["nchw", "nhwc"]
+Run: TypeAlias = Callable[[Mapping[str, NDArray[Any]]], NDArray[Any]]
+"""Runs a network on its inputs by name, and returns the output that is the result."""
+
+
+def _two_ends(ends: tuple[float, float]) -> tuple[float, float]:
+    if not all(abs(end) <= _FARTHEST for end in ends) or ends[0] == ends[1]:
+        raise ValueError("a range has two different finite ends")
+    return ends
+
+
+_FARTHEST = 1e6
+Side: TypeAlias = Annotated[int, Field(ge=1, le=8192)]
+ValueRange: TypeAlias = Annotated[tuple[float, float], AfterValidator(_two_ends)]
+
+
+class Plane(BaseModel):
+    """One picture in the channels of an input."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    of: Literal["ir", "vis"]
+    channels: Literal[1, 3]
+
+
+class FeedInput(BaseModel):
+    """One input of a network.
+
+    Attributes:
+        name: Its name in the file.
+        planes: Pictures in its channels, in order.
+        layout: Order of its axes.
+        kind: Type of its values, as ONNX calls it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str
+    planes: Annotated[tuple[Plane, ...], Field(min_length=1, max_length=2)]
+    layout: Layout = "nchw"
+    kind: Literal["tensor(float)", "tensor(float16)", "tensor(double)"] = "tensor(float)"
+
+    def values(self, ir: Float, vis: Float, low: float, high: float) -> NDArray[Any]:
+        """Return the input's values for two pictures: `(H, W)`, and `(H, W)` or `(H, W, 3)`."""
+        shown = [_channels(ir if p.of == "ir" else vis, p.channels) for p in self.planes]
+        stack = np.concatenate(shown, axis=2) if len(shown) > 1 else shown[0]
+        if (low, high) != (0, 1):
+            stack = stack * np.float32(high - low) + np.float32(low)
+        axes = stack if self.layout == "nhwc" else stack.transpose(2, 0, 1)
+        return np.ascontiguousarray(axes[None], KINDS[self.kind])
+
+
+class Feed(BaseModel):
+    """How to feed a network, and how to read its result.
+
+    Attributes:
+        inputs: Inputs of the network.
+        output: Name of the output that is the fused picture.
+        layout: Order of that output's axes.
+        range: Values of the inputs that stand for black and white.
+        output_range: Values of the output that stand for black and white.
+        size: Height and width of the inputs where the file fixes them; larger pictures are fused
+            in tiles of it. None: any size.
+        overlap: Pixels of a tile's border that are not used, where the size is fixed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    inputs: Annotated[tuple[FeedInput, ...], Field(min_length=1, max_length=2)]
+    output: str
+    layout: Layout = "nchw"
+    range: ValueRange = (0.0, 1.0)
+    output_range: ValueRange = (0.0, 1.0)
+    size: tuple[Side, Side] | None = None
+    overlap: Annotated[int, Field(ge=0)] = 0
+
+    @property
+    def step(self) -> int:
+        """Pixels from one tile of a fixed size to the next, in both directions."""
+        return max(1, min(self.size or (1, 1)) - 2 * self.overlap)
+
+    @property
+    def sees_colour(self) -> bool:
+        """Whether the network takes the visible picture in colour."""
+        planes = [plane for one in self.inputs for plane in one.planes]
+        return any(plane.of == "vis" and plane.channels == 3 for plane in planes)
+
+    def fuse(self, run: Run, ir: Float, vis: Float, file: object) -> Float:
+        """Fuse two pictures.
+
+        Args:
+            run: Runs the network.
+            ir: `(H, W)` in [0, 1].
+            vis: `(H, W)` or `(H, W, 3)` in [0, 1].
+            file: The model file, for messages.
+
+        Returns:
+            `(H, W)` or `(H, W, 3)`; black is 0 and white 1.
+
+        Raises:
+            WeightsError: The network's result is no picture of that size.
+        """
+        if self.size is None or self.size == ir.shape:
+            return self._fuse_one(run, ir, vis, file)
+        height, width = ir.shape
+        counts = [
+            max(0, -(-(length - side) // self.step)) + 1
+            for length, side in zip((height, width), self.size, strict=True)
+        ]
+        padded = [(n - 1) * self.step + side for n, side in zip(counts, self.size, strict=True)]
+        ir, vis = (pad_to(one, padded[0], padded[1]) for one in (ir, vis))
+        corners = [(self.step * row, self.step * column) for row, column in np.ndindex(*counts)]
+        windows = [np.s_[y : y + self.size[0], x : x + self.size[1]] for y, x in corners]
+        parts = [self._fuse_one(run, ir[one], vis[one], file) for one in windows]
+        fused = np.empty((*ir.shape, *parts[0].shape[2:]), np.float32)
+        for (y, x), window, part in zip(corners, windows, parts, strict=True):
+            # All but the first leave out their border, and overwrite that of the one before.
+            inner = np.s_[self.overlap if y else 0 :, self.overlap if x else 0 :]
+            fused[window][inner] = part[inner]
+        return np.ascontiguousarray(fused[:height, :width])
+
+    def _fuse_one(self, run: Run, ir: Float, vis: Float, file: object) -> Float:
+        low, high = self.range
+        fused = np.asarray(run({one.name: one.values(ir, vis, low, high) for one in self.inputs}))
+        moved = fused.transpose(0, 3, 1, 2) if self.layout == "nhwc" and fused.ndim == 4 else fused
+        wanted = [(1, channels, *ir.shape) for channels in (1, 3)]
+        if moved.shape not in wanted or moved.dtype.kind != "f":
+            raise WeightsError(
+                f"an output of {fused.dtype} {fused.shape} for a picture of "
+                f"{ir.shape[1]}x{ir.shape[0]}",
+                file=file,
+                expected="one fused picture of the same size, gray or RGB",
+                remedy="A network whose output has another size can't be used.",
+            )
+        picture = moved[0, 0] if moved.shape[1] == 1 else moved[0].transpose(1, 2, 0)
+        picture = np.ascontiguousarray(picture, np.float32)
+        low, high = self.output_range
+        if (low, high) != (0, 1):
+            picture = (picture - np.float32(low)) * np.float32(1 / (high - low))
+        return picture
+
+
+def _channels(picture: Float, channels: int) -> Float:
+    shown = picture[..., None] if picture.ndim == 2 else picture
+    return np.repeat(shown, channels, axis=2) if shown.shape[2] < channels else shown
+
+
+def ours(visible: Literal["luma", "rgb"]) -> Feed:
+    """Return how networks that imfuse exported are fed."""
+    return Feed(
+        inputs=(
+            FeedInput(name="ir", planes=(Plane(of="ir", channels=1),)),
+            FeedInput(name="vis", planes=(Plane(of="vis", channels=3 if visible == "rgb" else 1),)),
+        ),
+        output="fused",
+    )

@@ -1,0 +1,209 @@
+"""ONNX files as strangers may have made them: opened, and run, within bounds.
+
+Nothing in a file is executed but its operators, no other file is read, and whatever goes wrong ends
+as a `WeightsError`. A run can be stopped: by Ctrl-C, and by a time limit where there is one.
+"""
+
+import hashlib
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
+
+from imfuse.errors import WeightsError
+from imfuse.machine import available_cores, total_memory
+
+_REMEDY = "Export it with imfuse, or use a file that `imfuse models list` shows."
+_LONGEST = 160
+"""Characters of somebody else's message that ours show."""
+_NOWHERE = os.devnull + "/imfuse-reads-no-other-files"
+"""The folder that ONNX Runtime looks into for weights outside a model file."""
+_ROOM = 256_000_000
+"""Bytes that a network may take beside what its pictures may, for its weights and their like."""
+_FOLDED = 1 << 20
+"""Bytes that a computed constant may always have; it may also have four times those of the file."""
+_OPENING = threading.Lock()
+
+
+class Port(NamedTuple):
+    """An input or output of a network.
+
+    Attributes:
+        name: Its name in the file.
+        kind: Type of its values, such as `tensor(float)`.
+        shape: Its lengths; None where one varies.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int | None, ...]
+
+    def __str__(self) -> str:
+        """Return the port as messages show it."""
+        sizes = "x".join("?" if side is None else str(side) for side in self.shape)
+        return f"{brief(self.name, 40)} {self.kind} {sizes or 'scalar'}"
+
+
+def brief(text: object, longest: int = _LONGEST) -> str:
+    """Return a foreign text as one short line without control characters."""
+    line = "".join(one if one.isprintable() else "?" for one in " ".join(str(text).split()))
+    return line if len(line) <= longest else f"{line[: longest - 3]}..."
+
+
+class OnnxFile:
+    """An opened ONNX file; threads may share it.
+
+    Args:
+        path: The file.
+        threads: Threads inside the network; None: all cores.
+        optimise: Whether to prepare the network for this machine; without, opening is quicker.
+        max_memory: Bytes that one pair of pictures may take; the network may allocate as much for
+            each core, and some for its weights. None: half of the machine's memory in all.
+
+    Attributes:
+        path: The file.
+        sha256: SHA-256 of its content.
+        metadata: Texts that it holds beside the network.
+        inputs: Inputs of the network.
+        outputs: Outputs of the network.
+
+    Raises:
+        WeightsError: The file is missing, damaged, or keeps weights in other files.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        threads: int | None = None,
+        *,
+        optimise: bool = True,
+        max_memory: int | None = None,
+    ) -> None:
+        self.path = path
+        try:
+            content = path.read_bytes()
+        except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+            reason = getattr(error, "strerror", None) or error
+            found = f"can't read the model file ({reason})"
+            raise WeightsError(found, file=path, remedy="Check the path.") from error
+        self.sha256 = hashlib.sha256(content).hexdigest()
+        try:
+            self._session = _open(content, threads, max_memory, optimise=optimise)
+            self.metadata = dict(self._session.get_modelmeta().custom_metadata_map)
+            self.inputs = tuple(_port(one) for one in self._session.get_inputs())
+            self.outputs = tuple(_port(one) for one in self._session.get_outputs())
+        except Exception as error:
+            raise WeightsError(*_refusal(error), file=path, remedy=_REMEDY) from error
+
+    def run(
+        self,
+        outputs: Sequence[str] | None,
+        feed: Mapping[str, NDArray[Any]],
+        *,
+        seconds: float | None = None,
+    ) -> list[NDArray[Any]]:
+        """Run the network.
+
+        Args:
+            outputs: Names of the outputs to return; None: all.
+            feed: Values of the inputs by name.
+            seconds: Time limit; None: as long as it takes.
+
+        Raises:
+            WeightsError: The network fails, or takes longer.
+        """
+        import onnxruntime  # noqa: PLC0415 - imported already
+
+        options = onnxruntime.RunOptions()
+        options.log_severity_level = 4
+        work = self._session.run, outputs, feed, options
+        try:
+            if seconds is None and threading.current_thread() is not threading.main_thread():
+                found: list[NDArray[Any]] = self._session.run(outputs, feed, options)
+                return found
+            return _stoppable(_helpers(os.getpid()).submit(*work), options, seconds)
+        except TimeoutError as error:
+            raise WeightsError(
+                f"it did not finish a small picture within {seconds:g} seconds", file=self.path
+            ) from error
+        except Exception as error:
+            raise WeightsError(
+                f"it can't fuse this ({_reason(error)})",
+                file=self.path,
+                remedy="The network does not take such a picture, or needs more memory "
+                "(--max-memory).",
+            ) from error
+
+
+@cache
+def _helpers(process: int) -> ThreadPoolExecutor:
+    """Return threads that run networks while the main thread listens for Ctrl-C.
+
+    Threads do not survive a fork, so each process has its own.
+    """
+    return ThreadPoolExecutor(thread_name_prefix="imfuse-onnx")
+
+
+def _stoppable(
+    future: Future[list[NDArray[Any]]],
+    options: Any,  # noqa: ANN401 - onnxruntime is untyped
+    seconds: float | None,
+) -> list[NDArray[Any]]:
+    """Wait for a run; whatever ends the waiting ends the run as well."""
+    try:
+        return future.result(seconds)
+    except BaseException:
+        options.terminate = True
+        wait([future])
+        raise
+
+
+def _open(content: bytes, threads: int | None, max_memory: int | None, *, optimise: bool) -> Any:  # noqa: ANN401 - onnxruntime is untyped
+    import onnxruntime as ort  # noqa: PLC0415 - 0.1 s to import, and only networks need it
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads or 0
+    options.log_severity_level = 4  # errors reach the user as WeightsError, not as log lines
+    # Reusing one allocation plan pays for one size only; tiles and folders have several.
+    options.enable_mem_pattern = False
+    if not optimise:
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    most = max(_FOLDED, 4 * len(content))
+    for key, value in {
+        "session.model_external_initializers_file_folder_path": _NOWHERE,
+        "optimization.constant_folding_max_output_size_in_bytes": str(most),
+        "session.use_env_allocators": "1",
+    }.items():
+        options.add_session_config_entry(key, value)
+    limit = total_memory() // 2
+    if max_memory is not None:
+        limit = max_memory * available_cores() + _ROOM + 4 * len(content)
+    arena = ort.OrtMemoryInfo(
+        "Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT
+    )
+    with _OPENING:  # each session keeps the allocator that is registered when it is opened
+        ort.create_and_register_allocator(arena, ort.OrtArenaCfg({"max_mem": limit}))
+        return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def _port(node: Any) -> Port:  # noqa: ANN401 - onnxruntime is untyped
+    shape = node.shape or ()
+    return Port(node.name, node.type, tuple(n if isinstance(n, int) else None for n in shape))
+
+
+def _refusal(error: Exception) -> tuple[str]:
+    text = str(error)
+    if isinstance(error, UnicodeDecodeError):
+        return ("an ONNX file whose names or texts are not UTF-8",)
+    if "External data" in text or "external data" in text:
+        return ("an ONNX file that keeps its weights in other files, which are not read",)
+    return (f"not a readable ONNX file ({_reason(error)})",)
+
+
+def _reason(error: Exception) -> str:
+    return brief(str(error).strip().rsplit(": ", 1)[-1]) or type(error).__name__
