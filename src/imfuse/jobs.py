@@ -4,21 +4,16 @@ This is the one runner of imfuse. Folders are fused, scored, compared and labell
 error that nobody foresaw becomes a named one here and nowhere else.
 """
 
-import ctypes
 import queue
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Generic, TypeVar
 
 from imfuse.errors import ImfuseError
+from imfuse.machine import keep_freed_memory
 
 Item = TypeVar("Item")
-
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-"""Numbers of glibc's mallopt(3)."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +100,7 @@ class _Overlap(Generic[Item]):
         self._stopped = False
 
     def run(self, items: Iterable[Item]) -> Generator[tuple[int, Outcome[Item]], None, None]:
-        _keep_freed_memory()
+        keep_freed_memory()
         waiting = enumerate(items)
         try:
             # Per worker, one item in each stage and one between stages.
@@ -155,16 +150,3 @@ class _Overlap(Generic[Item]):
         except RuntimeError:
             if not self._stopped:  # only pools that were shut down with the run take nothing
                 raise
-
-
-@cache
-def _keep_freed_memory() -> None:
-    """Let glibc keep what one picture freed for the next one.
-
-    By default it gives memory back to the system and is handed it again page by page, which takes
-    up to a third of the time of a picture. Other systems' libraries don't have `mallopt`.
-    """
-    with suppress(AttributeError, OSError, TypeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(_M_MMAP_THRESHOLD, 32 << 20)
-        mallopt(_M_TRIM_THRESHOLD, 64 << 20)

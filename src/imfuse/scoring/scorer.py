@@ -7,6 +7,7 @@ from typing import Protocol as Interface
 import numpy as np
 
 from imfuse.errors import PairMismatch, UnknownName, UsageError
+from imfuse.machine import keep_freed_memory
 from imfuse.metrics.catalogue import METRICS, find_metric
 from imfuse.metrics.evaluation import Evaluation, Undefined
 from imfuse.metrics.metric import Convention
@@ -60,6 +61,7 @@ class Scorer:
 
     def score(self, fused: Looks, ir: Looks, vis: Looks) -> dict[str, float]:
         """Return symbol to value, averaged over the channels; NaN where undefined."""
+        keep_freed_memory()  # or the maps of a picture cost as much to get as to compute
         compared = trios(fused, ir, vis, self.channel, self.protocol.rounding)
         return {
             symbol: float(np.mean([METRICS[symbol].of(trio, convention) for trio in compared]))
