@@ -2,12 +2,16 @@
 
 import csv
 import json
+from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
 import imfuse
 from imfuse.cli.evaluate import parse_metrics
+from imfuse.io.images import write_image
+from imfuse.report.tables import as_csv
 from imfuse.types import Picture
 from reference.pictures import pair
 
@@ -238,7 +242,7 @@ def test_bench_of_scenes_prints_tables(run):
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["--data", "{tmp}"], 3, "no folder of infrared pictures"),
+        (["--data", "{tmp}"], 3, "no layout that we know"),
         (["--data", "{tmp}/none"], 3, "there is no such folder"),
         (["--data", "scenes:x"], 2, "scenes:N"),
         (["--models", "gfff"], 2, "Did you mean"),
@@ -308,3 +312,79 @@ def test_papers_stands_for_nine_metrics():
     assert len(parse_metrics("papers")) == 9
     assert parse_metrics("EN, VIF") == ["EN", "VIF"]
     assert parse_metrics(None) is None
+
+
+def test_the_page_shows_pictures_then_the_table_then_charts(run, data, tmp_path):
+    code, _, _ = run(
+        "evaluate", *three(data), "--metrics", "EN,SD", "--report", tmp_path / "a.html"
+    )
+    page = (tmp_path / "a.html").read_text()
+    assert code == 0
+    places = [page.index(text) for text in ("Pairs to look at", "<h2>Scores", "Cumulative curves")]
+    assert places == sorted(places)
+    captions = ("best of 4", "median of 4", "worst of 4")
+    assert [page.count(caption) for caption in captions] == [1, 1, 1]
+    assert [page.index(caption) for caption in captions] == sorted(map(page.index, captions))
+
+
+def test_an_evaluation_knows_its_files(data):
+    evaluation = imfuse.evaluate(*three(data), metrics=["EN"])
+    assert set(evaluation.files) == set(evaluation.names)
+    for name, files in evaluation.files.items():
+        assert [path.stem for path in files] == [name] * 3
+        assert all(path.is_file() for path in files)
+    one = [next(folder.iterdir()) for folder in three(data)]
+    alone = imfuse.evaluate(one[0], one[1], one[2], metrics=["EN"])
+    assert alone.files[alone.names[0]] == tuple(one)
+
+
+@pytest.mark.parametrize("resize", ["ir", "vis"])
+def test_what_fuse_resized_is_evaluated_with_the_same_option(run, tmp_path, rng, resize):
+    for folder, size in (("ir", (120, 160)), ("vis", (240, 320))):
+        (tmp_path / folder).mkdir()
+        for index in range(2):
+            pixels = cv2.GaussianBlur(rng.integers(0, 256, size).astype(np.uint8), (0, 0), 3)
+            write_image(tmp_path / folder / f"{index}.png", Picture(pixels=pixels))
+    folders = [tmp_path / name for name in ("out", "ir", "vis")]
+    assert run("fuse", *folders[1:], "-o", folders[0], "-m", "average", "--resize", resize)[0] == 0
+    assert run("evaluate", *folders, "--metrics", "MSE")[0] == 3
+    report = tmp_path / "a.html"
+    code, out, _ = run(
+        "evaluate",
+        *folders,
+        "--metrics",
+        "MSE,CC",
+        "--resize",
+        resize,
+        "--json",
+        "--report",
+        report,
+    )
+    assert code == 0
+    found = json.loads(out)["mean"]
+    assert found["CC"] > 0.6
+    files = [folder / "0.png" for folder in folders]
+    code, out, _ = run("evaluate", *files, "--metrics", "MSE", "--resize", resize, "--json")
+    expected = imfuse.evaluate(*folders, metrics=["MSE"], resize=resize).columns["MSE"][0]
+    assert json.loads(out)["mean"]["MSE"] == pytest.approx(expected)
+
+
+def test_names_in_a_csv_are_no_formulas(tmp_path, data):
+    evaluation = imfuse.evaluate(*three(data), metrics=["EN"])
+    names = ("=cmd|' /C calc'!A0", "+1", "-2", "@x")
+    risky = replace(evaluation, names=names, label="=1+1")
+    rows = list(csv.reader(as_csv([risky]).splitlines()))
+    assert [row[1] for row in rows[1:]] == [f"'{name}" for name in names]
+    assert {row[0] for row in rows[1:]} == {"'=1+1"}
+    assert [float(row[2]) for row in rows[1:]] == evaluation.columns["EN"].tolist()
+
+
+def test_pairs_are_evaluated_as_a_list_says(run, data, tmp_path):
+    fused, ir, vis = three(data)
+    names = sorted(path.name for path in vis.iterdir())
+    listed = tmp_path / "pairs.csv"
+    lines = [f"{name},{name},{name}" for name in names[:2]]
+    listed.write_text("\n".join(["ir,vis,fused", *lines]))
+    code, out, _ = run("evaluate", fused, ir, vis, "--pairs", listed, "--metrics", "EN", "--json")
+    assert code == 0
+    assert json.loads(out)["count"] == 2

@@ -5,6 +5,7 @@ The page itself holds no checks: a wrapper shows it in frames and looks into the
 
 import html
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -19,7 +20,17 @@ from report.scored import INFOS, QUOTED, evaluation, picture
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+
+
+@pytest.fixture(autouse=True)
+def _chromium():
+    """Skip without a browser; with IMFUSE_REQUIRE_BROWSER set, fail."""
+    if CHROMIUM is None:
+        reason = "no Chromium is installed"
+        if os.environ.get("IMFUSE_REQUIRE_BROWSER"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+
 
 FLAGS = (
     "--headless",

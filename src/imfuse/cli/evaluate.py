@@ -137,7 +137,7 @@ def evaluate(
     ]
     write_tables(evaluations, csv=csv, markdown=markdown, latex=latex)
     if report is not None:
-        _write_report(report, evaluations, paths, (ir, vis), pair_regex, pairs)
+        _write_report(report, evaluations)
     for evaluation in evaluations:
         say_list(f"remarks on {evaluation.label}", evaluation.remarks())
     if as_json:
@@ -249,6 +249,8 @@ def score_paths(
     ):
         if value is not None:
             raise UsageError(f"{name} with files", expected="three folders with this option")
+    from dataclasses import replace
+
     from imfuse.align.resize import same_grid
     from imfuse.io.images import read_image
     from imfuse.types import ImagePair
@@ -256,7 +258,7 @@ def score_paths(
     first, *sources = [read_image(path) for path in (fused, ir, vis)]
     pair = same_grid(ImagePair(ir=sources[0], vis=sources[1]), resize, stretch=stretch)
     scored = scorer.score_pictures(vis.stem, first, pair.ir, pair.vis)
-    return scorer.collect(label or fused.stem, [scored])
+    return scorer.collect(label or fused.stem, [replace(scored, files=(fused, ir, vis))])
 
 
 def write_tables(
@@ -283,18 +285,11 @@ def write_tables(
         write_text(latex, as_latex(evaluations, infos, quoted))
 
 
-def _write_report(
-    out: Path,
-    evaluations: list["Evaluation"],
-    fused: list[Path],
-    sources: tuple[Path, Path],
-    pair_regex: str | None,
-    pairs: Path | None,
-) -> None:
+def _write_report(out: Path, evaluations: list["Evaluation"]) -> None:
     from imfuse.io.atomic import write_text
     from imfuse.scoring.page import evaluation_page_of
 
-    page = evaluation_page_of(evaluations, fused, sources, pair_regex, pairs)
+    page = evaluation_page_of(evaluations)
     write_text(out, page)
     say(f"report: {out}")
 

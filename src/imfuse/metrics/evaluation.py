@@ -3,8 +3,9 @@
 import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ class Evaluation(Mapping[str, float]):
         undefined: Every NaN of `columns` with its reason.
         failed: Name of each pair that could not be scored, with the reason.
         notes: What a reader should know, such as the depth of the pictures.
+        files: Name of a pair to its fused, infrared and visible file; empty for arrays.
     """
 
     label: str
@@ -49,6 +51,7 @@ class Evaluation(Mapping[str, float]):
     undefined: tuple[Undefined, ...] = ()
     failed: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    files: Mapping[str, tuple[Path, Path, Path]] = field(default_factory=dict)
 
     def __getitem__(self, symbol: str) -> float:
         """Return the mean of a metric over the pairs where it is defined; NaN where none is."""

@@ -3,6 +3,7 @@
 import os
 import warnings
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -121,4 +122,6 @@ def _score_one(
     first, *sources = [as_picture(value, role, MAX_PIXELS) for role, value in roles]
     pair = same_grid(ImagePair(ir=sources[0], vis=sources[1]), resize, stretch=stretch)
     name = Path(vis).stem if isinstance(vis, str | os.PathLike) else number
-    return scorer.score_pictures(name, first, pair.ir, pair.vis)
+    scored = scorer.score_pictures(name, first, pair.ir, pair.vis)
+    paths = tuple(Path(one) for one in (fused, ir, vis) if isinstance(one, str | os.PathLike))
+    return replace(scored, files=paths) if len(paths) == 3 else scored

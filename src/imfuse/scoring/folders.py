@@ -1,7 +1,7 @@
 """Scoring of folders: pictures are decoded and scored in threads, one pair in memory per worker."""
 
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -74,7 +74,9 @@ class FolderScoring:
         for outcome in run_jobs(self.matching.triples, stages, workers=self.workers):
             key = outcome.item.key
             if outcome.error is None:
-                self._scored.append(outcome.value)
+                triple = outcome.item
+                files = triple.fused, triple.ir, triple.vis
+                self._scored.append(replace(outcome.value, files=files))
             else:
                 self._failed.append((key, outcome.error))
             yield key

@@ -1,14 +1,12 @@
 """The page of an evaluation: which pairs to show, their pictures, and every setting in words."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
 
 from imfuse import __version__
 from imfuse.io.images import encode_image, read_image
-from imfuse.io.pairs import match_triples
 from imfuse.metrics.catalogue import METRICS, infos_of
 from imfuse.metrics.evaluation import CONFIDENCE, Evaluation
 from imfuse.metrics.protocols import find_protocol
@@ -16,38 +14,23 @@ from imfuse.ops import geometry
 from imfuse.report.scores import Case, evaluation_page
 from imfuse.types import SCALES, Picture
 
-_SHOWN = 3
-"""How many of the worst, and of the best, pairs a page shows."""
-
 _LARGEST_SIDE = 640
 
 
-def evaluation_page_of(
-    evaluations: Sequence[Evaluation],
-    fused: Sequence[Path],
-    sources: tuple[Path, Path],
-    pair_regex: str | None = None,
-    pairs: Path | None = None,
-) -> str:
+def evaluation_page_of(evaluations: Sequence[Evaluation]) -> str:
     """Return the page for evaluations of files or folders.
 
     Args:
         evaluations: One per fused file or folder; the first one decides which pairs are shown.
-        fused: The fused files or folders, likewise.
-        sources: Infrared and visible file or folder.
-        pair_regex: How names were matched.
-        pairs: CSV file that listed the pairs.
     """
-    files = {
-        evaluation.label: _files(path, sources, pair_regex, pairs)
-        for evaluation, path in zip(evaluations, fused, strict=True)
-    }
     cases = []
     for name, caption in striking_pairs(evaluations[0]):
-        shown = {label: known[name] for label, known in files.items() if name in known}
+        shown = {one.label: one.files[name] for one in evaluations if name in one.files}
         _, ir, vis = next(iter(shown.values()))
-        pictures = {label: read_image(paths[0]) for label, paths in shown.items()}
-        cases.append(case(name, caption, read_image(ir), read_image(vis), pictures))
+        pictures = {label: read_image(files[0]) for label, files in shown.items()}
+        size = next(iter(pictures.values())).size
+        first, second = (_of_size(read_image(path), size) for path in (ir, vis))
+        cases.append(case(name, caption, first, second, pictures))
     return evaluation_page(
         f"Scores of {', '.join(evaluation.label for evaluation in evaluations)}",
         evaluations,
@@ -57,13 +40,11 @@ def evaluation_page_of(
     )
 
 
-def _files(
-    fused: Path, sources: tuple[Path, Path], pair_regex: str | None, pairs: Path | None
-) -> dict[str, tuple[Path, Path, Path]]:
-    if not fused.is_dir():
-        return {sources[1].stem: (fused, *sources)}
-    matching = match_triples(fused, *sources, pair_regex, pairs=pairs)
-    return {t.key: (t.fused, t.ir, t.vis) for t in matching.triples}
+def _of_size(picture: Picture, size: tuple[int, int]) -> Picture:
+    """Return a source in the size of the fused picture, as `--resize` compared it."""
+    if picture.size == size:
+        return picture
+    return Picture(pixels=geometry.resize(picture.pixels, *size))
 
 
 def settings(evaluation: Evaluation) -> dict[str, str]:
@@ -88,7 +69,7 @@ def settings(evaluation: Evaluation) -> dict[str, str]:
 
 
 def striking_pairs(evaluation: Evaluation) -> list[tuple[str, str]]:
-    """Return the worst and the best pairs with a caption each, worst first.
+    """Return the best, the median and the worst pair with a caption each.
 
     Pairs are ordered by their mean rank over the metrics, each in its own direction.
     """
@@ -100,18 +81,17 @@ def striking_pairs(evaluation: Evaluation) -> list[tuple[str, str]]:
         order = np.argsort(np.argsort(np.where(np.isfinite(goodness), goodness, -np.inf)))
         ranks.append(order)
     mean_rank = np.mean(ranks, axis=0)
-    worst_first = [int(index) for index in np.argsort(mean_rank, kind="stable")]
-    shown = min(_SHOWN, evaluation.count // 2)
-    worst, best = worst_first[:shown], worst_first[::-1][:shown]
+    best_first = [int(index) for index in np.argsort(mean_rank, kind="stable")[::-1]]
+    places = {
+        "best": best_first[0],
+        "median": best_first[len(best_first) // 2],
+        "worst": best_first[-1],
+    }
     return [
-        (evaluation.names[index], f"{place} of {evaluation.count} by mean rank over the metrics")
-        for indices, word in ((worst, "worst"), (best, "best"))
-        for index, place in zip(indices, _places(word), strict=False)
+        (evaluation.names[index], f"{word} of {evaluation.count} by mean rank over the metrics")
+        for word, index in places.items()
+        if word != "median" or evaluation.count > 2
     ]
-
-
-def _places(word: str) -> list[str]:
-    return [word, f"second {word}", f"third {word}"]
 
 
 def case(name: str, caption: str, ir: Picture, vis: Picture, fused: Mapping[str, Picture]) -> Case:

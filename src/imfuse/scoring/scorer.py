@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol as Interface
 
 import numpy as np
@@ -121,6 +122,8 @@ class Scored:
     values: Mapping[str, float]
     undefined: tuple[Undefined, ...] = ()
     notes: tuple[str, ...] = ()
+    files: tuple[Path, Path, Path] | None = None
+    """Fused, infrared and visible file; None for arrays."""
 
 
 class PictureScorer(Interface):
@@ -163,6 +166,7 @@ def collect(
         undefined=tuple(reason for one in ordered for reason in one.undefined),
         failed=tuple(sorted(failed)),
         notes=tuple(dict.fromkeys([*notes, *(note for one in ordered for note in one.notes)])),
+        files={one.name: one.files for one in ordered if one.files is not None},
     )
 
 
