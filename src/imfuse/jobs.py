@@ -8,7 +8,7 @@ import ctypes
 import queue
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Generic, TypeVar
@@ -70,6 +70,23 @@ def run_jobs(
     return _in_order(outcomes) if ordered else (outcome for _, outcome in outcomes)
 
 
+_stoppers: set[Callable[[], None]] = set()
+
+
+@contextmanager
+def stoppable(stop: Callable[[], None]) -> Iterator[None]:
+    """Let the user end long work in a stage by a second interrupt.
+
+    Args:
+        stop: Makes the work end soon; called from another thread.
+    """
+    _stoppers.add(stop)
+    try:
+        yield
+    finally:
+        _stoppers.discard(stop)
+
+
 def as_named(error: BaseException) -> ImfuseError:
     """Return an error that was foreseen as it is, and any other as one that asks to be reported."""
     if isinstance(error, ImfuseError):
@@ -128,7 +145,9 @@ class _Overlap(Generic[Item]):
             while True:
                 try:
                     pool.shutdown(wait=True)
-                except KeyboardInterrupt:  # the running stages still end by themselves
+                except KeyboardInterrupt:  # asked again: don't wait for what can be stopped
+                    for stop in list(_stoppers):
+                        stop()
                     continue
                 break
 

@@ -9,13 +9,14 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
 from imfuse.errors import WeightsError
+from imfuse.jobs import stoppable
 from imfuse.machine import available_cores, total_memory
 
 _REMEDY = "Export it with imfuse, or use a file that `imfuse models list` shows."
@@ -123,8 +124,9 @@ class OnnxFile:
         options.log_severity_level = 4
         try:
             if seconds is None and threading.current_thread() is not threading.main_thread():
-                found: list[NDArray[Any]] = self._session.run(outputs, feed, options)
-                return found
+                with stoppable(partial(setattr, options, "terminate", True)):  # noqa: FBT003 - its API
+                    found: list[NDArray[Any]] = self._session.run(outputs, feed, options)
+                    return found
             helpers = _helpers(os.getpid())
             future = helpers.submit(self._session.run, outputs, feed, options)
             return _stoppable(future, options, seconds)
