@@ -7,6 +7,7 @@ error that nobody foresaw becomes a named one here and nowhere else.
 import queue
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -63,6 +64,23 @@ def run_jobs(
     overlap: _Overlap[Item] = _Overlap(stages, workers)
     outcomes = overlap.run(items)
     return _in_order(outcomes) if ordered else (outcome for _, outcome in outcomes)
+
+
+_stoppers: set[Callable[[], None]] = set()
+
+
+@contextmanager
+def stoppable(stop: Callable[[], None]) -> Iterator[None]:
+    """Let the user end long work in a stage by a second interrupt.
+
+    Args:
+        stop: Makes the work end soon; called from another thread.
+    """
+    _stoppers.add(stop)
+    try:
+        yield
+    finally:
+        _stoppers.discard(stop)
 
 
 def as_named(error: BaseException) -> ImfuseError:
@@ -123,7 +141,9 @@ class _Overlap(Generic[Item]):
             while True:
                 try:
                     pool.shutdown(wait=True)
-                except KeyboardInterrupt:  # the running stages still end by themselves
+                except KeyboardInterrupt:  # asked again: don't wait for what can be stopped
+                    for stop in list(_stoppers):
+                        stop()
                     continue
                 break
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from imfuse.cli.console import JsonOption, parse_settings, print_json, say
+from imfuse.cli.console import JsonOption, parse_settings, parse_words, print_json, say
 from imfuse.errors import OutputError, UsageError
 
 
@@ -21,14 +21,24 @@ def convert(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE... OUT.safetensors",
-            help="Published file of weights (or the files over which it is spread), then the "
-            "file to write.",
+            metavar="FILE... [OUT]",
+            help="Published file of weights (or the files over which it is spread), or an ONNX "
+            "file; then the file to write, unless -o names it.",
         ),
     ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="File to write: .safetensors, or .onnx for an ONNX file."),
+    ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Setting of the network, as it was built."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Setting of the network, as it was built. For an ONNX file: ir=NAME, vis=NAME, "
+            "order=ir,vis, layout=nhwc, range=-1:1, output=NAME, output-range=0:255, overlap=N, "
+            "halo=N, memory=BYTES, name=, title=, licence=.",
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -37,12 +47,22 @@ def convert(
     The network is recognised by the names of the weights; nothing in the file is executed.
     `imfuse models list` shows the networks, `imfuse models info NAME` where weights are published.
 
-    For example `imfuse convert SeAFusion.pth seafusion.safetensors`, or
-    `imfuse convert CDDFuse_MIF.pth medical.safetensors --set residual=none`.
+    An ONNX file of any network that fuses two pictures gets a description, so that `imfuse fuse -m`
+    takes it: its inputs are told by their channels and names, a trial run checks the result, and
+    --set says what can't be found out.
+
+    For example `imfuse convert SeAFusion.pth seafusion.safetensors`,
+    `imfuse convert CDDFuse_MIF.pth medical.safetensors --set residual=none`, or
+    `imfuse convert net.onnx -o described.onnx --set range=-1:1`.
     """
-    if len(files) < 2:
+    if out is None and len(files) < 2:
         raise UsageError("one file", expected="the files to read, then the file to write")
-    *sources, out = files
+    *sources, out = (*files, out) if out is not None else files
+    if sources[0].suffix.lower() == ".onnx":
+        if len(sources) > 1:
+            raise UsageError(f"{len(sources)} files", expected="one ONNX file to read")
+        _describe(sources[0], out, parse_words(settings or []), as_json=as_json)
+        return
     if out.suffix != ".safetensors":
         raise UsageError(f"can't write {out}", expected="a name ending in .safetensors")
     _check_folder(out)
@@ -60,6 +80,46 @@ def convert(
                 "parameters": loaded.network.parameters_count,
                 "settings": dict(loaded.settings),
                 **asdict(loaded.origin),
+            }
+        )
+
+
+def _describe(source: Path, out: Path, settings: dict[str, str], *, as_json: bool) -> None:
+    """Write an ONNX file with a description of the network in it."""
+    from imfuse.engines.feed import FEED_KEY
+    from imfuse.engines.onnx import SPEC_KEY, OnnxEngine
+    from imfuse.engines.onnx_file import OnnxFile, with_metadata
+    from imfuse.io.atomic import write_atomically
+
+    if out.suffix != ".onnx":
+        raise UsageError(f"can't write {out}", expected="a name ending in .onnx")
+    if out.resolve() == source.resolve():
+        raise UsageError(f"{out} is the file to read", expected="another name for the result")
+    _check_folder(out)
+    if SPEC_KEY in OnnxFile(source, optimise=False).metadata:
+        raise UsageError(
+            f"{source} describes itself already", remedy="Give it to `imfuse fuse -m`."
+        )
+    engine = OnnxEngine(source, settings=settings)
+    texts = {SPEC_KEY: engine.spec.model_dump_json(), FEED_KEY: engine.feed.model_dump_json()}
+    write_atomically(out, [with_metadata(source.read_bytes(), texts)])
+    sizes = "any size"
+    if engine.feed.size is not None:
+        sizes = f"tiles of {engine.feed.size[1]}x{engine.feed.size[0]}"
+    elif engine.spec.size.multiple > 1:
+        sizes = f"multiples of {engine.spec.size.multiple} pixels"
+    say(f"{out}: {engine.spec.name}, {' and '.join(map(str, engine.feed.inputs))}, {sizes}")
+    for note in engine.notes:
+        say(f"warning: {note}")
+    if as_json:
+        described = engine.feed.model_dump(mode="json")
+        print_json(
+            {
+                "out": str(out),
+                "network": engine.spec.name,
+                "spec": engine.spec.model_dump(mode="json"),
+                "feed": described,
+                "warnings": list(engine.notes),
             }
         )
 

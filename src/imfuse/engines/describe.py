@@ -233,11 +233,11 @@ def _spec(
 ) -> FusionSpec:
     name = re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-") or "network"
     halo = _number(settings, "halo", 0)
-    tile = TileRule(halo=halo, stride=rule.multiple) if "halo" in settings else None
-    if feed.size:
-        # Tiles begin where the network's own do, and hold all of those that reach into them.
-        tile = TileRule(halo=max(feed.size), stride=feed.step)
     try:
+        tile = TileRule(halo=halo, stride=rule.multiple) if "halo" in settings else None
+        if feed.size:
+            # Tiles begin where the network's own do, and hold all of those that reach into them.
+            tile = TileRule(halo=max(feed.size), stride=feed.step)
         return FusionSpec(
             name=settings.get("name", name[:60]),
             title=settings.get("title", f"the network in {brief(path.name, 80)}"),

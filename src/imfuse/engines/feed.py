@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from imfuse.engines.onnx_file import brief
 from imfuse.errors import WeightsError
 from imfuse.ops.geometry import pad_to
 from imfuse.types import Float
@@ -63,6 +64,11 @@ class FeedInput(BaseModel):
     layout: Layout = "nchw"
     kind: Literal["tensor(float)", "tensor(float16)", "tensor(double)"] = "tensor(float)"
 
+    def __str__(self) -> str:
+        """Return the input as people are told of it."""
+        shown = "+".join(f"{one.of} ({one.channels})" for one in self.planes)
+        return f"{shown} in {brief(self.name, 40)}"
+
     def values(self, ir: Float, vis: Float, low: float, high: float) -> NDArray[Any]:
         """Return the input's values for two pictures: `(H, W)`, and `(H, W)` or `(H, W, 3)`."""
         shown = [_channels(ir if p.of == "ir" else vis, p.channels) for p in self.planes]
@@ -70,7 +76,8 @@ class FeedInput(BaseModel):
         if (low, high) != (0, 1):
             stack = stack * np.float32(high - low) + np.float32(low)
         axes = stack if self.layout == "nhwc" else stack.transpose(2, 0, 1)
-        return np.ascontiguousarray(axes[None], KINDS[self.kind])
+        values: NDArray[Any] = np.ascontiguousarray(axes[None], KINDS[self.kind])
+        return values
 
 
 class Feed(BaseModel):
@@ -155,8 +162,8 @@ class Feed(BaseModel):
                 expected="one fused picture of the same size, gray or RGB",
                 remedy="A network whose output has another size can't be used.",
             )
-        picture = moved[0, 0] if moved.shape[1] == 1 else moved[0].transpose(1, 2, 0)
-        picture = np.ascontiguousarray(picture, np.float32)
+        first = moved[0, 0] if moved.shape[1] == 1 else moved[0].transpose(1, 2, 0)
+        picture: Float = np.ascontiguousarray(first, np.float32)
         low, high = self.output_range
         if (low, high) != (0, 1):
             picture = (picture - np.float32(low)) * np.float32(1 / (high - low))

@@ -9,13 +9,14 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
 from imfuse.errors import WeightsError
+from imfuse.jobs import stoppable
 from imfuse.machine import available_cores, total_memory
 
 _REMEDY = "Export it with imfuse, or use a file that `imfuse models list` shows."
@@ -121,12 +122,14 @@ class OnnxFile:
 
         options = onnxruntime.RunOptions()
         options.log_severity_level = 4
-        work = self._session.run, outputs, feed, options
         try:
             if seconds is None and threading.current_thread() is not threading.main_thread():
-                found: list[NDArray[Any]] = self._session.run(outputs, feed, options)
-                return found
-            return _stoppable(_helpers(os.getpid()).submit(*work), options, seconds)
+                with stoppable(partial(setattr, options, "terminate", True)):  # noqa: FBT003 - its API
+                    found: list[NDArray[Any]] = self._session.run(outputs, feed, options)
+                    return found
+            helpers = _helpers(os.getpid())
+            future = helpers.submit(self._session.run, outputs, feed, options)
+            return _stoppable(future, options, seconds)
         except TimeoutError as error:
             raise WeightsError(
                 f"it did not finish a small picture within {seconds:g} seconds", file=self.path
@@ -138,6 +141,31 @@ class OnnxFile:
                 remedy="The network does not take such a picture, or needs more memory "
                 "(--max-memory).",
             ) from error
+
+
+def with_metadata(content: bytes, texts: Mapping[str, str]) -> bytes:
+    """Return an ONNX file with further texts beside its network.
+
+    Such a file is a protocol buffer: fields that are appended to it belong to it, and repeated ones
+    (14 of a model: a pair of a key, 1, and a value, 2) are joined.
+    """
+    added = [
+        _field(14, _field(1, key.encode()) + _field(2, text.encode()))
+        for key, text in texts.items()
+    ]
+    return content + b"".join(added)
+
+
+def _field(number: int, value: bytes) -> bytes:
+    return bytes([number << 3 | 2]) + _varint(len(value)) + value
+
+
+def _varint(value: int) -> bytes:
+    digits = bytearray()
+    while value > 127:
+        digits.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*digits, value])
 
 
 @cache

@@ -64,7 +64,7 @@ def read_onnx(path: Path) -> Contents:
     properties = {one.key: one.value for one in model.metadata_props}
     try:
         settings = dict(json.loads(properties[SETTINGS_KEY]))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise WeightsError(
             "an ONNX file that does not say how its network was built", file=path, remedy=_REMEDY
         ) from error

@@ -137,15 +137,16 @@ class OnnxSegmenter:
             classes = np.zeros(size, np.int64)
             best = np.full(size, -np.inf, np.float32)
             for number, logits in enumerate(found[0]):
-                plane = np.asarray(logits, np.float32)
-                plane = cv2.resize(plane, size[::-1], interpolation=cv2.INTER_LINEAR)
+                plane: Float = cv2.resize(
+                    np.asarray(logits, np.float32), size[::-1], interpolation=cv2.INTER_LINEAR
+                )  # type: ignore[assignment] # float32 in, float32 out
                 classes[plane > best] = number
                 np.maximum(best, plane, out=best)
         else:
-            plane = found[0, 0] if found.ndim == 4 else found[0]
+            first = found[0, 0] if found.ndim == 4 else found[0]
             nearest = cv2.INTER_NEAREST_EXACT
-            plane = np.rint(plane).astype(np.float32)
-            classes = cv2.resize(plane, size[::-1], interpolation=nearest).astype(np.int64)
+            whole = np.rint(first).astype(np.float32)
+            classes = cv2.resize(whole, size[::-1], interpolation=nearest).astype(np.int64)
         if classes.min() < 0 or classes.max() > _HIGHEST:
             worst = classes.max() if classes.max() > _HIGHEST else classes.min()
             raise BadValues(
