@@ -4,9 +4,9 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 export IMFUSE_DATA ?= ../shared/data
 
-.PHONY: setup demo test test-all lint bench results clean
+.PHONY: setup demo test test-all lint docs bench results clean
 
-# Two stamps, one environment: the core is enough for the demo, and `setup` adds the rest to it.
+# Two stamps, one environment: the demo needs only the core, and `setup` adds the rest.
 $(VENV)/.core: pyproject.toml constraints.txt
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install --constraint constraints.txt --editable .
@@ -27,6 +27,7 @@ lint: setup
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/python tools/check_language.py src/imfuse benchmarks tests/reference
 
 test: lint
 	$(VENV)/bin/python -m pytest
@@ -34,16 +35,21 @@ test: lint
 test-all: lint
 	$(VENV)/bin/python -m pytest -m 'slow or not slow'
 
-# Writes benchmarks/results/*.json and the tables of README.md and docs/; 7 minutes on two idle cores.
+# Builds the pages of docs/ and the API reference into site/; open site/index.html.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
+
+# Measures speed and quality: writes benchmarks/results/*.json and the tables of README.md and docs/.
+# Takes 7 minutes on two idle cores.
 bench: setup
 	cd benchmarks && for name in startup methods metrics evaluation scenes folders memory; do ../$(VENV)/bin/python $$name.py || exit 1; done
 	$(VENV)/bin/python benchmarks/tables.py
 
-# Fuses and scores the papers' test pairs by all weights in the package, and writes docs/results.md:
-# hours without bfloat16 (AMX), nearly all of them for SMFNet.
+# Fuses and scores the papers' test pairs with every network in the package, and writes docs/results.md.
+# Takes hours on a processor without bfloat16 (AMX), nearly all of them for SMFNet.
 results: setup
 	cd benchmarks && ../$(VENV)/bin/python trained.py
 	$(VENV)/bin/python benchmarks/tables.py
 
 clean:
-	rm -rf $(VENV) build dist demo-out .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist site demo-out .mypy_cache .pytest_cache .ruff_cache .hypothesis

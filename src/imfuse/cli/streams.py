@@ -102,16 +102,15 @@ def _fill_descriptors() -> None:
 
 @contextmanager
 def calm_interrupts() -> Generator[None, None, None]:
-    """Let the first Ctrl-C end the work in order, and the third end the process at once."""
+    """Let Ctrl-C end the work in order, and the third one end the process at once."""
     count = 0
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         nonlocal count
         count += 1
-        if count == 1:
-            raise KeyboardInterrupt
         if count >= _AT_ONCE:
             os._exit(INTERRUPTED)  # what is on the disk is whole at any time
+        raise KeyboardInterrupt
 
     try:
         before = signal.signal(signal.SIGINT, interrupt)

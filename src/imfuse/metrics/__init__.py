@@ -1,1 +1,1 @@
-"""Metrics of fused pictures: each defined once, with the conventions of the field under names."""
+"""Metrics of fused pictures, each defined once, with the field's other conventions as options."""

@@ -1,4 +1,4 @@
-"""All metrics by their symbol; adding one to its module's `METRICS` is enough."""
+"""All metrics by their symbol. To register a metric, add it to its module's `METRICS`."""
 
 from collections.abc import Iterable
 
@@ -34,11 +34,11 @@ METRICS: dict[str, Metric] = {
 """Symbol to metric, in the order in which tables show them."""
 
 PAPER_METRICS = ("EN", "SD", "SF", "AG", "MI", "SCD", "VIF", "Qabf", "SSIM")
-"""The nine that the five papers' tables are made of."""
+"""The nine metrics in the tables of the five papers."""
 
 
 def find_metric(symbol: str) -> Metric:
-    """Return the metric with this symbol; capitals and `_` or `-` make no difference.
+    """Return the metric with this symbol; case, `_` and `-` make no difference.
 
     Raises:
         UnknownName: There is none; the message holds the closest ones.
@@ -51,5 +51,5 @@ def find_metric(symbol: str) -> Metric:
 
 
 def infos_of(symbols: Iterable[str]) -> dict[str, MetricInfo]:
-    """Return what the metrics with these symbols say of themselves."""
+    """Return the descriptions of the metrics with these symbols."""
     return {symbol: METRICS[symbol].info for symbol in symbols}

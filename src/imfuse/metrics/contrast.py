@@ -1,4 +1,4 @@
-"""How an eye would see a fused picture beside its sources: contrast and visible differences."""
+"""Qcb and Qcv: how the eye sees a fused picture next to its sources."""
 
 import math
 from typing import Literal, TypeAlias
@@ -11,7 +11,7 @@ from imfuse.metrics.planes import WHITE, Plane, Trio
 from imfuse.metrics.windows import Map
 
 WIDE, NARROW, DEPTH = 15.3870, 1.3456, 0.7622
-"""f0 and f1 in cycles per degree, and a, of the difference of Gaussians as contrast sensitivity."""
+"""f0 and f1 (cycles per degree) and a of the difference of Gaussians for contrast sensitivity."""
 
 CENTRE, SURROUND = 2.0, 4.0
 """Standard deviations in pixels of the two Gaussians whose ratio is local contrast."""
@@ -48,22 +48,23 @@ def chen_blum(
 ) -> float:
     """Return Qcb: how much of the sources' visible contrast the fused picture preserves.
 
-    Pictures pass an eye's contrast sensitivity `exp(-(r/f0)^2) - a exp(-(r/f1)^2)`, r in cycles per
-    degree; local contrast C is a narrow Gaussian mean over a wide one, less 1; masking makes it
-    `C' = |C|^3 / (|C|^2 + 1e-4)`. Where a source has C'_A and the fused picture C'_F,
-    the smaller over the larger is preserved; the sources are weighed by C'^2.
+    Pictures are filtered by the eye's contrast sensitivity `exp(-(r/f0)^2) - a exp(-(r/f1)^2)`, r
+    in cycles per degree; local contrast C is a narrow Gaussian mean divided by a wide one, minus 1;
+    masking turns it into `C' = |C|^3 / (|C|^2 + 1e-4)`. Where a source has C'_A and the fused
+    picture C'_F, the share preserved is the smaller over the larger; the sources are weighted by
+    C'^2.
 
     Args:
         trio: Fused picture and sources.
         degrees: Visual angle of the picture's longer side; 30 in IVIF_ZOO, whose frequencies
             are half as high as those of the kit that it follows.
         grid: `square-pixels`: a degree has the same number of pixels in both directions;
-            `each-side`: both sides span the angle, also of an oblong picture (IVIF_ZOO, VIFB).
-        stretch: What pictures are stretched to before: to 0..1 (IVIF_ZOO), or to 0..255 and
-            rounded (VIFB), by which contrast changes.
-        border: How pictures go on outside for the two means; zeros in IVIF_ZOO and VIFB.
-        salience_floor: What is added to the weights' divisor; 1e-10 in IVIF_ZOO, by which windows
-            of little contrast count less.
+            `each-side`: both sides span the angle, even in an oblong picture (IVIF_ZOO, VIFB).
+        stretch: Range that pictures are stretched to first: 0..1 (IVIF_ZOO), or 0..255, rounded
+            (VIFB). Stretching changes their contrast.
+        border: How pictures are extended for the two means; zeros in IVIF_ZOO and VIFB.
+        salience_floor: Constant added to the divisor of the weights; 1e-10 in IVIF_ZOO, which makes
+            windows of low contrast count less.
 
     Returns:
         From 0 to 1, higher is better; 1 where the fused picture equals both sources.
@@ -73,8 +74,8 @@ def chen_blum(
         and Vision Computing 27(10), 2009, doi:10.1016/j.imavis.2007.12.002.
 
     Departures: the paper leaves the viewing distance open; 15 degrees is what its public
-    implementation (Z. Liu) takes. Where neither of two pictures has contrast all is preserved, and
-    sources without contrast weigh the same.
+    implementation (Z. Liu) takes. Where neither of two pictures has contrast, everything counts as
+    preserved; sources without contrast have equal weight.
     """
     kind = degrees, grid, stretch, border
     fused, ir, vis = (plane.once(_masked_contrast, *kind) for plane in (trio.fused, *trio.sources))
@@ -95,11 +96,11 @@ def chen_varshney(
     border: Outside = "mirror",
     last_blocks: Literal["smaller", "zeros"] = "smaller",
 ) -> float:
-    """Return Qcv: visible differences to the sources, block by block, where they have edges.
+    """Return Qcv: visible differences from the sources, block by block, where they have edges.
 
-    Differences F - A pass an eye's sensitivity `2.6 (0.0192 + 0.114 r) exp(-(0.114 r)^1.1)`, r in
-    cycles per degree; their mean square in each block of 16x16 is weighed by the sum of the
-    source's Sobel gradients to the power 5, and averaged over blocks and sources.
+    Differences F - A are filtered by the eye's sensitivity `2.6 (0.0192 + 0.114 r) exp(-(0.114
+    r)^1.1)`, r in cycles per degree; their mean square in each block of 16x16 is weighted by the
+    sum of the source's Sobel gradients to the power 5, and averaged over blocks and sources.
 
     Args:
         trio: Fused picture and sources.
@@ -107,8 +108,8 @@ def chen_varshney(
         grid: As in Qcb; `each-side` in VIFB.
         sensitivity: `misprinted`: with 0.144 instead of 0.114 (VIFB).
         stretch: As in Qcb; VIFB's is `gray-levels`.
-        border: How pictures go on outside for the gradients; `zero`, which makes edges of the
-            borders, in VIFB.
+        border: How pictures are extended for the gradients; `zero` in VIFB, which turns the frame
+            into an edge.
         last_blocks: Blocks at the lower and right border are averaged over their pixels, or over
             256 with zeros in place of what they lack (VIFB).
 
@@ -120,8 +121,8 @@ def chen_varshney(
         on regional information", Information Fusion 8(2), 2007, doi:10.1016/j.inffus.2005.10.001;
         J. L. Mannos, D. J. Sakrison, IEEE Trans. Information Theory 20(4), 1974.
 
-    Departures: sensitivity is applied to the whole picture rather than to each block, as in the
-    public implementation (Z. Liu), whose angle of 4 degrees is taken too.
+    Departures: the sensitivity filter is applied to the whole picture rather than to each block, as
+        in the public implementation (Z. Liu), whose angle of 4 degrees is used too.
     """
     above = below = 0.0
     part = PEAK_PART if sensitivity == "mannos-sakrison" else MISPRINTED_PEAK_PART
@@ -172,7 +173,7 @@ def _masked_contrast(
 
 def _bell_mean(values: Map, sigma: float, border: Outside) -> Map:
     position = np.arange(-CONTRAST_RADIUS, CONTRAST_RADIUS + 1)
-    # not made to sum to one: at 15 pixels' radius the wider one lacks 0.02 %, in kits as well
+    # not normalised: at a radius of 15 pixels the wider one sums to 0.9998, as in the kits
     taps = np.exp(-(position**2) / (2 * sigma**2)) / (math.sqrt(2 * math.pi) * sigma)
     return np.asarray(cv2.sepFilter2D(values, -1, taps, taps, borderType=_OPENCV_BORDERS[border]))
 

@@ -1,4 +1,4 @@
-"""CE, QNCIE, TE: other measures of how the pictures' gray levels go together."""
+"""CE, QNCIE, TE: further measures of statistical dependence between the pictures' gray levels."""
 
 import math
 from typing import Literal
@@ -11,14 +11,16 @@ from imfuse.metrics.metric import Metric, MetricInfo
 from imfuse.metrics.planes import Plane, Trio
 
 HALF_COUNT = 0.5
-"""What each level's count is raised by, so that a level that one picture lacks costs a finite
-amount: the estimate of Krichevsky and Trofimov, under Jeffreys' prior."""
+"""Pseudo-count added to each level, so that a level missing from one picture costs a finite amount.
+
+This is the Krichevsky-Trofimov estimator, from Jeffreys' prior.
+"""
 
 TSALLIS_ORDER = 1.85
 """The order q that Cvejic et al. recommend."""
 
 SIGMOID_MARGIN = 1e-7
-"""How far IVIF_ZOO keeps its sigmoids from 0 and 1."""
+"""Margin by which IVIF_ZOO keeps its sigmoids away from 0 and 1."""
 
 
 def cross_entropy(
@@ -37,13 +39,13 @@ def cross_entropy(
         compares: `histograms`: as above. `sigmoids`: the binary cross entropy, in nats, between
             1 / (1 + exp(-F)) and the mean of the same of the sources, averaged over the pixels
             (IVIF_ZOO); only levels below some 17 matter to it.
-        empty_levels: What becomes of levels that a picture does not have. `half a pixel`: half a
-            pixel more is counted at each level of each picture. `left out`: levels that either
-            lacks are left out (VIFB); then values below 0 occur, and a constant fused picture may
-            have the best of all.
+        empty_levels: Treatment of levels that a picture does not have. `half a pixel`: half a pixel
+            is added to each level of each picture. `left out`: levels missing from either picture
+            are skipped (VIFB); values below 0 then occur, and a constant fused picture may score
+            best of all.
 
     Returns:
-        Bits, at least 0, which equal histograms have; lower is better.
+        Bits, at least 0 (equal histograms); lower is better.
 
     References:
         D. M. Bulanon, T. F. Burks, V. Alchanatis, "Image fusion of visible and thermal images for
@@ -71,7 +73,7 @@ def _divergence(source: NDArray[np.float64], fused: NDArray[np.float64]) -> floa
 
 
 def _sigmoid_cross_entropy(trio: Trio) -> float:
-    # in float32 like the kit: its margin is rounded there, and sigmoids near 1 as well
+    # in float32 like the kit, where its margin and sigmoids near 1 are rounded
     one, margin = np.float32(1), np.float32(SIGMOID_MARGIN)
     fused, ir, vis = (one / (one + np.exp(-p.values)) for p in (trio.fused, trio.ir, trio.vis))
     top = np.float32(1 - SIGMOID_MARGIN)

@@ -18,14 +18,14 @@ _T = TypeVar("_T", np.float32, np.float64)
 
 @dataclass(frozen=True)
 class _Sigmoid:
-    """How a likeness between 0 and 1 is perceived: top / (1 + exp(-slope (x - centre)))."""
+    """Sigmoid that turns a similarity from 0 to 1 into perceived similarity."""
 
     top: float
     slope: float
     centre: float
 
     def inverse(self, likeness: NDArray[_T]) -> NDArray[_T]:
-        """Return 1 / perceived, which takes one division less, in place of `likeness`."""
+        """Return 1 / perceived in place of `likeness`, which saves one division."""
         likeness -= self.centre
         likeness *= -self.slope
         np.exp(likeness, out=likeness)
@@ -40,18 +40,18 @@ ORIENTATION_2000 = _Sigmoid(0.9879, 22, 0.8)
 STRENGTH_2005 = _Sigmoid(0.9999, 19, 0.5)
 ORIENTATION_2005 = _Sigmoid(0.9995, 22, 0.5)
 THRESHOLD_2005 = 2.0
-"""Gray levels a pixel below which an edge counts next to nothing."""
+"""Strength in gray levels per pixel below which an edge counts almost nothing."""
 LEAST_WEIGHT_2005 = 0.001
 EXPONENT_2005 = 1.5
 
 _SOBEL = 8.0
-"""Sobel's derivative of a ramp of one gray level a pixel."""
+"""Sobel derivative of a ramp of one gray level per pixel."""
 
 _TINY = np.float32(1e-30)
 
 
 class _Edges(NamedTuple):
-    """Strength (Sobel's, 8 per gray level a pixel) and orientation, -pi/2 to pi/2, of edges."""
+    """Edge strength (Sobel, 8 per gray level per pixel) and orientation (-pi/2 to pi/2)."""
 
     strength: Float
     orientation: Float
@@ -101,20 +101,20 @@ def edge_transfer(
 
     Args:
         trio: The pictures.
-        constants: `2000`: as above. `2005`: those of `artefacts`, by which Qabf, Labf and Nabf add
-            up to 1; the other arguments then do not matter.
-        border: What lies outside. `zero`: as in all kits, so that values compare; the frame is then
-            an edge, which every fused picture keeps: 4 % of the value on MSRS and TNO, 13 % on
-            RoadScene (averaged pictures). `reflected`: no frame.
-        equal_strengths: G where gS equals gF. `one`: as printed. `strength`: gF itself (all kits),
-            which matters little on 0..255 and up to 8 % on 0..1.
-        angles: `as printed`: as above (all kits), where gradients a little to either side of
+        constants: `2000`: as above. `2005`: those of `artefacts`, with which Qabf, Labf and Nabf
+            add up to 1; the other arguments then have no effect.
+        border: How pictures are extended. `zero`: as in all kits, so that values are comparable;
+            the frame is then an edge that every fused picture keeps: 4 % of the value on MSRS and
+            TNO, 13 % on RoadScene (averaged pictures). `reflected`: no frame.
+        equal_strengths: G where gS equals gF. `one`: as printed. `strength`: gF itself (all kits);
+            this changes values little on 0..255, and by up to 8 % on 0..1.
+        angles: `as printed`: as above (all kits), where gradients slightly to either side of
             vertical count as 180 degrees apart. `of lines`: A = | 1 - |aS - aF| / (pi / 2) |.
         white: The value of white, for `equal_strengths="strength"`; 255 x 255 in VIFB.
 
     Returns:
-        0 to 0.975, for three equal pictures; higher is better. NaN where neither source has an
-        edge but its frame.
+        0 to 0.975, for three equal pictures; higher is better. NaN where the sources have no edge
+        except the frame.
 
     References:
         C. S. Xydeas, V. Petrovic, "Objective image fusion performance measure", Electronics Letters
@@ -124,7 +124,7 @@ def edge_transfer(
         return _of(trio, LEAST_WEIGHT_2005).kept
     if not any(source.variance for source in trio.sources):
         return math.nan
-    # float32 throughout: within 2e-6 of float64 on pictures of 8 bits
+    # float32 throughout: within 2e-6 of float64 on 8-bit pictures
     fused = trio.fused.once(_edges, border)
     kept = total = 0.0
     for source in (plane.once(_edges, border) for plane in trio.sources):
@@ -152,7 +152,7 @@ class _Balance(NamedTuple):
 
 
 def _missing(source: _Edges, fused: _Edges) -> NDArray[np.float64]:
-    """Return 1 - Q at each pixel, in float64: it is down to 3e-4 where edges agree."""
+    """Return 1 - Q at each pixel, in float64, since it falls to 3e-4 where edges agree."""
     ratio = _strength_ratio(source.strength, fused.strength).astype(np.float64)
     likeness = _orientation_likeness(source.orientation, fused.orientation, axial=True)
     inverse = STRENGTH_2005.inverse(ratio)

@@ -1,4 +1,4 @@
-"""What an evaluation found: a value per picture and metric, their means, and how sure these are."""
+"""Results of an evaluation: one value per picture and metric, their means and intervals."""
 
 import hashlib
 import math
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 CONFIDENCE = 0.95
-"""Share of bootstrap resamples whose mean lies within the interval that is reported."""
+"""Confidence level of the reported bootstrap intervals."""
 
 _RESAMPLES = 2000
 _SEED = 20260101
@@ -20,7 +20,7 @@ _SEED = 20260101
 
 @dataclass(frozen=True, kw_only=True)
 class Undefined:
-    """A value that does not exist, and why."""
+    """An undefined value and the reason for it."""
 
     name: str
     metric: str
@@ -29,14 +29,15 @@ class Undefined:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Evaluation(Mapping[str, float]):
-    """Scores of one method's fused pictures; as a mapping, from a metric's symbol to its mean.
+    """Scores of one method's fused pictures. As a mapping, it gives each metric's symbol its mean.
 
     Attributes:
-        label: What was scored: a method, or the name of a folder or file.
+        label: Name of the method, folder or file that was scored.
         protocol: Name of the set of conventions.
-        channel: What of colour pictures was compared: `y`, `gray`, or `rgb-mean`.
+        channel: Channel of colour pictures that was compared: `y`, `gray`, or `rgb-mean`.
         names: Names of the pairs, sorted.
-        columns: Metric symbol to one value a pair, in the order of `names`; NaN: undefined.
+        columns: From metric symbol to one value per pair, in the order of `names`; NaN if
+            undefined.
         undefined: Every NaN of `columns` with its reason.
         failed: Name of each pair that could not be scored, with the reason.
         notes: What a reader should know, such as the depth of the pictures.
@@ -79,13 +80,13 @@ class Evaluation(Mapping[str, float]):
 
     @property
     def count(self) -> int:
-        """How many pairs were scored."""
+        """Number of pairs that were scored."""
         return len(self.names)
 
     def std(self, symbol: str) -> float:
         """Return the population standard deviation over the pairs; NaN where no pair has a value.
 
-        Like NumPy's default, it divides by the count and not by one less.
+        Like NumPy's default, it divides by the count, not by the count minus one.
         """
         return self._over_defined(symbol, np.std)
 
@@ -96,8 +97,8 @@ class Evaluation(Mapping[str, float]):
     def interval(self, symbol: str) -> tuple[float, float]:
         """Return the percentile bootstrap interval of the mean, `CONFIDENCE` wide.
 
-        The pairs are resampled with replacement 2000 times, the same pairs for all metrics and,
-        by a fixed seed, for all evaluations of as many pairs. NaN with fewer than two values.
+        The pairs are resampled with replacement 2000 times. A fixed seed draws the same pairs for
+        all metrics, and for all evaluations of equally many pairs. NaN with fewer than two values.
         """
         if self.defined(symbol) < 2:
             return math.nan, math.nan
@@ -128,11 +129,11 @@ class Evaluation(Mapping[str, float]):
 
     @property
     def pairs_sha256(self) -> str:
-        """SHA-256 of the sorted names of the pairs, one a line: tables with equal ones compare."""
+        """SHA-256 of the sorted pair names, one per line; tables with equal hashes compare."""
         return pairs_sha256(self.names)
 
     def remarks(self) -> list[str]:
-        """Return in words what the means leave out: undefined values, failures, and the notes."""
+        """Return remarks in words: values and pairs left out of the means, and the notes."""
         reasons: dict[tuple[str, str], list[str]] = {}
         for one in self.undefined:
             reasons.setdefault((one.metric, one.reason), []).append(one.name)
@@ -147,7 +148,7 @@ class Evaluation(Mapping[str, float]):
         ]
 
     def rows(self) -> list[dict[str, str | float | None]]:
-        """Return one mapping a pair: its name, then symbol to value; None where undefined."""
+        """Return one mapping per pair: its name, then each symbol's value, None where undefined."""
         return [
             {"name": name} | {symbol: _finite(values[i]) for symbol, values in self.columns.items()}
             for i, name in enumerate(self.names)
@@ -181,5 +182,5 @@ def pairs_sha256(names: Sequence[str]) -> str:
 
 
 def _finite(value: float) -> float | None:
-    """JSON knows neither NaN nor infinity."""
+    """Replace NaN and infinity by None, since JSON has neither."""
     return float(value) if math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""MEF-SSIM, made for pictures of several exposures, in closed form for two sources.
+"""MEF-SSIM, a metric for multi-exposure fusion, in closed form for two sources.
 
 K. Ma, K. Zeng, Z. Wang, "Perceptual quality assessment for multi-exposure image fusion", IEEE TIP
 24(11), 2015, doi:10.1109/TIP.2015.2442920.
@@ -21,16 +21,16 @@ from imfuse.metrics.windows import (
 
 SIZE = 11
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001)
-"""Exponents of the scales before their sum is made 1, the finest one first."""
+"""Exponents of the scales, finest first, before they are normalised to a sum of 1."""
 
 STEADY = (0.03 * WHITE) ** 2
 """SSIM's second constant."""
 
 LEAST_CONTRAST = 1e-3
-"""What is added to a patch's contrast, so that it may be divided by."""
+"""Constant added to a patch's contrast to avoid division by zero."""
 
 MOST_POWER = 10.0
-"""More in the weights' exponent would be the same as taking the stronger patch alone."""
+"""Upper bound of the weights' exponent; beyond it, only the stronger patch counts anyway."""
 
 _SQUARE = Window(uniform_taps(SIZE), precise=True)
 _BELL = Window(gaussian_taps(SIZE, 1.5), precise=True)
@@ -40,9 +40,9 @@ _EPSILON = float(np.finfo(np.float64).eps)
 def multi_exposure_similarity(trio: Trio) -> float:
     """Return MEF-SSIM of the fused picture over three scales.
 
-    Per window a desired patch is built: its contrast is the stronger source's, its structure the
-    average of both weighed by powers of their contrasts, the higher the more they agree. The
-    fused picture's patch is compared with it by SSIM's factor of variances.
+    For each window an ideal patch is built: its contrast is that of the stronger source, its
+    structure the average of both, weighted by powers of their contrasts; the exponent grows with
+    their agreement. The fused picture's patch is compared with it by SSIM's factor of variances.
     """
     fused, ir, vis = trio.fused, *trio.sources
     result = 1.0
@@ -62,7 +62,7 @@ def _similarity(fused: Plane, ir: Plane, vis: Plane) -> float:
 
 
 def _desired_patch(ir: Plane, vis: Plane) -> tuple[Map, Map]:
-    """Return by what the sources' patches less their means are multiplied before they are added."""
+    """Return the factors for the sources' zero-mean patches in the ideal patch."""
     pixels = SIZE**2
     norms = [np.sqrt(pixels * moments(plane, _SQUARE).variance) for plane in (ir, vis)]
     together = np.sqrt(pixels * _variance_of_sum(1.0, 1.0, ir, vis, _SQUARE))

@@ -1,4 +1,4 @@
-"""FMI: mutual information of features in small windows."""
+"""FMI: feature mutual information in small windows."""
 
 from collections.abc import Callable
 from typing import Literal, NamedTuple, TypeAlias
@@ -18,10 +18,10 @@ SIDE = 3
 """Height and width of the windows."""
 
 EDGE_FACTOR = 4.0
-"""An edge's squared strength is more than this many times the picture's mean."""
+"""A pixel is an edge if its squared strength exceeds this multiple of the picture's mean."""
 
 _BLOCK = 2048
-"""Windows at a time, so that what they need stays in the processor's cache."""
+"""Number of windows processed at a time, so that their data stays in the processor's cache."""
 
 _TINY = 1e-300
 
@@ -32,7 +32,7 @@ def feature_mutual_information(
     feature: Feature = "gradient",
     equal_windows: Literal["one", "of the first source"] = "one",
 ) -> float:
-    """Return what the fused picture's features tell of the sources' features, window by window.
+    """Return the mutual information of fused and source features, averaged over windows.
 
     In each window of 3 x 3 a picture's feature, stretched to 0..1 and divided by its sum, is read
     as a distribution over the 9 places, counted column by column. The joint distribution of two is
@@ -45,12 +45,12 @@ def feature_mutual_information(
     Args:
         trio: The pictures.
         feature: `gradient`: length of the gradient by central differences. `horizontal gradient`:
-            its part along the rows, which is what the authors' program takes. `pixel`: the values.
-            `edge`: 1 at edges by MATLAB's function `edge`, that is thinned maxima of Sobel's
-            strength, else 0 (Tang's kit, which calls it FMI_pixel). `dct`: cosine transform of the
+            its component along the rows, which the authors' program uses. `pixel`: the values.
+            `edge`: 1 at edges found by MATLAB's function `edge` (thinned maxima of the Sobel
+            strength), else 0 (Tang's kit, which calls it FMI_pixel). `dct`: cosine transform of the
             whole picture. `wavelet`: one level of the discrete Meyer wavelet, all four subbands.
-        equal_windows: `one`: as above. `of the first source`: a window of the second source is
-            compared with the stretched fused one unless the first source's was equal, so that
+        equal_windows: `one`: as above. `of the first source`: the window of the second source is
+            compared with the stretched fused one unless that of the first source was equal, so that
             equal windows without any feature count 0 (the authors' program, Tang's kit).
 
     Returns:
@@ -91,7 +91,7 @@ def _sum_over_windows(fused: Doubles, ir: Doubles, vis: Doubles, equal_windows: 
 
 
 class _Distribution(NamedTuple):
-    """A feature in windows, read as distributions over 9 places; the last axis counts windows."""
+    """A feature in windows, read as distributions over 9 places; the last axis is the window."""
 
     stretched: Doubles
     share: Doubles
@@ -101,7 +101,7 @@ class _Distribution(NamedTuple):
     spread: Doubles
     """Standard deviation in places."""
     contrast: Doubles
-    """Shares less their mean, of length 1; 0 where all are equal."""
+    """Shares minus their mean, normalised to length 1; 0 where all are equal."""
 
 
 def _distribution(window: Doubles) -> _Distribution:
@@ -123,7 +123,7 @@ def _shared(first: _Distribution, second: _Distribution) -> Doubles:
     """Return twice the mutual information over the sum of entropies; 0 where both are 0."""
     correlation = (first.contrast * second.contrast).sum(axis=0)
     opposed = correlation < 0
-    # max(F + G - 1, 0) = F - min(F, 1 - G): one formula serves both bounds
+    # max(F + G - 1, 0) = F - min(F, 1 - G), so one formula serves both bounds
     other = np.where(opposed, 1 - second.cumulative, second.cumulative)
     bound = np.minimum(first.cumulative[:, None], other[None])
     summed = bound[1:, 1:].sum(axis=(0, 1))
@@ -135,7 +135,7 @@ def _shared(first: _Distribution, second: _Distribution) -> Doubles:
     steps = bound[1:] - bound[:-1]
     joint = (steps[:, 1:] - steps[:, :-1]) * np.where(opposed, -weight, weight)
     joint += ((1 - weight) * first.share)[:, None] * second.share[None]
-    # w may exceed 1, and a share be negative; the authors then take the logarithm's real part
+    # w may exceed 1, and a share may be negative; the authors then take the real part of the log
     size = np.abs(joint)
     size += _TINY
     together = -(joint * np.log2(size, out=size)).sum(axis=(0, 1))
@@ -173,7 +173,7 @@ def _dct(plane: Plane) -> Doubles:
 
 
 def _cosines(rows: Doubles) -> Doubles:
-    """Return the orthonormal cosine transform of each row; cv2's takes even lengths only."""
+    """Return the orthonormal cosine transform of each row; cv2's takes only even lengths."""
     length = rows.shape[1]
     mirrored = np.concatenate([rows, rows[:, ::-1]], axis=1)
     turn = np.exp(-0.5j * np.pi / length * np.arange(length))

@@ -1,4 +1,4 @@
-"""How much of the sources' information, as an eye would receive it, a fused picture keeps."""
+"""VIF and VIFF: how much of the sources' visual information a fused picture keeps."""
 
 import math
 from typing import Literal, TypeAlias
@@ -23,28 +23,28 @@ SIZES = (17, 9, 5, 3)
 """Pixels along a side of the window, per scale."""
 
 SIGMA_PART = 0.2
-"""The window's standard deviation as a part of its size."""
+"""Standard deviation of the window as a fraction of its size."""
 
 NOISE = 2.0
-"""Variance of an eye's own noise in squared gray levels (Sheikh and Bovik, pixel domain)."""
+"""Variance of the eye's internal noise in squared gray levels (Sheikh and Bovik, pixel domain)."""
 
 FUSION_NOISE = 0.005 * WHITE**2
-"""The same as Han and others chose it for fused pictures."""
+"""Noise variance that Han and others chose for fused pictures."""
 
 SCALE_WEIGHTS = (1 / 2.15, 0.0, 0.15 / 2.15, 1 / 2.15)
-"""Weights of the scales in VIFF, the finest one first."""
+"""Weights of the scales in VIFF, finest first."""
 
 EVEN = 1e-7
-"""What VIFF adds to both informations of a position so that their ratio exists."""
+"""Constant that VIFF adds to numerator and denominator so that their ratio exists."""
 
 ROUNDING = 1e-7
-"""Variances below this part of the squared mean may be rounding in float32."""
+"""Variances below this fraction of the squared mean may be float32 rounding."""
 
 PRECISELY_FLAT = 1e-10
-"""Variances below it count as none in float64."""
+"""Variances below this count as zero in float64."""
 
 LEAST_SIDE = 41
-"""41 pixels become 33, 17, 15, 8, 6, 3 by three times filtering without border and halving."""
+"""Smallest side: 41 pixels become 33, 17, 15, 8, 6, 3 by filtering without border and halving."""
 
 Bell: TypeAlias = Literal["centred", "lopsided"]
 
@@ -60,23 +60,23 @@ def visual_information_fidelity(
 ) -> float:
     """Return VIF in the pixel domain, summed over the sources.
 
-    At four scales, a window's fused values are modelled as `g * source + noise` of variance `v`;
-    what of the source's information passes through that and an eye's own noise `n` is
-    `log(1 + g^2 s^2 / (v + n))`, of `log(1 + s^2 / n)` that the source shows by itself
-    (`s^2`: its variance in the window). VIF is the ratio of the sums over all windows and scales.
+    At four scales, the fused values in a window are modelled as `g * source + noise` of variance
+    `v`. With the eye's internal noise `n`, the information kept from the source is `log(1 + g^2 s^2
+    / (v + n))`, out of `log(1 + s^2 / n)` in the source itself (`s^2`: its variance in the window).
+    VIF is the ratio of the sums over all windows and scales.
 
     Args:
         trio: Fused picture and sources.
         noise_variance: n in squared gray levels.
-        bell: Where the Gaussian window's middle is; `lopsided`, half a pixel off, in IVIF_ZOO.
+        bell: Position of the Gaussian window's centre; `lopsided` (half a pixel off) in IVIF_ZOO.
         border: `valid`: windows inside the picture; `zero`: a picture with zeros around it, in
             IVIF_ZOO.
-        over_sources: Sum, as all kits in use, or mean.
-        flat_source: What a constant source counts; `kept` (1) in the Evaluator of CDDFuse.
+        over_sources: Sum, as in all kits in use, or mean.
+        flat_source: Value of a constant source; `kept` (1) in the Evaluator of CDDFuse.
 
     Returns:
-        At least 0, higher is better; 2 where the fused picture equals both sources, more where
-        it has more contrast than they.
+        At least 0, higher is better; 2 where the fused picture equals both sources, more where it
+        has more contrast than the sources.
 
     References:
         H. R. Sheikh, A. C. Bovik, "Image information and visual quality", IEEE TIP 15(2), 2006,
@@ -120,8 +120,9 @@ def _information(plane: Plane, window: Window, noise: float) -> float:
 def _kept_information(fused: Plane, source: Plane, window: Window, noise: float) -> float:
     """Return the sum of log(1 + g^2 s^2 / (v + n)).
 
-    With g = c / s^2, c the covariance, and v = f^2 - c^2 / s^2, the ratio is 1 + that =
-    (f^2 + n) / (v + n), and the numerator's logarithm is the fused picture's own information.
+    With g = c / s^2, where c is the covariance, and v = f^2 - c^2 / s^2, the argument of the
+    logarithm is (f^2 + n) / (v + n), and the logarithm of its numerator is the fused picture's own
+    information.
     """
     rest = covariance(fused, source, window)
     np.maximum(rest, 0, out=rest)  # a fused picture that contradicts its source keeps nothing
@@ -134,7 +135,7 @@ def _kept_information(fused: Plane, source: Plane, window: Window, noise: float)
 
 
 def _divisor(source: Plane, window: Window) -> Map:
-    """Return the variance, or what rounding may make of none: no covariance is divided by less."""
+    """Return the variance, raised to what rounding alone may produce, as a safe divisor."""
     mean, variance, _ = moments(source, window)
     least = mean * mean
     least *= ROUNDING
@@ -144,18 +145,18 @@ def _divisor(source: Plane, window: Window) -> Map:
 
 
 def _log_sum(ratio: Map, window: Window) -> float:
-    """Return the sum of log(1 + ratio), of an array that is given away."""
+    """Return the sum of log(1 + ratio); the array is overwritten."""
     ratio += 1
     logarithm = np.asarray(cv2.log(ratio, ratio))
     return float(cv2.sumElems(window.inside(logarithm))[0])
 
 
 def visual_information_fidelity_for_fusion(trio: Trio) -> float:
-    """Return VIFF: per window, what the fused picture keeps of the source that it follows less.
+    """Return VIFF: per window, the information kept from the source that the result follows less.
 
-    As VIF, but at every window only the source with the smaller gain g counts, with both its kept
-    and its whole information; their sums' ratio is taken per scale, and the scales are weighted by
-    1, 0, 0.15, 1 over 2.15.
+    Like VIF, but in each window only the source with the smaller gain g counts, both in the
+    information kept and in the total. The ratio of the two sums is taken per scale, and the scales
+    are weighted by 1, 0, 0.15, 1 over 2.15.
 
     Args:
         trio: Fused picture and sources.
@@ -167,11 +168,11 @@ def visual_information_fidelity_for_fusion(trio: Trio) -> float:
         Y. Han, Y. Cai, Y. Cao, X. Xu, "A new image fusion performance metric based on visual
         information fidelity", Information Fusion 14(2), 2013, doi:10.1016/j.inffus.2011.08.002.
 
-    Departures: none from the authors' published program as its facts are known (windows of
-    VIF, noise 0.005 * 255^2, choice and weights of the scales), which slides a window where the
-    paper speaks of blocks; but where both gains are equal (0), the source with more information
-    counts, not the second one, so that the sources may be exchanged. Colour is left to the caller;
-    they took the lightness of CIELAB.
+    Departures: it follows what is known of the authors' published program (VIF's windows, noise
+        0.005 * 255^2, choice and weights of the scales), which slides a window where the paper
+        speaks of blocks. Where both gains are equal (0), however, the source with more information
+        counts instead of the second one, so that swapping the sources changes nothing. Colour is
+        left to the caller; the authors used the lightness of CIELAB.
     """
     total = 0.0
     fused, ir, vis = trio.fused, trio.ir, trio.vis

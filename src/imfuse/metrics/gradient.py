@@ -1,4 +1,4 @@
-"""SF, AG, EI: how sharp the fused picture is. None looks at the sources, and noise raises all."""
+"""SF, AG, EI: sharpness of the fused picture. All ignore the sources, and noise raises all."""
 
 import math
 from typing import Literal, TypeAlias
@@ -11,7 +11,7 @@ from imfuse.metrics.planes import WHITE, Plane, Trio
 from imfuse.types import Float
 
 Border: TypeAlias = Literal["reflected", "repeated", "zero"]
-"""What lies outside a picture: `cb|abc`, `aa|abc`, or black."""
+"""How a picture is extended at its border: `cb|abc`, `aa|abc`, or black."""
 
 _BORDERS = {
     "reflected": cv2.BORDER_REFLECT_101,
@@ -21,7 +21,7 @@ _BORDERS = {
 
 
 def central_differences(plane: Plane) -> tuple[Float, Float]:
-    """Return twice the derivative to the right and downwards; at borders from one side only."""
+    """Return twice the derivatives to the right and downwards; one-sided at borders."""
     x = cv2.Sobel(plane.values, cv2.CV_32F, 1, 0, ksize=1, borderType=cv2.BORDER_REPLICATE)
     y = cv2.Sobel(plane.values, cv2.CV_32F, 0, 1, ksize=1, borderType=cv2.BORDER_REPLICATE)
     x[:, [0, -1]] *= 2
@@ -30,7 +30,7 @@ def central_differences(plane: Plane) -> tuple[Float, Float]:
 
 
 def sobel(plane: Plane, border: Border) -> tuple[Float, Float]:
-    """Return Sobel's derivatives to the right and downwards, 8 per gray level a pixel."""
+    """Return the Sobel derivatives to the right and downwards, 8 per gray level per pixel."""
     kind = _BORDERS[border]
     x = cv2.Sobel(plane.values, cv2.CV_32F, 1, 0, ksize=3, borderType=kind)
     y = cv2.Sobel(plane.values, cv2.CV_32F, 0, 1, ksize=3, borderType=kind)
@@ -40,8 +40,8 @@ def sobel(plane: Plane, border: Border) -> tuple[Float, Float]:
 def length(x: Float, y: Float) -> Float:
     """Return sqrt(x^2 + y^2), correctly rounded.
 
-    The last bit of cv2.magnitude differs with the position in memory; some metrics ask whether two
-    strengths are equal.
+    The last bit of cv2.magnitude depends on the position in memory, and some metrics test whether
+    two strengths are equal.
     """
     squared = x * x
     squared += y * y
@@ -61,8 +61,8 @@ def spatial_frequency(
 
     Args:
         trio: The pictures; only the fused one is looked at.
-        mean_over: `differences`: the M(N - 1) and (M - 1)N that there are. `pixels`: both sums are
-            divided by MN (VIFB), which lowers the value by some 0.1 %.
+        mean_over: `differences`: their actual numbers, M(N - 1) and (M - 1)N. `pixels`: both sums
+            are divided by MN (VIFB), which lowers the value by some 0.1 %.
         white: The value of white; 1 in older versions of Tang's kit.
 
     Returns:
@@ -95,14 +95,14 @@ def average_gradient(
     Args:
         trio: The pictures; only the fused one is looked at.
         differences: `central`: all kits here. `forward`: from a pixel to the next, over the
-            (M - 1)(N - 1) pixels that have a next in both directions, as older papers print it.
+            (M - 1)(N - 1) pixels that have a next in both directions, as printed in older papers.
         norm: `root mean square`: as above. `euclidean`: sqrt(Fx^2 + Fy^2) (SMFNet), larger by
             the square root of 2.
-        mean_over: What the sum is divided by. `intervals`: (M - 1)(N - 1) (Tang's kit, VIFB).
+        mean_over: Divisor of the sum. `intervals`: (M - 1)(N - 1) (Tang's kit, VIFB).
             `pixels`: MN (CDDFuse, SMFNet, IVIF_ZOO), smaller by some 0.4 %.
 
     Returns:
-        Gray levels a pixel, at least 0; higher is better.
+        Gray levels per pixel, at least 0; higher is better.
 
     References:
         G. Cui, H. Feng, Z. Xu, Q. Li, Y. Chen, "Detail preserved fusion of visible and infrared
@@ -125,15 +125,15 @@ def average_gradient(
 def edge_intensity(trio: Trio, *, border: Border = "repeated") -> float:
     """Return the mean strength of edges in the fused picture.
 
-    EI = mean sqrt(Sx^2 + Sy^2), with Sobel's operators as they are, not divided by 8.
+    EI = mean sqrt(Sx^2 + Sy^2), with the Sobel operators not divided by 8.
 
     Args:
         trio: The pictures; only the fused one is looked at.
-        border: What lies outside. `repeated`: VIFB and the MATLAB kits. `zero`: IVIF_ZOO, which
-            counts the frame of a bright picture for an edge.
+        border: How the picture is extended. `repeated`: VIFB and the MATLAB kits. `zero`: IVIF_ZOO,
+            which counts the frame of a bright picture as an edge.
 
     Returns:
-        Gray levels times 8 a pixel, at least 0; higher is better.
+        Eighths of a gray level per pixel, at least 0; higher is better.
 
     References:
         B. Rajalingam, R. Priya, "Hybrid multimodality medical image fusion technique for feature

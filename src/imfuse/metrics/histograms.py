@@ -11,22 +11,22 @@ from imfuse.metrics.planes import WHITE, Plane
 LEVELS = 256
 
 Levels: TypeAlias = Literal["nearest", "floor", "stretched"]
-"""How values become 256 levels: rounded; rounded down; stretched so that they span 0 to 255."""
+"""Mapping of values to 256 levels: rounded, rounded down, or stretched to span 0 to 255."""
 
 Counts: TypeAlias = NDArray[np.float32]
-"""Numbers of pixels: `(256,)`, or `(256, 256)` for the levels of two pictures."""
+"""Pixel counts: `(256,)`, or `(256, 256)` for the levels of two pictures."""
 
 _HAIR = 1e-3
-"""A value this little below a whole number is that number: 255 * (77 / 255) may be 76.999992."""
+"""Tolerance when rounding down, since 255 * (77 / 255) may be 76.999992."""
 
 
 def counts(plane: Plane, levels: Levels = "nearest") -> Counts:
-    """Return how many pixels have each level."""
+    """Return the number of pixels at each level."""
     return plane.once(_counts, levels)
 
 
 def joint_counts(first: Plane, second: Plane, levels: Levels = "nearest") -> Counts:
-    """Return how many pixels have each pair of levels, the first picture's along the rows."""
+    """Return the number of pixels at each pair of levels; rows are levels of the first picture."""
     return first.once(_joint_counts, second, levels)
 
 
@@ -36,7 +36,7 @@ def entropy_bits(plane: Plane, levels: Levels = "nearest") -> float:
 
 
 def information_bits(first: Plane, second: Plane, levels: Levels = "nearest") -> float:
-    """Return what the levels of two pictures tell of each other: H(X) + H(Y) - H(X, Y), in bits."""
+    """Return the mutual information of two pictures' levels, H(X) + H(Y) - H(X, Y), in bits."""
     return first.once(_information, second, levels)
 
 
@@ -44,7 +44,7 @@ def bits(histogram: Counts) -> float:
     """Return the entropy in bits of a histogram of one or two dimensions."""
     present = histogram[histogram > 0].astype(np.float64)
     total = present.sum()
-    # No dot product: BLAS would take all cores for it, and pictures are scored in parallel.
+    # No dot product: BLAS would use all cores for it, and pictures are scored in parallel.
     return max(float(np.log2(total) - (present * np.log2(present)).sum() / total), 0.0)
 
 

@@ -1,4 +1,4 @@
-"""EN, SD, MI, NMI: how much the fused picture holds, and how much of it is from the sources."""
+"""EN, SD, MI, NMI: information in the fused picture, and how much of it is from the sources."""
 
 import math
 from typing import Literal
@@ -22,13 +22,13 @@ NATS_PER_BIT = math.log(2)
 def entropy(trio: Trio, *, levels: Levels = "nearest", offset: float = 0.0) -> float:
     """Return the entropy of the fused picture's gray levels.
 
-    EN = -sum p log2(p + offset) over 256 levels, p being the share of pixels that have the level.
+    EN = -sum p log2(p + offset) over 256 levels, where p is the share of pixels at a level.
 
     Args:
         trio: The pictures; only the fused one is looked at.
         levels: How values become levels. `nearest`: rounded (all but VIFB). `floor`: rounded down
             (VIFB).
-        offset: What is added inside the logarithm: 0, or 1e-7 (IVIF_ZOO), which lowers the value
+        offset: Constant added inside the logarithm: 0, or 1e-7 (IVIF_ZOO), which lowers the value
             by some 1e-5.
 
     Returns:
@@ -55,9 +55,9 @@ def standard_deviation(
 
     Args:
         trio: The pictures; only the fused one is looked at.
-        divided_by: What the sum of squares is divided by. `pixels`: all kits here. `pixels less
-            one`: MATLAB's std2. `nothing`: the kit of NestFuse and RFN-Nest, whose values grow
-            with the picture.
+        divided_by: Divisor of the sum of squares. `pixels`: all kits here. `pixels less
+            one`: MATLAB's std2. `nothing`: the kit of NestFuse and RFN-Nest, whose values grow with
+            the size of the picture.
 
     Returns:
         Gray levels, 0 to 127.5; higher is better.
@@ -81,7 +81,7 @@ def mutual_information(
     levels: Levels = "nearest",
     top_levels: Literal["separate", "merged"] = "separate",
 ) -> float:
-    """Return what the fused picture's gray levels tell of the sources' levels.
+    """Return the mutual information between the fused picture and its sources.
 
     MI = I(F; A) + I(F; B), I(X; Y) = H(X) + H(Y) - H(X, Y), from histograms of 256 levels and of
     256 x 256 pairs of levels.
@@ -89,9 +89,9 @@ def mutual_information(
     Args:
         trio: The pictures.
         unit: `bits`: Tang's kit, IVIF_ZOO. `nats`: CDDFuse, SMFNet, VIFB; smaller by ln 2.
-        levels: How values become levels. `stretched`: each picture to 0..255 before (VIFB), which
-            makes no difference to whole gray levels.
-        top_levels: `merged`: the joint histogram, but not the single ones, takes 254 and 255 for
+        levels: How values become levels. `stretched`: each picture is stretched to 0..255 first
+            (VIFB), which makes no difference to whole gray levels.
+        top_levels: `merged`: the joint histogram, but not the single ones, treats 254 and 255 as
             one level (Tang's kit, by an overflow), which adds up to 0.3 %.
 
     Returns:
@@ -128,7 +128,7 @@ def normalised_mutual_information(
             (IVIF_ZOO).
 
     Returns:
-        0 to 2; higher is better. NaN where an entropy that is divided by is 0.
+        0 to 2; higher is better. NaN where a divisor is 0.
 
     References:
         M. Hossny, S. Nahavandi, D. Creighton, "Comments on 'Information measure for performance of

@@ -1,4 +1,4 @@
-"""What a metric is: a function of three pictures, its description, and how kits compute it."""
+"""The type of a metric: a function of three pictures, a description, and kits' conventions."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -11,26 +11,27 @@ from numpy.typing import ArrayLike
 from imfuse.metrics.planes import Plane, Trio
 
 Convention: TypeAlias = Mapping[str, Any]
-"""Keyword arguments of a metric's function; empty: the definition that we stand behind."""
+"""Keyword arguments of a metric's function; empty for our own definition."""
 
 PLAIN: Convention = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
 class MetricInfo:
-    """What a metric says of itself.
+    """Description of a metric.
 
     Attributes:
         symbol: The field's acronym, which heads columns.
         title: Its name in words.
         unit: Unit of the value; empty for a plain number.
-        better: Which direction is better.
+        better: Direction of better values.
         low: Least possible value; None: unbounded.
         high: Greatest possible value; None: unbounded.
         reference: Paper that defines it, or `folklore`.
-        minimum: Least height and width in pixels for which it is defined.
-        undefined: When else it has no value, such as "a source is constant"; empty: never.
-        symmetric: Whether exchanging infrared and visible leaves it unchanged.
+        minimum: Smallest height and width in pixels for which it is defined.
+        undefined: Other cases without a value, such as "a source is constant"; empty if there are
+            none.
+        symmetric: True if swapping infrared and visible leaves the value unchanged.
     """
 
     symbol: str
@@ -50,11 +51,12 @@ class Metric:
     """A metric that can be called like a function.
 
     Attributes:
-        info: What it says of itself.
+        info: Its description.
         compute: `compute(trio, **convention) -> float`; NaN or infinite where it is undefined.
-        kits: Per evaluation kit (a protocol's name) the convention by which that kit computes it;
-            kits that do not have the metric are left out.
-        kit_names: Kit to what it calls the metric, where that is the symbol of another one.
+        kits: From evaluation kit (a protocol's name) to that kit's convention; kits without the
+            metric are left out.
+        kit_names: From kit to its own name for the metric, where that is the symbol of another
+            metric.
         variants: Further conventions met in the field, by a description in words, for `explain`.
     """
 
@@ -80,7 +82,7 @@ class Metric:
             ir: Infrared source, likewise.
             vis: Visible source, likewise.
             data_range: Value of white: 1 for floats, 255 or 65535 for integers.
-            convention: What departs from our definition; the names are those of the metric's
+            convention: Departures from our definition, as keyword arguments of the metric's
                 function.
 
         Returns:
@@ -91,7 +93,7 @@ class Metric:
     def of(self, trio: Trio, convention: Convention = PLAIN) -> float:
         """Return the value for three planes, NaN where it is undefined.
 
-        The fused plane remembers it: most kits agree on most metrics.
+        The fused plane caches it, since most kits agree on most metrics.
         """
         if min(trio.shape) < self.info.minimum:
             return math.nan
@@ -100,7 +102,7 @@ class Metric:
         return value if math.isfinite(value) else math.nan
 
     def why_undefined(self, shape: tuple[int, int]) -> str:
-        """Return in words why there is no value for pictures of this shape."""
+        """Return the reason, in words, that there is no value for pictures of this shape."""
         least = self.info.minimum
         if min(shape) < least:
             return f"needs at least {least}x{least} pixels"

@@ -1,4 +1,4 @@
-"""The three gray pictures that a metric compares, and what metrics compute from each only once."""
+"""The three gray pictures that a metric compares, with a cache of intermediate results."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -11,13 +11,13 @@ from imfuse.errors import BadValues, PairMismatch
 from imfuse.types import Float
 
 WHITE = 255.0
-"""Metrics work on a scale of 0 to 255: their published constants (VIF's noise) mean it."""
+"""Value of white for metrics: their published constants (such as VIF's noise) assume 0 to 255."""
 
 _T = TypeVar("_T")
 
 
 class Plane:
-    """One gray picture on a scale of 0 to 255, with a memory of what was computed from it.
+    """One gray picture on a scale of 0 to 255, with a cache of the values computed from it.
 
     Args:
         values: `(H, W)` float32 from 0 to 255.
@@ -28,7 +28,7 @@ class Plane:
         self._known: dict[tuple[object, ...], Any] = {}
 
     def once(self, compute: Callable[..., _T], *arguments: object) -> _T:
-        """Return `compute(self, *arguments)`, and the same object when asked again.
+        """Return `compute(self, *arguments)`, computed once and then cached.
 
         Several metrics need the same gradients, histograms and moments, and a benchmark compares
         many fused pictures with the same two sources. The result must not be written to.
@@ -40,10 +40,10 @@ class Plane:
         return result
 
     def on_unit_scale(self) -> "Plane":
-        """Return the same picture with values from 0 to 1, and the histogram that it had.
+        """Return the same picture with values from 0 to 1, keeping its histogram.
 
-        No definition of ours wants this; kits that convert pictures to MATLAB's `double` do it, and
-        then every constant that is meant for 0 to 255 is too large.
+        None of our definitions needs this. Kits that convert pictures to MATLAB's `double` do it,
+        and every constant meant for 0 to 255 is then too large.
         """
         plane = Plane(self.values * np.float32(1 / WHITE))
         plane._known[_levels,] = self.levels
@@ -76,7 +76,7 @@ def _levels(plane: Plane) -> NDArray[np.uint8]:
 
 def _mean_and_variance(plane: Plane) -> tuple[float, float]:
     least, most, _, _ = cv2.minMaxLoc(plane.values)
-    if least == most:  # the rounding of sums must not make a constant picture look textured
+    if least == most:  # rounding of the sums must not make a constant picture look textured
         return float(least), 0.0
     mean, deviation = cv2.meanStdDev(plane.values)  # sums in double precision
     return float(mean.item()), float(deviation.item()) ** 2

@@ -1,7 +1,7 @@
 """Named sets of conventions: ours, and those of the public evaluation kits.
 
-What each kit does with a metric stands beside the metric (`Metric.kits`); here is what it does with
-the pictures before.
+How a kit computes a metric is recorded with the metric (`Metric.kits`); this module says how the
+kit prepares the pictures.
 """
 
 from collections.abc import Mapping
@@ -13,16 +13,16 @@ from imfuse.metrics.catalogue import METRICS
 from imfuse.metrics.metric import PLAIN, Convention
 
 Channel: TypeAlias = Literal["y", "gray", "rgb-mean"]
-"""What of colour pictures is compared.
+"""Channel of colour pictures that is compared.
 
-`y`: BT.601 luma, not rounded. `gray`: luma rounded to 256 levels, as the protocol's kit does it.
-`rgb-mean`: the metric of each of R, G, B, averaged (gray pictures serve for all three).
+`y`: BT.601 luma, not rounded. `gray`: luma rounded to 256 levels in the way of the protocol's kit.
+`rgb-mean`: the average of the metric over R, G and B (a gray picture is used for all three).
 """
 
 CHANNELS: tuple[Channel, ...] = ("y", "gray", "rgb-mean")
 
 Rounding: TypeAlias = Literal["float32", "pillow", "matlab"]
-"""How luma becomes 256 gray levels: cv2 on floats, Pillow's `L`, MATLAB's rgb2gray."""
+"""Conversion to 256 gray levels: cv2 on floats, Pillow's `L`, or MATLAB's rgb2gray."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,12 +30,12 @@ class Protocol:
     """A named set of conventions.
 
     Attributes:
-        name: The name on the command line.
+        name: Name on the command line.
         title: One line for humans.
-        channel: What of colour pictures is compared unless the user says otherwise.
-        rounding: How its `gray` is rounded.
-        source: Where the kit is, and what was read of it.
-        remark: What a reader of its numbers should know.
+        channel: Channel of colour pictures that is compared by default.
+        rounding: Rounding of its `gray`.
+        source: Location of the kit, and the parts of it that were read.
+        remark: Remark for readers of its numbers.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Protocol:
 
     @property
     def conventions(self) -> Mapping[str, Convention]:
-        """Symbol to convention, for the metrics that the protocol has, in the table's order."""
+        """Conventions by symbol, for the metrics that the protocol has, in table order."""
         if self.name == "reference":
             return dict.fromkeys(METRICS, PLAIN)
         return {

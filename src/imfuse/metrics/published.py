@@ -1,4 +1,4 @@
-"""Values printed in the tables of papers, to be shown beside our own and marked as quoted."""
+"""Values printed in the tables of papers, shown next to measured ones and marked as quoted."""
 
 import csv
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ class QuotedRow:
     Attributes:
         paper: Key of the paper, such as `RefineFuse`.
         table: Number of the table in it.
-        dataset: Data set as the paper names it.
+        dataset: Dataset as the paper names it.
         method: The method of the row.
-        convention: By which evaluation the numbers were made, as far as it can be told.
+        convention: Evaluation protocol behind the numbers, as far as it is known.
         values: Metric symbol to the printed value.
-        notes: Slips and doubts about the row.
+        notes: Known errors and doubts about the row.
     """
 
     paper: str
@@ -41,25 +41,25 @@ _CONVENTIONS = {
     "SMFNet": "smfnet",
     "RefineFuse": "tang; SSIM as cddfuse",
 }
-"""By which protocol a paper's table was made (found by scoring the same pictures)."""
+"""Protocol behind each paper's table, found by scoring the same pictures."""
 
 
 def published_rows(dataset: str, *, task: str = "fusion") -> list[QuotedRow]:
-    """Return the rows that the papers print for a data set.
+    """Return the rows that the papers print for a dataset.
 
     Args:
         dataset: As the papers name it (`MSRS`, `RoadScene`, `TNO`, `M3FD`, `Harvard MRI-CT`,
             `Harvard MRI-PET`, `Harvard MRI-SPECT`), in any case.
-        task: `fusion`: their comparisons of fused pictures; `ablation`: those of parts left out.
+        task: `fusion`: their comparisons of fused pictures; `ablation`: their ablation studies.
 
     Returns:
-        The rows in the order of the papers and tables; empty for a data set that none has.
+        The rows in the order of the papers and tables; empty if no paper has the dataset.
     """
     return [row for row in _all_rows(task) if row.dataset.casefold() == dataset.casefold()]
 
 
 def published_datasets() -> list[str]:
-    """Return the data sets that have rows."""
+    """Return the datasets that have rows."""
     return sorted({row.dataset for row in _all_rows("fusion")})
 
 

@@ -1,4 +1,4 @@
-"""Who is better, and whether the pairs at hand are enough to say so."""
+"""Ranking of methods, and tests of whether the pairs suffice to tell them apart."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,10 +22,11 @@ class Ranking:
     """Methods in order of their mean rank over the metrics.
 
     Attributes:
-        labels: The methods, best first.
-        mean_rank: Method to its mean rank; 1 is best in every metric.
-        first: Method to the share of bootstrap resamples of the pairs in which it comes first.
-        kept: Method to the share of resamples in which it keeps its place.
+        labels: Methods, best first.
+        mean_rank: Mean rank of each method; 1 means best in every metric.
+        first: For each method, the share of bootstrap resamples of the pairs in which it comes
+            first.
+        kept: For each method, the share of resamples in which it keeps its place.
     """
 
     labels: tuple[str, ...]
@@ -37,12 +38,12 @@ class Ranking:
 def rank(evaluations: Sequence[Evaluation], infos: Mapping[str, MetricInfo]) -> Ranking:
     """Rank methods by the mean over the metrics of their rank in each; ties share a rank.
 
-    Metrics that are undefined for any of the methods on some pair are judged by the means over
-    the pairs that all of them have.
+    If a metric is undefined for any method on some pair, only the pairs on which all methods have a
+    value count for it.
 
     Args:
         evaluations: One per method, over the same pairs by the same protocol.
-        infos: Symbol to its direction.
+        infos: Descriptions by symbol, for the direction of each metric.
     """
     symbols = [s for s in evaluations[0] if all(s in e for e in evaluations)]
     sign = np.array([1.0 if infos[s].better == "lower" else -1.0 for s in symbols])
@@ -84,9 +85,9 @@ def _order(
 
 
 def kendall_tau(first: Sequence[str], second: Sequence[str]) -> float:
-    """Return how far two orders of the same labels agree: 1 the same, -1 the reverse.
+    """Return Kendall's tau of two orders of the same labels: 1 the same, -1 reversed.
 
-    The share of pairs of labels that stand in the same order, less the share that do not.
+    It is the share of label pairs in the same order, minus the share in the opposite order.
     """
     places = [{label: place for place, label in enumerate(order)} for order in (first, second)]
     signs = [
@@ -98,15 +99,15 @@ def kendall_tau(first: Sequence[str], second: Sequence[str]) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What a paired test says of two methods in one metric.
+    """Result of a paired test of two methods in one metric.
 
     Attributes:
         symbol: The metric.
         difference: Mean of first minus second over the pairs where both are defined.
-        p_value: Probability of a mean difference at least this large if the two were alike.
-        significant: Whether it stays below 0.05 after Holm's correction for the other metrics.
-        better: Label of the better one, by the metric's direction.
-        wins: Share of pairs on which that one is better; ties count half.
+        p_value: Probability of a mean difference at least this large if the methods did not differ.
+        significant: True if it stays below 0.05 after Holm's correction for the other metrics.
+        better: Label of the better method, by the metric's direction.
+        wins: Share of pairs on which that method is better; ties count half.
     """
 
     symbol: str
@@ -123,7 +124,8 @@ def compare(
     """Compare two methods on the same pairs by a paired sign-flip test of each metric.
 
     Under the null hypothesis the sign of each pair's difference is a coin toss; the p-value is the
-    share of 10,000 random tosses (and the observed one) whose mean is as far from 0.
+    share of 10,000 random sign patterns (and the observed one) whose mean is at least as far from
+    0.
 
     References:
         R. A. Fisher, "The Design of Experiments", 1935; S. Holm, "A simple sequentially rejective
@@ -157,9 +159,9 @@ def compare(
 def _sign_flip(difference: Matrix) -> float:
     rng = np.random.default_rng(_SEED)
     observed = abs(difference.sum())
-    room = 1e-12 * np.abs(difference).sum()  # sums in another order differ by rounding
-    at_least = 1  # the observed tossing is one of those that are possible
-    for _ in range(0, _FLIPS, 500):  # in portions: 10,000 pairs would else take 800 MB
+    room = 1e-12 * np.abs(difference).sum()  # sums in a different order differ by rounding
+    at_least = 1  # the observed signs are one of the possible patterns
+    for _ in range(0, _FLIPS, 500):  # in chunks: 10,000 pairs at once would take 800 MB
         signs = rng.integers(0, 2, size=(500, difference.size), dtype=np.int8) * 2.0 - 1.0
         at_least += int((np.abs(signs @ difference) >= observed - room).sum())
     return at_least / (_FLIPS + 1)

@@ -1,4 +1,4 @@
-"""Scores of predicted classes against labels, for judging fused pictures by what a segmenter sees.
+"""Segmentation scores, for judging fused pictures by how well a segmenter works on them.
 
 Counts are collected over all pictures and divided at the end, as the papers do; a mean of
 per-picture values would weigh a class by the pictures it happens to be in.
@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 from imfuse.errors import BadValues, PairMismatch
 
 IGNORE = 255
-"""Label of pixels that are not counted."""
+"""Label of pixels to ignore."""
 
 
 @dataclass(frozen=True)
 class SegmentationScores:
-    """What a confusion matrix says.
+    """Scores derived from a confusion matrix.
 
     Attributes:
-        iou: Intersection over union per class, 0 to 1; NaN for a class that is in neither the
-            labels nor the predictions.
-        recall: Share of a class's labelled pixels that were found, which the field calls its
-            accuracy; NaN for a class without labelled pixels.
-        accuracy: Share of all counted pixels that were right.
+        iou: Intersection over union per class, 0 to 1; NaN for a class absent from both labels and
+            predictions.
+        recall: Share of a class's labelled pixels that were found (the field calls it class
+            accuracy); NaN for a class without labelled pixels.
+        accuracy: Share of all counted pixels that are correct.
     """
 
     iou: NDArray[np.float64]
@@ -49,16 +49,16 @@ def confusion_matrix(
     """Count the pixels by labelled (row) and predicted (column) class.
 
     Args:
-        labels: `(H, W)` true classes, 0 to `classes - 1`, or `IGNORE` for pixels not to count.
+        labels: `(H, W)` true classes, 0 to `classes - 1`, or `IGNORE` for pixels to leave out.
         predicted: `(H, W)` predicted classes, 0 to `classes - 1`.
         classes: Number of classes.
 
     Returns:
-        `(classes, classes)` counts; matrices of several pictures may be added.
+        `(classes, classes)` counts; the matrices of several pictures can be summed.
 
     Raises:
         PairMismatch: The shapes differ.
-        BadValues: A label or prediction is no class.
+        BadValues: A label or prediction is not a class.
     """
     if labels.shape != predicted.shape:
         raise PairMismatch(f"labels {labels.shape}, predictions {predicted.shape}")
@@ -80,12 +80,12 @@ def segmentation_scores(
 ) -> SegmentationScores:
     """Return IoU, recall and accuracy from a confusion matrix.
 
-    IoU = right / (labelled + predicted - right), recall = right / labelled.
+    IoU = correct / (labelled + predicted - correct), recall = correct / labelled.
 
     Args:
         confusion: Counts by `confusion_matrix`.
-        exclude: Classes whose values become NaN and so leave the means (SMFNet's and BFFR's
-            tables hide classes, yet their means are over all nine).
+        exclude: Classes whose values become NaN, which removes them from the means (SMFNet's and
+            BFFR's tables omit classes, yet their means are over all nine).
 
     References:
         M. Everingham et al., "The PASCAL Visual Object Classes challenge", IJCV 88, 2010,

@@ -1,4 +1,4 @@
-"""How a fused picture agrees with its sources, pixel by pixel: errors and correlations."""
+"""Pixel-wise agreement of a fused picture with its sources: errors and correlations."""
 
 import math
 from typing import Literal, TypeAlias
@@ -9,7 +9,7 @@ from imfuse.metrics.metric import PLAIN, Metric, MetricInfo
 from imfuse.metrics.planes import WHITE, Plane, Trio
 
 CONSTANT = 1e-10
-"""A difference picture varies if its variance exceeds this part of its mean square."""
+"""Variance, as a fraction of the mean square, below which a difference picture is constant."""
 
 Scale: TypeAlias = Literal["gray-levels", "unit"]
 ErrorKind: TypeAlias = Literal["mean-square", "norm-over-pixels"]
@@ -38,7 +38,7 @@ def correlation(trio: Trio) -> float:
 
 
 def sum_of_correlations_of_differences(trio: Trio) -> float:
-    """Return SCD: what the fused picture has beyond one source should resemble the other.
+    """Return SCD: the fused picture minus one source should correlate with the other source.
 
     `r(F - B, A) + r(F - A, B)` with Pearson's r over all pixels.
 
@@ -61,15 +61,15 @@ def sum_of_correlations_of_differences(trio: Trio) -> float:
 
 
 def mean_squared_error(trio: Trio, *, scale: Scale = "gray-levels") -> float:
-    """Return the mean over the sources of the mean squared difference to the fused picture.
+    """Return the mean squared difference from the fused picture, averaged over the sources.
 
     Args:
         trio: Fused picture and sources.
         scale: `gray-levels`: pictures on 0..255 (CDDFuse); `unit`: on 0..1 (Tang, IVIF_ZOO).
 
     Returns:
-        In squared gray levels (or as a part of 1), at least 0, lower is better. It is least for
-        the average of the sources, so a low value alone says little of a fusion.
+        In squared gray levels (or relative to a range of 1), at least 0, lower is better. The
+        average of the sources minimises it, so a low value alone says little about a fusion.
 
     References:
         folklore of the field.
@@ -84,8 +84,8 @@ def root_mean_squared_error(trio: Trio, *, error: ErrorKind = "mean-square") -> 
     Args:
         trio: Fused picture and sources.
         error: `mean-square`: the root of MSE; `norm-over-pixels`: the mean over the sources of
-            `||F - S|| / (M N)`, whose root stands over the sum and not over the mean, so that it
-            shrinks with the pictures' size (VIFB).
+            `||F - S|| / (M N)`, where the root is taken of the sum and not of the mean, so that the
+            value shrinks as pictures grow (VIFB).
 
     Returns:
         In gray levels, at least 0, lower is better.
@@ -94,7 +94,8 @@ def root_mean_squared_error(trio: Trio, *, error: ErrorKind = "mean-square") -> 
         P. Jagalingam, A. V. Hegde, "A review of quality metrics for fused image", Aquatic Procedia
         4, 2015, doi:10.1016/j.aqpro.2015.02.019.
 
-    Departures: they and others also take the mean of the two roots; this is the root of the mean.
+    Departures: these authors and others also take the mean of the two roots; this is the root of
+        the mean.
     """
     if error == "norm-over-pixels":
         return _mean_norm_over_pixels(trio)
@@ -112,13 +113,13 @@ def peak_signal_to_noise(
 
     Args:
         trio: Fused picture and sources.
-        scale: What the error is measured in; `unit` with a peak of 255 gives 48.13 dB too many
-            (Tang, IVIF_ZOO).
+        scale: Unit of the error; `unit` with a peak of 255 gives 48.13 dB too many (Tang,
+            IVIF_ZOO).
         error: As in RMSE; `norm-over-pixels` in place of a mean square in VIFB.
         peak: 255, or the fused picture's maximum (CDDFuse).
 
     Returns:
-        In dB, higher is better; undefined where nothing differs.
+        In dB, higher is better; undefined where the pictures are equal.
 
     References:
         P. Jagalingam, A. V. Hegde, "A review of quality metrics for fused image", Aquatic Procedia
@@ -135,14 +136,14 @@ def peak_signal_to_noise(
 
 
 def _coefficient(both: float, one: float, other: float) -> float:
-    """Return covariance over standard deviations; a constant picture correlates with nothing."""
+    """Return the correlation coefficient; NaN or infinite if a picture is constant."""
     if one <= 0 or other <= 0:
         return math.nan
     return min(max(both / math.sqrt(one * other), -1.0), 1.0)
 
 
 def _covariance(one: Plane, other: Plane) -> float:
-    """Return the covariance, which follows from the variances and the mean squared difference."""
+    """Return the covariance, derived from the variances and the mean squared difference."""
     return one.once(_covariance_with, other)
 
 

@@ -1,4 +1,4 @@
-"""How the local structure of a fused picture agrees with that of its sources."""
+"""SSIM and MS-SSIM: agreement in local structure between a fused picture and its sources."""
 
 from typing import Literal, TypeAlias
 
@@ -22,14 +22,14 @@ from imfuse.metrics.windows import (
 )
 
 K1, K2 = 0.01, 0.03
-"""What steadies the ratios of means and of variances, as parts of the data range."""
+"""Constants that stabilise the ratios of means and of variances, as fractions of the data range."""
 
 SIGMA = 1.5
 GAUSSIAN_SIZE = 11
 UNIFORM_SIZE = 7
 
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-"""Exponents of the scales in MS-SSIM, the finest one first."""
+"""Exponents of the scales in MS-SSIM, finest first."""
 
 Shape: TypeAlias = Literal["gaussian", "uniform"]
 OverSources: TypeAlias = Literal["sum", "mean"]
@@ -54,13 +54,14 @@ def structural_similarity(
         trio: Fused picture and sources.
         window: `gaussian`: 11x11, sigma 1.5; `uniform`: 7x7 with sample variances, the default of
             scikit-image (CDDFuse).
-        assumed_range: L in gray levels. 2, scikit-image's former guess for floats, in CDDFuse; 1 by
-            other ways in Tang's kit and IVIF_ZOO. Both let the constants vanish, so that flat
-            regions count fully or not at all by a hair's breadth.
-        border: Windows inside the picture, or a picture continued by its edge (Tang).
-        over_sources: Sum, as most kits, or mean (Tang).
-        missing_weight: What the window's weights lack to a sum of 1. In IVIF_ZOO it is 6.15e-8 by
-            rounding to float32, and shows because pictures there go from 0 to 65025.
+        assumed_range: L in gray levels. 2, scikit-image's former guess for floats, in CDDFuse;
+            effectively 1 in Tang's kit and IVIF_ZOO. Both make the constants negligible, so that
+            tiny differences decide whether flat regions count fully or not at all.
+        border: Only windows inside the picture, or a picture extended by its edge pixels (Tang).
+        over_sources: Sum, as in most kits, or mean (Tang).
+        missing_weight: 1 minus the sum of the window's weights. In IVIF_ZOO it is 6.15e-8 by
+            rounding to float32, which has a visible effect because its squared values go up to
+            65025.
 
     Returns:
         From -2 to 2 (mean: -1 to 1), higher is better; 2 where the fused picture equals both.
@@ -97,17 +98,17 @@ def multi_scale_structural_similarity(
 ) -> float:
     """Return MS-SSIM of the fused picture with each source, summed.
 
-    SSIM's second factor is averaged over the windows of each of five scales, and at the coarsest
-    one together with the first factor; the averages are raised to the powers .0448, .2856, .3001,
-    .2363, .1333 and multiplied. A scale's pixels are the means of 2x2 of the scale before.
+    SSIM's second factor is averaged over the windows of each of five scales (at the coarsest, its
+    product with the first factor); the averages are raised to the powers .0448, .2856, .3001,
+    .2363, .1333 and multiplied. The pixels of a scale are means of 2x2 pixels of the previous one.
 
     Args:
         trio: Fused picture and sources.
         definition: `multi-exposure`: MEF-SSIM of Ma and others over three scales, which Tang's kit
             computes under this name (then the other arguments have no meaning).
         assumed_range: As in SSIM; 1 in IVIF_ZOO.
-        odd_sizes: How a last row or column finds a partner: itself, or blocks begin one pixel
-            outside, in zeros (IVIF_ZOO).
+        odd_sizes: Treatment of an odd last row or column: it is repeated, or the blocks begin one
+            pixel outside the picture, in zeros (IVIF_ZOO).
         missing_weight: As in SSIM.
 
     Returns:
@@ -117,7 +118,7 @@ def multi_scale_structural_similarity(
         Z. Wang, E. P. Simoncelli, A. C. Bovik, "Multi-scale structural similarity for image
         quality assessment", Asilomar 2003, doi:10.1109/ACSSC.2003.1292216.
 
-    Departures: a scale whose average is negative counts as 0; its power does not exist.
+    Departures: a scale whose average is negative counts as 0, since its power is undefined.
     """
     if definition == "multi-exposure":
         return multi_exposure_similarity(trio)
@@ -127,7 +128,7 @@ def multi_scale_structural_similarity(
 
 
 def _constants(assumed_range: float, sample: float = 1.0) -> tuple[float, float]:
-    """Return C1 and C2 for ratios that are divided by 2 above and below, the second by `sample`."""
+    """Return C1 and C2 for ratios reduced by a factor of 2, C2 divided by `sample` as well."""
     return (K1 * assumed_range) ** 2 / 2, (K2 * assumed_range) ** 2 / 2 / sample
 
 
@@ -145,7 +146,7 @@ def _terms(
     contrast *= 0.5
     luminance = fused.once(_means, view) * source.once(_means, view)
     half_squares = [plane.once(_half_squares, view) for plane in (fused, source)]
-    if missing_weight:  # a mean square then lacks this part of the squared mean
+    if missing_weight:  # a mean square is then too small by this fraction of the squared mean
         structure += missing_weight * luminance
         contrast += missing_weight * sum(half_squares)
     structure += c2

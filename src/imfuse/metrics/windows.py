@@ -10,27 +10,27 @@ from numpy.typing import NDArray
 from imfuse.metrics.planes import Plane
 
 Map: TypeAlias = NDArray[Any]
-"""One value per position of a window, float32 or float64."""
+"""One value per window position, float32 or float64."""
 
 Border: TypeAlias = Literal["valid", "zero", "replicate"]
-"""Only windows inside the picture; or one per pixel, with zeros or the edge's pixels around it."""
+"""Windows inside the picture only, or one per pixel, with zeros or edge pixels outside."""
 
 OddSizes: TypeAlias = Literal["mirror", "zero"]
-"""How blocks of 2x2 tile an odd size: the last line twice, or zeros before the first."""
+"""Tiling of an odd size by 2x2 blocks: the last line is repeated, or zeros precede the first."""
 
 _OPENCV_BORDERS = {"zero": cv2.BORDER_CONSTANT, "replicate": cv2.BORDER_REPLICATE}
 
 
 @dataclass(frozen=True)
 class Window:
-    """A square window with weights, and how positions and numbers are treated.
+    """A square window of weights, with its border rule and precision.
 
     Attributes:
-        taps: Weights along a side; a pixel's weight is the product of its row's and its column's.
-            An odd number of them, whose sum is 1.
-        border: What windows there are at the picture's edge.
-        precise: Filter in float64 rather than in float32, at four times the cost. Wanted where a
-            variance is divided by something that may be near zero.
+        taps: Weights along a side, an odd number with the sum 1; a pixel's weight is the product of
+            those of its row and its column.
+        border: Treatment of windows at the edge of the picture.
+        precise: True to filter in float64 rather than float32, at four times the cost. Needed where
+            the divisor of a variance may be near zero.
     """
 
     taps: tuple[float, ...]
@@ -39,19 +39,19 @@ class Window:
 
     @property
     def radius(self) -> int:
-        """Pixels on each side of the middle one."""
+        """Number of pixels on each side of the centre."""
         return len(self.taps) // 2
 
     def inside(self, values: Map) -> Map:
-        """Return the part of a map that `border` asks for; maps are computed in full.
+        """Return the part of a full map that `border` asks for.
 
-        Full maps lie in memory without gaps, and arithmetic on them takes half the time.
+        Full maps are contiguous in memory, so that arithmetic on them takes half the time.
         """
         return values[self.radius : -self.radius, self.radius : -self.radius]
 
 
 class Moments(NamedTuple):
-    """Mean less `shift`, and variance, per pixel as the window's middle; not to be written to."""
+    """Mean minus `shift`, and variance, per pixel as the window's centre. Read-only."""
 
     mean: Map
     variance: Map
@@ -59,14 +59,14 @@ class Moments(NamedTuple):
 
 
 def gaussian_taps(size: int, sigma: float) -> tuple[float, ...]:
-    """Return a sampled bell curve of `size` weights, an odd number, with the sum 1."""
+    """Return a sampled Gaussian of `size` weights, an odd number, with the sum 1."""
     return _normalised(np.arange(size) - size // 2, sigma)
 
 
 def lopsided_taps(size: int, sigma: float) -> tuple[float, ...]:
-    """Return a bell curve sampled at `size` even steps from -(size + 1) / 2 to (size - 1) / 2.
+    """Return a Gaussian sampled at `size` even steps from -(size + 1) / 2 to (size - 1) / 2.
 
-    No definition of ours wants it; a public kit filters with it, half a pixel off the middle.
+    None of our definitions uses it; a public kit filters with it, half a pixel off the centre.
     """
     return _normalised(np.linspace(-(size + 1) / 2, (size - 1) / 2, size), sigma)
 
@@ -129,10 +129,10 @@ def _filtered(values: Map, window: Window) -> Map:
 
 
 def _near_zero(plane: Plane, window: Window) -> Map:
-    """Return the picture less a constant, with its border, ready to be filtered.
+    """Return the picture minus a constant, with its border, ready for filtering.
 
     Variances are differences of mean squares, and in float32 their error grows with the square of
-    the values; most values are far nearer to the picture's mean than to zero.
+    the values; most values are much closer to the picture's mean than to zero.
     """
     dtype = np.dtype(np.float64 if window.precise else np.float32)
     if window.border == "valid":
@@ -141,7 +141,9 @@ def _near_zero(plane: Plane, window: Window) -> Map:
 
 
 def _shift(plane: Plane) -> float:
-    return float(round(plane.mean))  # whole, so that squares of whole gray levels stay exact
+    return float(
+        round(plane.mean)
+    )  # a whole number, so that squares of whole gray levels stay exact
 
 
 def _shifted(plane: Plane, dtype: np.dtype[Any]) -> Map:

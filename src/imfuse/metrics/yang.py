@@ -9,16 +9,16 @@ from imfuse.metrics.planes import WHITE, Plane, Trio
 from imfuse.metrics.windows import Border, Map, gaussian_taps
 
 K1, K2 = 0.01, 0.03
-"""What steadies the ratios of means and of variances, as parts of the data range."""
+"""Constants that stabilise the ratios of means and of variances, as fractions of the data range."""
 
 ALIKE = 0.75
-"""Sources that are at least so similar are weighed by their variances in Qy."""
+"""SSIM of the sources from which Qy weights them by their variances."""
 
 SIZE, SIGMA = 7, 1.5
-"""Pixels along a side of the Gaussian window, and its standard deviation."""
+"""Side of the Gaussian window and its standard deviation, in pixels."""
 
 FLAT = 1e-9
-"""A variance nearer to zero than that is rounding."""
+"""Variances closer to zero than this are rounding."""
 
 YangShape: TypeAlias = Literal["gaussian", "gaussian-rows"]
 
@@ -30,15 +30,16 @@ def yang_similarity(
     assumed_range: float = WHITE,
     border: Border = "valid",
 ) -> float:
-    """Return Qy: SSIM with both sources where these are alike, with the better one elsewhere.
+    """Return Qy: SSIM with both sources where they are similar, with the better one elsewhere.
 
     Where SSIM(A, B) of a window is at least 0.75, it counts `w SSIM(A, F) + (1 - w) SSIM(B, F)`
-    with `w = var A / (var A + var B)`; elsewhere the larger of the two. The mean over all windows.
+    with `w = var A / (var A + var B)`; elsewhere the larger of the two. Qy is the mean over all
+    windows.
 
     Args:
         trio: Fused picture and sources.
         window: `gaussian`: 7x7, sigma 1.5; `gaussian-rows`: seven rows that each hold the
-            one-dimensional bell, so that the weights' sum is 7 and "variances" become negative
+            one-dimensional Gaussian, so that the weights sum to 7 and "variances" become negative
             (IVIF_ZOO).
         assumed_range: As in SSIM; 1 in IVIF_ZOO.
         border: `zero` in IVIF_ZOO.
@@ -51,7 +52,7 @@ def yang_similarity(
         fusion", Information Fusion 9(2), 2008, doi:10.1016/j.inffus.2006.09.001.
 
     Departures: the paper leaves SSIM's window weights and constants open; these are Wang's.
-    Two flat sources weigh the same.
+    Two flat sources have equal weight.
     """
     kind = window, border
     fused, ir, vis = (plane.once(_yang_moments, *kind) for plane in (trio.fused, *trio.sources))

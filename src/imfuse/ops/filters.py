@@ -12,7 +12,7 @@ _T = TypeVar("_T", np.float32, np.float64)
 
 
 def clipped_mean(picture: Float, radius: int) -> Float:
-    """Return the mean over a square window; at edges, over the part of it inside the picture.
+    """Return the mean over a square window; at edges, over the part inside the picture.
 
     Args:
         picture: Any size, also smaller than the window.
@@ -30,9 +30,9 @@ def guided_filter(guide: Float, target: Float, radius: int, epsilon: float) -> F
     pixel's result is the mean over the fits of all windows that hold it (equations 4, 5 and 8).
 
     Args:
-        guide: The picture whose edges are kept, in [0, 1].
+        guide: Picture whose edges are kept, in [0, 1].
         target: The picture to smooth, of the same size.
-        radius: The windows have 2 * radius + 1 pixels a side, less what lies outside the picture.
+        radius: The windows have 2 * radius + 1 pixels a side, cropped at the edges of the picture.
         epsilon: Variance of the guide below which a window counts as flat.
 
     References:
@@ -55,8 +55,8 @@ def guided_filter(guide: Float, target: Float, radius: int, epsilon: float) -> F
 def _moments(picture: Float, radius: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the clipped means and variances of a picture.
 
-    The variance is a small difference of large numbers, so it takes double precision: in float32
-    its error reaches the epsilon of 1e-6 that image fusion uses.
+    The variance is a small difference of large numbers, so it is computed in double precision: in
+    float32 its error would reach the epsilon of 1e-6 that image fusion uses.
     """
     size = (2 * radius + 1, 2 * radius + 1)
     mean = _double_mean(picture, radius)
@@ -73,7 +73,7 @@ def _double_mean(picture: Float, radius: int) -> NDArray[np.float64]:
 
 
 def _without_outside(mean: NDArray[_T], radius: int) -> NDArray[_T]:
-    """Take the zeros outside the picture out of window means, in place."""
+    """Correct window means for the zeros outside the picture, in place."""
     for lines in (mean, mean.T):
         length = len(lines)
         position = np.arange(length)

@@ -1,4 +1,4 @@
-"""Padding, resizing, and the cutting of large pictures into overlapping tiles."""
+"""Padding, resizing, and cutting large pictures into overlapping tiles."""
 
 import math
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ def padded_size(height: int, width: int, rule: SizeRule) -> tuple[int, int]:
 
 
 def pad_to(array: Float, height: int, width: int) -> Float:
-    """Extend a picture below and to the right by mirroring it, as often as it takes.
+    """Extend a picture downwards and to the right by mirroring it, repeatedly if necessary.
 
     The edge pixel is repeated (`cba|abc|cba`), so a picture of one pixel can be extended too.
     """
@@ -32,7 +32,7 @@ def resize(pixels: Pixels, height: int, width: int) -> Pixels:
     """Resample pixels of any supported depth to another size.
 
     Area averaging where the picture shrinks in both directions (no aliasing), cubic otherwise;
-    cubic overshoot is cut off at the ends of the range.
+    cubic overshoot is clipped to the range of the type.
     """
     shrinks = height <= pixels.shape[0] and width <= pixels.shape[1]
     method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
@@ -44,14 +44,14 @@ def resize(pixels: Pixels, height: int, width: int) -> Pixels:
 
 @dataclass(frozen=True)
 class Tile:
-    """A core rectangle, for which a result is wanted, and the larger window that it needs."""
+    """A core rectangle to compute, and the larger window of input that it needs."""
 
     core: tuple[slice, slice]
     window: tuple[slice, slice]
 
     @property
     def core_in_window(self) -> tuple[slice, slice]:
-        """Where the core lies, counted from the window's own corner."""
+        """Slices of the core, relative to the window's upper left corner."""
         rows, columns = (
             slice(c.start - w.start, c.stop - w.start)
             for c, w in zip(self.core, self.window, strict=True)
@@ -74,13 +74,14 @@ def tiles(height: int, width: int, rule: TileRule, max_pixels: int) -> list[Tile
     """Cut a picture into tiles whose windows have at most `max_pixels` pixels each.
 
     Windows start at multiples of the rule's stride, so that decimation grids agree with those of
-    the whole picture, and reach the rule's halo beyond their core wherever the picture goes on.
+    the whole picture, and extend beyond their core by the rule's halo, as far as the picture
+    reaches.
 
     Args:
         height: Height of the picture in pixels.
         width: Width of the picture in pixels.
         rule: Halo and stride of the method.
-        max_pixels: Most pixels of a window.
+        max_pixels: Maximum number of pixels in a window.
 
     Returns:
         The tiles in reading order; None where even a core of one stride would not fit.
@@ -103,7 +104,7 @@ def tiles(height: int, width: int, rule: TileRule, max_pixels: int) -> list[Tile
 
 
 def _longest_core(length: int, halo: int, stride: int, window: int) -> int | None:
-    """Return the longest core whose window is at most `window` long; None where none is."""
+    """Return the longest core whose window is at most `window` long, or None if there is none."""
     if length <= window:
         return length
     core = (window - 2 * halo) // stride * stride

@@ -12,11 +12,11 @@ import numpy as np
 from imfuse.types import Float
 
 _SPARE = 32
-"""Columns added at the right of each filter's input and cut from its output.
+"""Columns added on the right of each filter's input and cropped from its output.
 
 OpenCV computes the last columns of a row without vector instructions, which rounds differently.
 Selecting the larger of two nearly equal values would make that visible where a tile ends; so those
-columns are never used, and a sample's value depends on its surroundings alone, to the last bit.
+columns are discarded, and the value of a sample depends only on its surroundings, to the last bit.
 """
 
 

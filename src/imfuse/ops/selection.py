@@ -1,4 +1,4 @@
-"""Coefficient selection: larger activity wins, made consistent with its neighbours."""
+"""Coefficient selection: the larger activity wins, smoothed by a vote of the neighbours."""
 
 from typing import TypeVar
 
@@ -13,16 +13,16 @@ _T = TypeVar("_T", np.float32, np.complex64)
 _SQUARE = np.ones((3, 3), np.uint8)
 
 _EVEN = 9
-"""Votes of a 3x3 window in which both sources have equally many, each counting 0, 1 or 2."""
+"""Vote total of a tied 3x3 window, in which each of the nine positions counts 0, 1 or 2."""
 
 _WEIGHT = ((np.sign(np.arange(256) - _EVEN) + 1) / 2).astype(np.float32)
-"""Weight of the first source by votes: 0, 1/2 or 1."""
+"""Weight of the first source for each vote total: 0, 1/2 or 1."""
 
 ROUNDING = 1e-6
-"""Activities that differ by no more than this are equal.
+"""Activities that differ by no more than this count as equal.
 
-Rounding in float32 must not decide: opposite contrasts of one strength, which are common where
-a warm thing is dark, would otherwise be chosen at random, and differently in each tile.
+Float32 rounding must not decide. Contrasts of equal strength and opposite sign are common where a
+warm object is dark; without this tolerance the choice would be random, and differ between tiles.
 """
 
 
@@ -59,9 +59,9 @@ def blend(first: NDArray[_T], second: NDArray[_T], count: NDArray[np.uint8]) -> 
 
 
 def select(first: NDArray[_T], second: NDArray[_T]) -> NDArray[_T]:
-    """Return the coefficient of larger magnitude, by 3x3 maxima and a 3x3 majority.
+    """Return the coefficients of larger magnitude, compared by 3x3 maxima and a 3x3 majority vote.
 
-    Departures: an undecided window, for which the paper has no rule, gives the mean of both
-    coefficients, so that exchanging the sources changes nothing.
+    Departures: the paper has no rule for a tied window. It gives the mean of both coefficients
+        here, so that swapping the sources changes nothing.
     """
     return blend(first, second, votes(np.abs(first), np.abs(second)))

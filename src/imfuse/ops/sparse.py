@@ -12,27 +12,27 @@ PATCH = 8
 STEP = 2
 
 _BATCH = 128
-"""Signals that are coded at once: bounds the working memory to about 10 MB."""
+"""Number of signals coded at once; it keeps the working memory to about 10 MB."""
 
 _TIE = 1e-6
-"""Relative difference below which two activities are equal: rounding must not decide."""
+"""Relative difference below which two activities count as equal; rounding must not decide."""
 
 _SPENT = 1e-10
-"""Least length of what an atom adds to those taken: less is rounding, when they span all it can."""
+"""Smallest component that an atom must add to those already taken; less is rounding."""
 
 
 def pursue(signals: Double, dictionary: Double, tolerance: float, atoms: int) -> Double:
     """Return sparse codes of signals by orthogonal matching pursuit, all signals in step.
 
-    Each step takes the atom that correlates best with what is left of a signal, and projects the
-    signal on all atoms taken so far. The projections are kept as an orthonormal basis (Gram-Schmidt
-    in double precision); the codes follow from it by back substitution.
+    Each step takes the atom that correlates best with the residual of a signal, and projects the
+    signal onto all atoms taken so far. The projections are kept as an orthonormal basis
+    (Gram-Schmidt in double precision); the codes follow from it by back substitution.
 
     Args:
         signals: `(n, d)`, one signal a row.
         dictionary: `(d, k)`, atoms of unit length as columns.
-        tolerance: A signal is done when the length of what is left of it is at most this.
-        atoms: Most atoms to take, at most d.
+        tolerance: A signal is done when the length of its residual is at most this.
+        atoms: Maximum number of atoms to take, at most d.
 
     Returns:
         `(n, k)` codes, zero for atoms not taken.
@@ -70,7 +70,7 @@ def _pursue_batch(rest: Double, dictionary: Double, tolerance: float, atoms: int
         useful = left & (norm > _SPENT)
         norm[~useful] = 1
         atom /= norm[:, None]
-        part = np.einsum("nd,nd->n", atom, rest) * useful  # 0: signals that are done stay so
+        part = np.einsum("nd,nd->n", atom, rest) * useful  # 0: finished signals stay finished
         rest -= part[:, None] * atom
         basis[:, step], projection[:, step] = atom, part
         triangle[:, :step, step], triangle[:, step, step] = shared[..., 0], norm
@@ -90,9 +90,10 @@ def _lengths(rows: Double) -> Double:
 def fuse_patches(first: Float, second: Float, dictionary: Double, tolerance: float) -> Float:
     """Return the fusion of two pictures by sparse codes of their overlapping patches.
 
-    Patches of 8x8, two pixels apart, lose their mean and are coded; of a pair, the code of larger
-    1-norm gives the fused patch, to which its own mean is added. Overlapping patches are averaged;
-    pixels that no patch covers (a last odd row or column, pictures below 8x8) are the mean of both.
+    The mean is subtracted from patches of 8x8, two pixels apart, which are then coded. In each pair
+    the code with the larger 1-norm gives the fused patch, and the mean of that source is added
+    back. Overlapping patches are averaged; pixels that no patch covers (a last odd row or column,
+    pictures below 8x8) are the mean of both.
 
     Args:
         first: One picture.
@@ -104,8 +105,8 @@ def fuse_patches(first: Float, second: Float, dictionary: Double, tolerance: flo
         B. Yang, S. Li, "Multifocus image fusion and restoration with sparse representation", IEEE
         Transactions on Instrumentation and Measurement 59(4), 2010.
 
-    Departures: where both 1-norms are equal the fused patch is the mean of both, so that exchanging
-    the pictures changes nothing.
+    Departures: where both 1-norms are equal the fused patch is the mean of both, so that swapping
+        the pictures changes nothing.
     """
     total, cover = np.zeros(first.shape), np.zeros(first.shape)
     if min(first.shape) >= PATCH:

@@ -10,24 +10,24 @@ _LOOPS = 5
 _DATA_CUTOFF, _GRADIENT_CUTOFF = 0.05, 0.01
 """Shares of the pixels whose residual or gradient is small enough to count as zero."""
 _LEAST = 1e-3
-"""What counts as zero at the least: a quarter of a step of 8-bit pictures."""
+"""Lower bound of the thresholds for zero: a quarter of a gray level of 8-bit pictures."""
 _START_WEIGHT = 3.0
-"""Weight of the data in the first loop, whose start has no residual to derive weights from."""
+"""Weight of the data in the first iteration, which has no residual to derive weights from."""
 _TOLERANCE = 1e-2
-"""Relative residual at which the linear system of the first loop is solved; then halved."""
+"""Relative residual at which the first iteration's linear system is solved; halved after that."""
 _STEPS = 200
 
 
 def l1_tv(target: Float, strength: float) -> Float:
-    """Return the picture u that makes `sum |u - target| + strength * sum |grad u|` small.
+    """Return the picture u that minimises `sum |u - target| + strength * sum |grad u|`.
 
-    The gradient is of forward differences, none across the border, and |grad u| its Euclidean
-    length. Each loop replaces both norms by weighted squares that touch them at the current u,
+    The gradient uses forward differences, with none across the border; |grad u| is its Euclidean
+    length. Each iteration replaces both norms by weighted squares that touch them at the current u,
     and solves the linear system by preconditioned conjugate gradients.
 
     Args:
         target: The picture to approximate; u starts from it.
-        strength: Weight of the variation. A disc on even ground vanishes from u where its radius
+        strength: Weight of the variation. A disc on a flat background vanishes from u if its radius
             is less than twice this.
 
     References:
@@ -35,9 +35,9 @@ def l1_tv(target: Float, strength: float) -> Float:
         variation functional", IEEE Transactions on Image Processing 18(2), 2009,
         doi:10.1109/TIP.2008.2008420.
 
-    Departures: gradients below the threshold keep the threshold's weight instead of none, which
-    makes every loop lower a smoothed form of the objective; thresholds never fall below a quarter
-    of an 8-bit step; and the first loop weighs the data evenly.
+    Departures: gradients below the threshold keep the threshold's weight instead of none, so that
+        every iteration lowers a smoothed form of the objective; thresholds never fall below a
+        quarter of an 8-bit gray level; and the first iteration weights the data evenly.
     """
     u = target.copy()
     data = np.full_like(target, _START_WEIGHT)
@@ -58,7 +58,7 @@ def _gradient_length(u: Float) -> Float:
 
 
 def _reciprocal(lengths: Float, cutoff: float) -> Float:
-    """Return one over the lengths, all below the quantile `cutoff` counting as that quantile."""
+    """Return the reciprocal of the lengths, each raised to at least their quantile `cutoff`."""
     position = int(cutoff * lengths.size)
     threshold = np.partition(lengths, position, axis=None)[position]
     np.maximum(lengths, np.float32(max(threshold, _LEAST)), out=lengths)
@@ -67,7 +67,7 @@ def _reciprocal(lengths: Float, cutoff: float) -> Float:
 
 @dataclass(frozen=True)
 class _System:
-    """The matrix `diag(data) + D' diag(smooth) D`, D being the forward differences."""
+    """The matrix `diag(data) + D' diag(smooth) D`, where D takes forward differences."""
 
     data: Float
     smooth: Float
@@ -98,7 +98,7 @@ class _System:
 def _solve(system: _System, right_side: Float, u: Float, tolerance: float) -> None:
     """Improve u in place by conjugate gradients, preconditioned by the diagonal.
 
-    Sums are NumPy's pairwise ones: as exact as needed, and the same in every thread.
+    Sums are NumPy's pairwise sums: exact enough, and the same in every thread.
     """
     scale = np.reciprocal(system.diagonal())
     product, spare = np.empty_like(u), np.empty_like(u)

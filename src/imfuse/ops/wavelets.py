@@ -1,4 +1,4 @@
-"""Dual-tree complex wavelet transform, level 1 `legall`, further levels `qshift_06`.
+"""Dual-tree complex wavelet transform with the filters `legall` (level 1) and `qshift_06`.
 
 References:
     N. G. Kingsbury, "A dual-tree complex wavelet transform with improved orthogonality and
@@ -6,10 +6,10 @@ References:
     D. Le Gall, A. Tabatabai, "Sub-band coding of digital images using symmetric short kernel
     filters and arithmetic coding techniques", ICASSP 1988 (the filters of level 1).
 
-How the two trees are stored: the low-pass picture between levels holds both, tree A in the even
-samples and tree B in the odd ones, along rows as along columns. The filters of tree B are those
-of tree A reversed in time. A picture mirrored at its edges (`cba|abc|cba`) therefore has mirrored
-coefficients too, and all extension is of that kind.
+Storage: the low-pass picture between levels holds both trees, tree A in the even samples and tree B
+in the odd ones, along rows and along columns. The filters of tree B are those of tree A reversed in
+time. A picture mirrored at its edges (`cba|abc|cba`) therefore has mirrored coefficients too, and
+pictures are always extended in this way.
 """
 
 from collections.abc import Iterator
@@ -42,8 +42,8 @@ class _Filter:
     """A q-shift filter for both trees.
 
     Attributes:
-        taps: Tap number to value of the filter that reads tree A; tree B has it reversed.
-        a_first: Whether the output of tree A goes to the even samples (otherwise to the odd ones,
+        taps: The filter that reads tree A, from tap number to value; tree B uses it reversed.
+        a_first: True if the output of tree A goes to the even samples (otherwise to the odd ones,
             which keeps the high-pass bands of both trees symmetric about the same points).
     """
 
@@ -57,7 +57,7 @@ class _Filter:
 
 _Q_LOW = _Filter({9: _A0, 7: _A2, 6: _A3, 5: _A4, 4: _A5, 2: _A7}, a_first=True)
 _Q_HIGH = _Filter({0: -_A0, 2: -_A2, 3: _A3, 4: -_A4, 5: _A5, 7: _A7}, a_first=False)
-"""The high-pass is the low-pass with the sign of every second tap changed and time reversed."""
+"""Derive the high-pass filter: the low-pass reversed, with the sign of every second tap changed."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,9 @@ def analyse(picture: Float, levels: int) -> DualTree:
     """Return the dual-tree complex wavelet transform of a picture.
 
     Args:
-        picture: Any size. Height and width are first brought to a multiple of `2 ** levels` by
-            mirroring the lower and the right edge, so that the samples at the upper left stay where
-            they are whatever the size.
+        picture: Any size. Height and width are first padded to a multiple of `2 ** levels` by
+            mirroring the lower and the right edge, so that the samples at the upper left keep their
+            place at any size.
         levels: Number of levels, at least 1.
     """
     height, width = picture.shape
@@ -152,7 +152,7 @@ def _merge(low: Float, horizontal: Float, diagonal: Float, vertical: Float) -> F
 
 
 def _turned(picture: Float) -> Float:
-    """Return the transpose, laid out anew: filtering runs down the columns of long rows."""
+    """Return a contiguous transpose, since filtering down the columns of long rows is fast."""
     return np.asarray(cv2.transpose(picture), np.float32)
 
 
@@ -165,11 +165,11 @@ def _decimate(above: Float, filter_: _Filter) -> Float:
     """Filter both trees down the columns and keep every second sample of each.
 
     With x the interleaved trees, tree A gives y[k] = sum h[n] x[4k + 10 - 2n], and tree B
-    y[k] = sum h[9 - n] x[4k + 11 - 2n]. NumPy's single multiplications and additions are used
-    because they round alike wherever a sample lies, which makes tiles exact.
+    y[k] = sum h[9 - n] x[4k + 11 - 2n]. Separate NumPy multiplications and additions are used
+    because they round the same way wherever a sample lies, which makes tiles exact.
 
     Args:
-        above: The picture with 12 mirrored rows at either end.
+        above: The picture with 12 mirrored rows at each end.
         filter_: Low-pass or high-pass.
     """
     count = (len(above) - 2 * (_TAPS + 2)) // 4
@@ -187,7 +187,7 @@ def _decimate(above: Float, filter_: _Filter) -> Float:
 
 
 def _interpolate(low: Float, high: Float) -> Float:
-    """Undo `_decimate`: its transpose, as the filters are orthonormal.
+    """Undo `_decimate` by its transpose, since the filters are orthonormal.
 
     Tree A gives x[4q] = sum over odd n of h[n] y[q + (n - 5) / 2] and x[4q + 2] = sum over even n
     of h[n] y[q + (n - 4) / 2]; tree B likewise the samples 4q + 1 and 4q + 3.

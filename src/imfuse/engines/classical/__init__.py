@@ -1,1 +1,1 @@
-"""Methods without learned weights (or with one learned dictionary), the field's baselines."""
+"""Classical fusion methods, the field's baselines: no trained weights except one dictionary."""

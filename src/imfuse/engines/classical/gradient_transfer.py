@@ -11,7 +11,7 @@ STRENGTH = 4.0
 def gtf(ir: Float, vis: Float) -> Float:
     """Return the gradient transfer fusion of two pictures.
 
-    The fused x makes `|x - ir| + 4 |grad x - grad vis|` small, both in the 1-norm: with u = x - vis
+    The fused x minimises `|x - ir| + 4 |grad x - grad vis|`, both in the 1-norm: with u = x - vis
     this is the total variation problem that `imfuse.ops.variation.l1_tv` solves for ir - vis.
 
     References:

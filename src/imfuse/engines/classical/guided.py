@@ -1,4 +1,4 @@
-"""Fusion of a base and a detail layer with weights that a guided filter smooths (GFF)."""
+"""Guided filter fusion (GFF) of a base and a detail layer."""
 
 import cv2
 import numpy as np
@@ -9,7 +9,7 @@ from imfuse.ops.selection import ROUNDING
 from imfuse.types import Float, FusionSpec, TileRule
 
 BASE_SIDE = 31
-"""Window of the average that gives the base layer."""
+"""Window of the average that computes the base layer."""
 SALIENCY_SIDE, SALIENCY_SIGMA = 11, 5.0
 BASE_RADIUS, BASE_EPSILON = 45, 0.3
 DETAIL_RADIUS, DETAIL_EPSILON = 7, 1e-6
@@ -20,16 +20,16 @@ def gff(ir: Float, vis: Float) -> Float:
 
     Each picture is split into a base layer (31x31 average) and a detail layer (the rest). The
     picture with the stronger smoothed Laplacian wins a pixel; the map of winners, smoothed by
-    guided filters along the edges of the sources, weighs the base layers (wide window, strong
+    guided filters along the edges of the sources, weights the base layers (wide window, strong
     smoothing) and the detail layers (small window, hardly any).
 
     References:
         S. Li, X. Kang, J. Hu, "Image fusion with guided filtering", IEEE Transactions on Image
         Processing 22(7), 2013, doi:10.1109/TIP.2013.2244222.
 
-    Departures: pixels where both saliencies are equal are shared, so that exchanging the sources
+    Departures: pixels where both saliencies are equal are shared, so that swapping the sources
     changes nothing (the paper has no rule). Smoothed weights are clamped to [0, 1] before they are
-    normalised, as the fit of a window may leave that range.
+    normalised, since the fit of a window may leave that range.
     """
     won = _winners(_saliency(ir), _saliency(vis))
     base_ir, base_vis = _base(ir), _base(vis)
@@ -69,7 +69,7 @@ def _weight(ir: Float, vis: Float, won: Float, radius: int, epsilon: float) -> F
     """
     weight = np.clip(guided_filter(ir, won, radius, epsilon), 0, 1)
     other = np.clip(1 - guided_filter(vis, won, radius, epsilon), 0, 1)
-    tiny = np.float32(1e-6)  # shares a pixel that neither filter gives to its picture
+    tiny = np.float32(1e-6)  # shares a pixel to which both filters give no weight
     weight += tiny
     other += weight + tiny
     weight /= other

@@ -1,4 +1,4 @@
-"""Fusion of single pixels: the average and the maximum, the yardsticks of the field."""
+"""Pixel-wise fusion by the average and the maximum, the trivial baselines."""
 
 import cv2
 import numpy as np

@@ -29,7 +29,7 @@ def laplacian(ir: Float, vis: Float) -> Float:
         selection rule of Li, Manjunath, Mitra 1995.
 
     Departures: where a side is odd, the detail bands are cropped before the selection instead of
-    when the picture is put together, which changes nothing but the votes at the lower right edge.
+    when the picture is put together, which changes only the votes at the lower right edge.
     """
     return _fuse(ir, vis, average)
 
@@ -37,8 +37,8 @@ def laplacian(ir: Float, vis: Float) -> Float:
 def laplacian_max(ir: Float, vis: Float) -> Float:
     """Return the fusion in a Laplacian pyramid whose coarsest band is the larger of both.
 
-    As `laplacian` in all else. The mean halves a brightness that only one camera sees (a bright
-    sky, a lamp-lit road, a warm body); the maximum keeps it.
+    Otherwise the same as `laplacian`. The mean halves a brightness that only one camera sees (a
+    bright sky, a lamp-lit road, a warm body); the maximum keeps it.
     """
     return _fuse(ir, vis, maximum)
 

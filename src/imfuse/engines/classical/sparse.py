@@ -13,20 +13,20 @@ from imfuse.ops.sparse import Double, fuse_patches
 from imfuse.types import Float, FusionSpec, TileRule
 
 TOLERANCE = 0.1 / 255
-"""Residual at which a patch is done: 0.1 on the scale of 0 to 255 that the paper uses."""
+"""Residual at which a patch is done: 0.1 on the paper's scale of 0 to 255."""
 
 
 @cache
 def dictionary() -> Double:
     """Return the shipped dictionary, 256 atoms of 8x8 pixels as columns of `(64, 256)`.
 
-    `benchmarks/learn_dictionary.py` learned it from textures that it draws itself, so that no
-    picture of anyone's is in it.
+    `benchmarks/learn_dictionary.py` learned it from synthetic textures, so that it contains
+    nobody's pictures.
     """
     with (files("imfuse") / "weights" / "mst_sr_dictionary.npy").open("rb") as file:
         atoms = np.load(file, allow_pickle=False).astype(np.float64)
     atoms /= np.linalg.norm(atoms, axis=0)  # unit length in double precision as well
-    atoms.flags.writeable = False  # every caller gets the same array
+    atoms.flags.writeable = False  # shared by all callers
     return np.asarray(atoms)
 
 
@@ -42,7 +42,7 @@ def mst_sr(ir: Float, vis: Float) -> Float:
         transform and sparse representation", Information Fusion 24, 2015,
         doi:10.1016/j.inffus.2014.09.004 (its LP-SR).
 
-    Departures: the dictionary is ours, as the authors' has no licence; the result is not rounded
+    Departures: the dictionary is ours, since the authors' has no licence; the result is not rounded
     to 8 bits.
     """
     *high_ir, low_ir = analyse(ir, LEVELS)

@@ -15,9 +15,9 @@ def dwt(ir: Float, vis: Float) -> Float:
     """Return the fusion of two pictures in the Haar wavelet transform (db1) of four levels.
 
     In each of the three detail bands of a level the coefficient of larger magnitude survives
-    (`imfuse.ops.selection.select`); the coarsest approximation is the mean of both. The
-    transform is periodised; with two taps this matters only in that an odd size is extended by
-    its last row or column.
+    (`imfuse.ops.selection.select`); the coarsest approximation is the mean of both. The transform
+    is periodised; with two taps this only means that an odd size is extended by repeating its last
+    row or column.
 
     References:
         H. Li, B. S. Manjunath, S. K. Mitra, "Multisensor image fusion using the wavelet

@@ -70,7 +70,7 @@ class ChannelAttention(nn.Module):
     1x1 then 3x3 convolutions make query, key and value; then `channel_attention` and 1x1.
 
     Args:
-        channels: Channels that come in and go out.
+        channels: Number of channels.
         heads: Groups of channels that attend among themselves.
         dense: Whether the 3x3 convolution mixes all channels, as in the base branch of CDDFuse,
             and not each by itself.
@@ -98,11 +98,11 @@ class GatedFeedForward(nn.Module):
     """GDFN: 1x1 and 3x3 convolutions to two halves, gelu(first) * second, 1x1.
 
     Args:
-        channels: Channels that come in and go out.
+        channels: Number of channels.
         expansion: Channels of each half, as a multiple of `channels`.
         paired: Whether the 3x3 convolution mixes channels two by two, as in the base branch of
             CDDFuse, and does not take each by itself.
-        padding: What lies outside the picture.
+        padding: Extension of the picture at its border.
 
     References:
         S. W. Zamir et al., Restormer, CVPR 2022, doi:10.1109/CVPR52688.2022.00564, section 3.2.
@@ -131,7 +131,7 @@ class LocalFeedForward(nn.Module):
     """LeFF: 1x1, depth-wise 3x3 and 1x1 convolutions, GELU after each, added to what came in.
 
     Args:
-        channels: Channels that come in, inside and out.
+        channels: Number of channels throughout.
 
     References:
         Z. Wang et al., Uformer, CVPR 2022, doi:10.1109/CVPR52688.2022.01716, section 3.2.
@@ -160,7 +160,7 @@ class ChannelNorm(nn.LayerNorm):
     """Layer norm over the channels of each pixel, with weight and bias.
 
     Args:
-        channels: Channels that come in and go out.
+        channels: Number of channels.
     """
 
     def __init__(self, channels: int) -> None:
@@ -175,7 +175,7 @@ class TransformerBlock(nn.Module):
     """x + attention(norm(x)), then x + feed_forward(norm(x)).
 
     Args:
-        channels: Channels that come in and go out.
+        channels: Number of channels.
         attention: Layer from `(b, channels, h, w)` to the same shape.
         feed_forward: Likewise.
     """

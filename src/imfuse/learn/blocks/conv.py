@@ -12,11 +12,11 @@ class ConvAct(nn.Module):
     """A convolution that keeps height and width, and a leaky ReLU.
 
     Args:
-        inputs: Channels that come in.
-        outputs: Channels that go out.
+        inputs: Input channels.
+        outputs: Output channels.
         kernel: Side of the kernel, odd.
         slope: Slope of the leaky ReLU below 0; 0: plain ReLU; None: no activation.
-        padding: What lies outside the picture.
+        padding: Extension of the picture at its border.
         bias: Whether the convolution has a bias.
         idle_norm: Keep the parameters of a batch norm that is never applied, as some published
             weights do, so that counts and state dicts agree with theirs.

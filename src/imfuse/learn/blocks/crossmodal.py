@@ -23,7 +23,7 @@ class DetailFusion(nn.Module):
 
     Args:
         inputs: Channels of each modality.
-        outputs: Channels that go out.
+        outputs: Output channels.
         variant: Follow the paper, or the published code where it computes another function.
     """
 
@@ -69,7 +69,7 @@ class SemanticFusion(nn.Module):
 
     Args:
         inputs: Channels of each modality.
-        outputs: Channels that go out.
+        outputs: Output channels.
         variant: Follow the paper, or the published code where it computes another function.
         parts: Parts of the queries that an exported network attends for one after the other;
             the number of positions is a multiple of it.

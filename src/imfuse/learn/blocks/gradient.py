@@ -23,7 +23,7 @@ class DepthwiseOperator(nn.Module):
     """A 3x3 operator on each channel by itself, with zeros outside the picture.
 
     Args:
-        channels: Channels that come in and go out.
+        channels: Number of channels.
         kernel: `(3, 3)` operator that every channel begins with.
         trainable: Whether training may change it: true of several published networks, whose
             papers speak of fixed operators.
@@ -46,7 +46,7 @@ class SobelMagnitude(nn.Module):
     """|derivative along x| + |derivative along y| of each channel.
 
     Args:
-        channels: Channels that come in and go out.
+        channels: Number of channels.
         trainable: As in `DepthwiseOperator`.
     """
 
@@ -68,8 +68,8 @@ class GradientResidualDense(nn.Module):
     magnitude, then 1x1. The sum of both goes through a leaky ReLU.
 
     Args:
-        inputs: Channels that come in.
-        outputs: Channels that go out.
+        inputs: Input channels.
+        outputs: Output channels.
         trainable_operators: Whether training may change the Sobel kernels.
 
     References:

@@ -16,7 +16,7 @@ class GraphReasoning(nn.Module):
     What a node l receives along the edge from node k is sigmoid(e) v_k.
 
     Args:
-        channels: Channels that come in and go out.
+        channels: Number of channels.
         variant: `paper`: e = conv(v_l - v_k) on each edge (equations 12 and 13), a message for
             each neighbour (14 and 15), and a sum of what the gated unit makes of each (16).
             `release`: between modalities e = conv(v_k - v_l); within one, even channels take the

@@ -8,7 +8,7 @@ class InvertedResidual(nn.Sequential):
     """1x1 to twice the channels, depth-wise 3x3 with mirrored borders, 1x1 back; ReLU6 between.
 
     Args:
-        channels: Channels that come in and go out.
+        channels: Number of channels.
 
     References:
         M. Sandler et al., MobileNetV2, CVPR 2018, doi:10.1109/CVPR.2018.00474; without its batch
@@ -35,7 +35,7 @@ class DetailCoupling(nn.Module):
     new z2.
 
     Args:
-        channels: Channels that come in and go out, even.
+        channels: Number of channels, even.
 
     References:
         Z. Zhao et al., CDDFuse, CVPR 2023, doi:10.1109/CVPR52729.2023.00572, section 3.2.
@@ -71,7 +71,7 @@ class ReverseAffineCoupling(nn.Module):
     exp(clamp).
 
     Args:
-        channels: Channels that come in and go out, even.
+        channels: Number of channels, even.
         clamp: Bound of a scale's logarithm.
 
     References:

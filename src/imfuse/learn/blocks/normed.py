@@ -10,8 +10,8 @@ class ConvNorm(nn.Sequential):
     """A convolution that keeps height and width, batch norm, and an activation.
 
     Args:
-        inputs: Channels that come in.
-        outputs: Channels that go out.
+        inputs: Input channels.
+        outputs: Output channels.
         kernel: Side of the kernel, odd.
         act: What follows the norm.
         bias: Whether the convolution has a bias, which batch norm makes idle.
@@ -47,7 +47,7 @@ class FunnelReLU(nn.Module):
     """FReLU: the larger of each value and what a depth-wise 3x3 convolution makes of its place.
 
     Args:
-        channels: Channels that come in and go out.
+        channels: Number of channels.
 
     References:
         N. Ma, X. Zhang, J. Sun, "Funnel activation for visual recognition", ECCV 2020,
@@ -67,7 +67,7 @@ class PointwiseBottleneck(nn.Sequential):
     """Two 1x1 convolutions with batch norm, from `channels` to `inner` and back.
 
     Args:
-        channels: Channels that come in and go out.
+        channels: Number of channels.
         inner: Channels in between.
     """
 

@@ -12,8 +12,8 @@ class ResidualStage(nn.Sequential):
     """Basic blocks in a row, the first of which may widen and halve its input.
 
     Args:
-        inputs: Channels that come in.
-        outputs: Channels that go out.
+        inputs: Input channels.
+        outputs: Output channels.
         blocks: Number of basic blocks.
         stride: Stride of the first block.
     """
@@ -30,8 +30,8 @@ class BasicBlock(nn.Module):
     begin as He et al. propose, normal with variance 2 / (9 outputs).
 
     Args:
-        inputs: Channels that come in.
-        outputs: Channels that go out.
+        inputs: Input channels.
+        outputs: Output channels.
         stride: Stride of the first convolution.
     """
 

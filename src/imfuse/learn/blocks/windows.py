@@ -51,7 +51,7 @@ class WindowAttention(nn.Module):
     B depends on where two pixels lie to each other, and is learned.
 
     Args:
-        channels: Channels that come in and go out.
+        channels: Number of channels.
         heads: Groups of channels, of d each, that attend by themselves.
         side: Side of a window.
         cross: Whether keys and values are another modality's, with projections of their own.
@@ -116,7 +116,7 @@ class SwinLayer(nn.Module):
     """x + attention(norm(x)) in windows, then x + feed_forward(norm(x)).
 
     Args:
-        channels: Channels that come in and go out.
+        channels: Number of channels.
         heads: Heads of the attention.
         side: Side of a window.
         expansion: Channels within the feed-forward layer, as a multiple of `channels`.

@@ -31,7 +31,7 @@ class Segmenter(nn.Module, ABC):
     name: ClassVar[str]
     """Name on the command line."""
     title: ClassVar[str]
-    """One line for humans."""
+    """One-line description."""
     paper: ClassVar[str]
     """Authors, title, venue, year, DOI."""
     heads: ClassVar[tuple[str, ...]]

@@ -23,7 +23,7 @@ def lovasz_softmax(
 
     Args:
         probabilities: `(b, k, h, w)`, 0 to 1: softmax has been applied.
-        labels: `(b, h, w)` integers from 0 to k - 1, 255 for pixels not to count.
+        labels: `(b, h, w)` integers from 0 to k - 1, 255 for ignored pixels.
         classes: `present`: average over those that the batch's labels have; `all`: also over those
             that are absent, whose loss is the greatest probability that they are given.
 

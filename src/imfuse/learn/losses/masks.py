@@ -1,6 +1,6 @@
 """Where which source should show: masks from labels and from contrast, and weights made of them.
 
-Labels are `(b, h, w)` integers, 0 for what has no class and 255 for pixels not to count. Masks are
+Labels are `(b, h, w)` integers, 0 for what has no class and 255 for ignored pixels. Masks are
 boolean, `(b, 1, h, w)`.
 """
 
@@ -75,7 +75,7 @@ def boundary_mask(labels: Tensor, *, radius: int = 1) -> Tensor:
     Args:
         labels: Classes per pixel.
         radius: How near in pixels, along rows, columns and diagonals; 1 gives lines two pixels
-            wide. The paper does not say how wide its lines are. Pixels not to count make none.
+            wide. The paper does not say how wide its lines are. Ignored pixels make none.
 
     Raises:
         BadValues: The labels are no integers `(b, h, w)`.

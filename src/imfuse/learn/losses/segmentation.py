@@ -1,6 +1,6 @@
 """How far predicted classes are from labels: cross-entropies, Dice, and weights of classes.
 
-Logits are `(b, k, h, w)`; labels `(b, h, w)` integers from 0 to k - 1, 255 for pixels not to count.
+Logits are `(b, k, h, w)`; labels `(b, h, w)` integers from 0 to k - 1, 255 for ignored pixels.
 Where no pixel counts, losses are 0.
 """
 
@@ -81,7 +81,7 @@ def hard_example_cross_entropy(
         A. Shrivastava, A. Gupta, R. Girshick, "Training region-based object detectors with online
         hard example mining", CVPR 2016; constants from the code of SeAFusion and PSFusion.
 
-    Departures: pixels not to count are never among those kept; in the codes they are, with the loss
+    Departures: ignored pixels are never among those kept; in the codes they are, with the loss
     0, where hard ones are too few. Codes have the number alone, which would keep all of any batch
     of small crops.
     """
@@ -110,7 +110,7 @@ def dice_loss(logits: Tensor, labels: Tensor, *, smoothing: float = 1e-5) -> Ten
         F. Milletari et al., "V-Net", 3DV 2016, doi:10.1109/3DV.2016.79, with sums in place of
         sums of squares, as the DeepLabv3+ programs do that SCGRFuse evaluates with.
 
-    Departures: pixels not to count are left out of |P| too.
+    Departures: ignored pixels are left out of |P| too.
     """
     _check(logits, labels)
     counted = (labels != IGNORE)[:, None]
@@ -200,6 +200,6 @@ def _check(logits: Tensor, labels: Tensor) -> None:
         found = sorted(set(labels.flatten().tolist()) - {*range(classes), IGNORE})
         raise BadValues(
             f"labels {found}",
-            expected=f"0 to {classes - 1}, or {IGNORE} for pixels not to count",
+            expected=f"0 to {classes - 1}, or {IGNORE} for ignored pixels",
             remedy="Map the labels of the data set to the classes of the network.",
         )

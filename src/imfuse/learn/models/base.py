@@ -42,7 +42,7 @@ class FusionNetwork(nn.Module, ABC):
     name: ClassVar[str]
     """Name on the command line."""
     title: ClassVar[str]
-    """One line for humans."""
+    """One-line description."""
     good_for: ClassVar[str]
     """What it is good for, and what it is not, in one or two sentences."""
     paper: ClassVar[str]

@@ -85,7 +85,7 @@ class BFFR(FusionNetwork):
         self.decoder = _Decoder()
 
     def fuse(self, ir: Tensor, vis: Tensor) -> Tensor:
-        """Fuse `(b, 1, h, w)` and `(b, 1, h, w)` to `(b, 1, h, w)`."""
+        """Fuse two batches `(b, 1, h, w)` into one of the same shape."""
         scales = zip(self.fusion, self.infrared_encoder(ir), self.visible_encoder(vis), strict=True)
         fused: Tensor = self.decoder([block(x_ir, x_vis) for block, x_ir, x_vis in scales])
         return fused
@@ -159,7 +159,7 @@ class _SelfAttention(nn.Module):
     """Linear attention in heads, between two convolutions before and two after.
 
     Args:
-        width: Channels that come in and go out.
+        width: Number of channels.
         heads: Number of heads.
         formula: One of the three of `BFFR`.
     """

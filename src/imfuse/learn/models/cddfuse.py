@@ -74,7 +74,7 @@ class CDDFuse(FusionNetwork):
     year = 2023
     activation = "sigmoid"
     bytes_per_pixel = 8900
-    size = SizeRule(minimum=2)  # a reflected border needs a neighbour
+    size = SizeRule(minimum=2)  # reflection needs a neighbour
 
     def __init__(self, *, residual: Literal["vis", "sum", "none"] = "vis") -> None:
         super().__init__()
@@ -111,7 +111,7 @@ class CDDFuse(FusionNetwork):
         return CDDFuseFeatures(self.reconstruct(picture, parts), ir_parts, vis_parts)
 
     def fuse(self, ir: Tensor, vis: Tensor) -> Tensor:
-        """Fuse `(b, 1, h, w)` and `(b, 1, h, w)` to `(b, 1, h, w)`."""
+        """Fuse two batches `(b, 1, h, w)` into one of the same shape."""
         return self.features(ir, vis).fused
 
 

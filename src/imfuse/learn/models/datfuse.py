@@ -53,7 +53,7 @@ class DATFuse(FusionNetwork):
         self.last = nn.Conv2d(_CHANNELS, 1, 1)
 
     def fuse(self, ir: Tensor, vis: Tensor) -> Tensor:
-        """Fuse `(b, 1, h, w)` and `(b, 1, h, w)` to `(b, 1, h, w)`."""
+        """Fuse two batches `(b, 1, h, w)` into one of the same shape."""
         shallow = self.head(torch.cat([ir, vis], 1))
         _, attended = self.dual_attention(shallow)
         encoded = (attended + shallow).relu()

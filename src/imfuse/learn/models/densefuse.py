@@ -39,7 +39,7 @@ class DenseFuse(FusionNetwork):
     year = 2019
     activation = "none"
     bytes_per_pixel = 2400
-    size = SizeRule(minimum=2)  # a reflected border needs a neighbour
+    size = SizeRule(minimum=2)  # reflection needs a neighbour
     symmetric = True
 
     def __init__(self, *, fusion: str = "average") -> None:
@@ -60,7 +60,7 @@ class DenseFuse(FusionNetwork):
         return features
 
     def fuse(self, ir: Tensor, vis: Tensor) -> Tensor:
-        """Fuse `(b, 1, h, w)` and `(b, 1, h, w)` to `(b, 1, h, w)`."""
+        """Fuse two batches `(b, 1, h, w)` into one of the same shape."""
         features = self.encode(ir * _WHITE) + self.encode(vis * _WHITE)
         if self.fusion == "average":
             features = features / 2

@@ -52,7 +52,7 @@ class DIDFuse(FusionNetwork):
     year = 2020
     activation = "sigmoid"
     bytes_per_pixel = 3600
-    size = SizeRule(minimum=2)  # a reflected border needs a neighbour
+    size = SizeRule(minimum=2)  # reflection needs a neighbour
     symmetric = True
 
     def __init__(self, *, fusion: str = "sum") -> None:
@@ -81,7 +81,7 @@ class DIDFuse(FusionNetwork):
         return picture
 
     def fuse(self, ir: Tensor, vis: Tensor) -> Tensor:
-        """Fuse `(b, 1, h, w)` and `(b, 1, h, w)` to `(b, 1, h, w)`."""
+        """Fuse two batches `(b, 1, h, w)` into one of the same shape."""
         share = 1.0 if self.fusion == "sum" else 0.5
         pairs = zip(self.encode(ir), self.encode(vis), strict=True)
         return self.decode(Decomposition(*(share * (a + b) for a, b in pairs)))

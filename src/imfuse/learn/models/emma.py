@@ -43,7 +43,7 @@ class EMMA(FusionNetwork):
     year = 2024
     activation = "sigmoid"
     bytes_per_pixel = 1700
-    size = SizeRule(minimum=16, multiple=8)  # a reflected border needs a neighbour, at 1/8 too
+    size = SizeRule(minimum=16, multiple=8)  # reflection needs a neighbour, at 1/8 too
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class EMMA(FusionNetwork):
         self.decoder = _Decoder()
 
     def fuse(self, ir: Tensor, vis: Tensor) -> Tensor:
-        """Fuse `(b, 1, h, w)` and `(b, 1, h, w)` to `(b, 1, h, w)`."""
+        """Fuse two batches `(b, 1, h, w)` into one of the same shape."""
         scales = zip(self.fusion, self.infrared_encoder(ir), self.visible_encoder(vis), strict=True)
         fused: Tensor = self.decoder([block(torch.cat(both, 1)) for block, *both in scales])
         return fused.sigmoid()

@@ -73,7 +73,7 @@ class IFCNN(FusionNetwork):
         return fused.clamp(0, 1)
 
     def fuse(self, ir: Tensor, vis: Tensor) -> Tensor:
-        """Fuse `(b, 1, h, w)` and `(b, 1, h, w)` to `(b, 1, h, w)`."""
+        """Fuse two batches `(b, 1, h, w)` into one of the same shape."""
         three = (picture.expand(-1, 3, -1, -1) for picture in (ir, vis))
         return self.fuse_rgb(*three).mean(1, keepdim=True)
 

@@ -74,7 +74,7 @@ class LRRNet(FusionNetwork):
     year = 2023
     activation = "none"
     bytes_per_pixel = 9600
-    size = SizeRule(minimum=2)  # a reflected border needs a neighbour
+    size = SizeRule(minimum=2)  # reflection needs a neighbour
 
     def __init__(self, *, blocks: int = 4, stretch: bool = True) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ class LRRNet(FusionNetwork):
         return LRRNetFeatures(fused, ir_parts, vis_parts, both)
 
     def fuse(self, ir: Tensor, vis: Tensor) -> Tensor:
-        """Fuse `(b, 1, h, w)` and `(b, 1, h, w)` to `(b, 1, h, w)`."""
+        """Fuse two batches `(b, 1, h, w)` into one of the same shape."""
         return self.features(ir, vis).fused
 
     @property

@@ -121,7 +121,7 @@ class RefineFuse(FusionNetwork):
         )
 
     def fuse(self, ir: Tensor, vis: Tensor) -> Tensor:
-        """Fuse `(b, 1, h, w)` and `(b, 1, h, w)` to `(b, 1, h, w)`."""
+        """Fuse two batches `(b, 1, h, w)` into one of the same shape."""
         encoded = zip(self.infrared_encoder(ir), self.visible_encoder(vis), strict=True)
         levels = [fusion(*pair) for fusion, pair in zip(self.fusion, encoded, strict=True)]
         x: Tensor = levels.pop()

@@ -106,7 +106,7 @@ class RFNNest(FusionNetwork):
         return RFNNestFeatures(fused, ir_scales, vis_scales, both)
 
     def fuse(self, ir: Tensor, vis: Tensor) -> Tensor:
-        """Fuse `(b, 1, h, w)` and `(b, 1, h, w)` to `(b, 1, h, w)`."""
+        """Fuse two batches `(b, 1, h, w)` into one of the same shape."""
         return self.features(ir, vis).fused
 
 

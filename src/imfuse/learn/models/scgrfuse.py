@@ -68,7 +68,7 @@ class SCGRFuse(FusionNetwork):
     year = 2024
     activation = "tanh"
     bytes_per_pixel = 5600
-    size = SizeRule(minimum=2)  # a reflected border needs a neighbour
+    size = SizeRule(minimum=2)  # reflection needs a neighbour
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class SCGRFuse(FusionNetwork):
         )
 
     def fuse(self, ir: Tensor, vis: Tensor) -> Tensor:
-        """Fuse `(b, 1, h, w)` and `(b, 1, h, w)` to `(b, 1, h, w)`."""
+        """Fuse two batches `(b, 1, h, w)` into one of the same shape."""
         f_conv = self.shallow(torch.cat([vis, ir], 1))
         deep = torch.cat([self.visible_branch(vis), self.infrared_branch(ir)], 1)
         f_sc = deep if self.attention is None else self.attention(deep)
@@ -221,7 +221,7 @@ class _Attention(nn.Module):
     """SCAM (figure 4): four kernels, a spatial and a channel branch, and the PFB that joins them.
 
     Args:
-        inputs: Channels that come in.
+        inputs: Input channels.
         pooled: Whether the channel mask multiplies the pooled vector, not the map.
         reflect: Whether the PFB reflects the border, in place of zeros.
     """

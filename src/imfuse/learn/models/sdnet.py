@@ -61,7 +61,7 @@ class SDNet(FusionNetwork):
         self.visible_decoder = _decoder()
 
     def fuse(self, ir: Tensor, vis: Tensor) -> Tensor:
-        """Fuse `(b, 1, h, w)` and `(b, 1, h, w)` to `(b, 1, h, w)`."""
+        """Fuse two batches `(b, 1, h, w)` into one of the same shape."""
         ir_layers, vis_layers = self.infrared_branch(2 * ir - 1), self.visible_branch(2 * vis - 1)
         both = [x for pair in zip(ir_layers, vis_layers, strict=True) for x in pair]
         return torch.tanh(self.squeeze(torch.cat(both, 1))) / 2 + 0.5

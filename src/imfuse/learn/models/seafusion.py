@@ -50,7 +50,7 @@ class SeAFusion(FusionNetwork):
         )
 
     def fuse(self, ir: Tensor, vis: Tensor) -> Tensor:
-        """Fuse `(b, 1, h, w)` and `(b, 1, h, w)` to `(b, 1, h, w)`."""
+        """Fuse two batches `(b, 1, h, w)` into one of the same shape."""
         features = torch.cat([self.visible_branch(vis), self.infrared_branch(ir)], 1)
         fused: Tensor = torch.tanh(self.decoder(features)) / 2 + 0.5
         return fused

@@ -97,7 +97,7 @@ class SMFNet(FusionNetwork):
     year = 2025
     activation = "sigmoid"
     bytes_per_pixel = 9300
-    size = SizeRule(minimum=2)  # a reflected border needs a neighbour
+    size = SizeRule(minimum=2)  # reflection needs a neighbour
 
     def __init__(
         self,
@@ -148,7 +148,7 @@ class SMFNet(FusionNetwork):
         return SMFNetFeatures(self.decoder(total), ir_parts, vis_parts)
 
     def fuse(self, ir: Tensor, vis: Tensor) -> Tensor:
-        """Fuse `(b, 1, h, w)` and `(b, 1, h, w)` to `(b, 1, h, w)`."""
+        """Fuse two batches `(b, 1, h, w)` into one of the same shape."""
         return self.features(ir, vis).fused
 
 

@@ -67,7 +67,7 @@ class SwinFusion(FusionNetwork):
         )
 
     def fuse(self, ir: Tensor, vis: Tensor) -> Tensor:
-        """Fuse `(b, 1, h, w)` and `(b, 1, h, w)` to `(b, 1, h, w)`."""
+        """Fuse two batches `(b, 1, h, w)` into one of the same shape."""
         ir, vis = self._tokens(self.shallow(ir)), self._tokens(self.shallow(vis))
         mask = shifted_mask(ir, _SIDE)
         ir, vis = self.norm(self.infrared_stage(ir, mask)), self.norm(self.visible_stage(vis, mask))

@@ -36,7 +36,7 @@ class U2Fusion(FusionNetwork):
     year = 2022
     activation = "tanh"
     bytes_per_pixel = 5500
-    size = SizeRule(minimum=2)  # a reflected border needs a neighbour
+    size = SizeRule(minimum=2)  # reflection needs a neighbour
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class U2Fusion(FusionNetwork):
         )
 
     def fuse(self, ir: Tensor, vis: Tensor) -> Tensor:
-        """Fuse `(b, 1, h, w)` and `(b, 1, h, w)` to `(b, 1, h, w)`."""
+        """Fuse two batches `(b, 1, h, w)` into one of the same shape."""
         features: Tensor = self.head(torch.cat([vis, ir], 1))
         for layer in self.dense:
             features = torch.cat([features, layer(features)], 1)
