@@ -125,6 +125,7 @@ def fuse(
         _warn_of_failures(fuse_folders(ir, vis, out, chosen))
         return Path(out)
     fuser = Fuser(chosen, model=cached_engine(**chosen.loading()), settings=())
+    _warn(getattr(fuser.engine, "notes", ()))
     if is_tensor(vis) and vis.ndim == 4:  # type: ignore[union-attr]
         if out is not None:
             raise UsageError("out= with a batch", expected="one picture per file")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ class Hostile:
 def test_a_hostile_file_is_refused_and_runs_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("HOSTILE", str(tmp_path / "made"))
     torch.save({"conv1.weight": Hostile()}, tmp_path / "hostile.pth")
-    with pytest.raises(WeightsError, match="which could run any program"):
+    with pytest.raises(WeightsError, match=r"which could run any program .*asks for posix\.mkdir"):
         load_foreign(tmp_path / "hostile.pth")
     assert not (tmp_path / "made").exists()
 
@@ -150,6 +151,106 @@ def test_a_file_of_several_state_dicts_from_several_gpus_is_joined(tmp_path):
     one, other = (load_foreign(tmp_path / f"{name}.pth").network for name in ("flat", "nested"))
     assert one.name == other.name == "cddfuse"
     assert same_weights(one.state_dict(), other.state_dict())
+
+
+def prefixed(weights, prefix):
+    return {f"{prefix}{key}": value for key, value in weights.items()}
+
+
+PREFIXES = (
+    "_orig_mod.",
+    "net.module.",
+    "model.",
+    "ema.",
+    "generator.",
+    "module._orig_mod.",
+    "a.b.c.",
+)
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize("name", ["lrrnet", "bffr", "cddfuse"])
+def test_what_wrapping_put_before_every_key_is_taken_off(tmp_path, name, prefix):
+    weights = recorded(name)
+    torch.save(weights, tmp_path / "plain.pth")
+    torch.save({"state_dict": prefixed(weights, prefix)}, tmp_path / "wrapped.pth")
+    plain, wrapped = (load_foreign(tmp_path / f"{one}.pth") for one in ("plain", "wrapped"))
+    assert same_weights(plain.network.state_dict(), wrapped.network.state_dict())
+    left = prefix.removeprefix("module.").removeprefix("_orig_mod.")
+    assert wrapped.notes == ((f"the weights under {left} are used",) if left else ())
+
+
+def test_surplus_weights_are_left_out_and_named(run, tmp_path):
+    weights = recorded("lrrnet")
+    torch.save(weights, tmp_path / "plain.pth")
+    surplus = {"total_ops": torch.zeros(1), "vis_conv.total_params": torch.zeros(1)}
+    torch.save(weights | surplus | {"epoch": 3}, tmp_path / "more.pth")
+    plain, more = (load_foreign(tmp_path / f"{one}.pth") for one in ("plain", "more"))
+    assert same_weights(plain.network.state_dict(), more.network.state_dict())
+    assert "2 weights that lrrnet does not have are left out (total_ops, " in more.notes[0]
+    code, out, err = run("convert", tmp_path / "more.pth", tmp_path / "o.safetensors", "--json")
+    assert code == 0
+    assert "warning: 2 weights" in err
+    assert json.loads(out)["warnings"] == list(more.notes)
+    with pytest.warns(imfuse.ImfuseWarning, match="2 weights that lrrnet does not have"):
+        imfuse.fuse(*np.arange(144, dtype=np.uint8).reshape(2, 8, 9), tmp_path / "more.pth")
+
+
+@pytest.mark.parametrize(
+    "keys", [("params", "params_ema"), ("state_dict", "ema"), ("net", "model_ema")]
+)
+def test_averaged_weights_are_preferred_and_that_is_said(tmp_path, keys):
+    averaged = recorded("lrrnet")
+    raw = {key: value + 1 for key, value in averaged.items()}
+    torch.save({keys[0]: raw, keys[1]: averaged, "iter": 9}, tmp_path / "both.pth")
+    torch.save(averaged, tmp_path / "averaged.pth")
+    both, one = (load_foreign(tmp_path / f"{name}.pth") for name in ("both", "averaged"))
+    assert same_weights(both.network.state_dict(), one.network.state_dict())
+    assert both.notes == (f"it holds {keys[1]} and {keys[0]}; {keys[1]} is used",)
+    together = prefixed(raw, "net.") | prefixed(averaged, "net_ema.")
+    torch.save(together, tmp_path / "flat.pth")
+    flat = load_foreign(tmp_path / "flat.pth")
+    assert same_weights(flat.network.state_dict(), one.network.state_dict())
+    assert flat.notes == ("the weights under net_ema. are used, not net.",)
+
+
+def test_a_generator_is_taken_from_beside_its_discriminator(tmp_path):
+    weights = recorded("lrrnet")
+    other = {"conv1.weight": torch.zeros(1)}
+    torch.save({"generator": weights, "discriminator": other}, tmp_path / "gan.pth")
+    torch.save(prefixed(weights, "G.") | prefixed(other, "D."), tmp_path / "flat.pth")
+    for name in ("gan", "flat"):
+        assert load_foreign(tmp_path / f"{name}.pth").network.name == "lrrnet"
+
+
+def test_a_file_that_unpacks_to_much_more_is_refused_before_it_is_unpacked(tmp_path):
+    weights = {"conv1.weight": torch.zeros(40_000_000)}
+    torch.save(weights, tmp_path / "plain.pth")
+    with (
+        zipfile.ZipFile(tmp_path / "plain.pth") as plain,
+        zipfile.ZipFile(tmp_path / "bomb.pth", "w", zipfile.ZIP_DEFLATED) as bomb,
+    ):
+        for part in plain.infolist():
+            bomb.writestr(part.filename, plain.read(part))
+    assert (tmp_path / "bomb.pth").stat().st_size < 1_000_000
+    with pytest.raises(WeightsError, match="MB unpack to 160 MB"):
+        load_foreign(tmp_path / "bomb.pth")
+
+
+def test_a_description_of_tensors_without_end_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "long.pth", "w") as file:
+        file.writestr("archive/data.pkl", b"\x80\x02" + b"]" * 17_000_000 + b".")
+        file.writestr("archive/version", b"3")
+    with pytest.raises(WeightsError, match="17 MB that describe the tensors"):
+        load_foreign(tmp_path / "long.pth")
+
+
+def test_a_dictionary_that_holds_itself(tmp_path):
+    content = {"epoch": 1}
+    content["state_dict"] = content
+    torch.save(content, tmp_path / "self.pth")
+    with pytest.raises(WeightsError, match="no dictionary of tensors"):
+        load_foreign(tmp_path / "self.pth")
 
 
 def test_weights_beside_the_state_of_training_are_found(tmp_path):

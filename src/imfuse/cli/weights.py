@@ -70,6 +70,8 @@ def convert(
 
     loaded = load_foreign(*sources, settings=parse_settings(settings or []))
     save_weights(out, loaded.network, settings=loaded.settings, origin=loaded.origin)
+    for note in loaded.notes:
+        say(f"warning: {note}")
     say(f"{out}: {loaded.network.name}, {loaded.network.parameters_count:,} parameters")
     say(f"licence of these weights: {loaded.origin.licence}")
     if as_json:
@@ -79,6 +81,7 @@ def convert(
                 "network": loaded.network.name,
                 "parameters": loaded.network.parameters_count,
                 "settings": dict(loaded.settings),
+                "warnings": list(loaded.notes),
                 **asdict(loaded.origin),
             }
         )

@@ -1,17 +1,16 @@
 """Weights that others published: recognised by their keys, loaded without running anything."""
 
 import json
-import pickle
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import safetensors
 import safetensors.torch
-import torch
 from torch import Tensor
 
-from imfuse.errors import WeightsError
+from imfuse.engines.onnx_file import brief
+from imfuse.errors import ImfuseError, WeightsError
 from imfuse.io.atomic import write_atomically
 from imfuse.learn.formats import (
     bffr,
@@ -34,6 +33,7 @@ from imfuse.learn.formats.foreign import Foreign
 from imfuse.learn.models.base import FusionNetwork, Origin
 from imfuse.learn.networks import create_network
 from imfuse.learn.onnx_file import read_onnx
+from imfuse.learn.torch_file import read_torch_file
 
 StateDict = Mapping[str, Tensor]
 
@@ -61,9 +61,6 @@ FORMATS: tuple[Foreign, ...] = (
 _LONGEST = 160
 """Characters of a difference that a message shows; PyTorch may name every key."""
 
-_WRAPPERS = ("weight", "state_dict", "model", "net", "params", "MTAN")
-"""Keys under which training scripts put the weights beside other things."""
-
 
 @dataclass(frozen=True)
 class Loaded:
@@ -73,11 +70,13 @@ class Loaded:
         network: The network.
         origin: Where these weights come from.
         settings: What the network was built with.
+        notes: What a user should know of how the weights were found in their file.
     """
 
     network: FusionNetwork
     origin: Origin
     settings: Mapping[str, object]
+    notes: tuple[str, ...] = ()
 
 
 def load_foreign(*paths: Path, settings: Mapping[str, object] | None = None) -> Loaded:
@@ -96,14 +95,25 @@ def load_foreign(*paths: Path, settings: Mapping[str, object] | None = None) -> 
             format, or its weights do not fit the network.
     """
     weights: dict[str, Tensor] = {}
+    notes: list[str] = []
     for path in paths:
-        weights |= _read(path)
-    known = recognise(weights)
+        read = read_torch_file(path)
+        weights |= read.weights
+        notes += read.notes
+    known, prefix = _recognise(weights, notes)
     if known is None:
         raise _unknown(weights, paths[0])
+    weights = {key[len(prefix) :]: v for key, v in weights.items() if key.startswith(prefix)}
     settings = {**known.settings, **(settings or {})}
     network = create_network(known.network, **settings)
     renamed = {ours: value for key, value in weights.items() if (ours := known.rename(key))}
+    surplus = [key for key in renamed if key not in network.state_dict()]
+    if surplus:
+        some = brief(", ".join(surplus[:3]))
+        notes.append(
+            f"{len(surplus)} weights that {known.network} does not have are left out ({some})"
+        )
+        renamed = {key: value for key, value in renamed.items() if key not in surplus}
     try:
         network.load_state_dict(renamed)
     except RuntimeError as error:
@@ -113,7 +123,7 @@ def load_foreign(*paths: Path, settings: Mapping[str, object] | None = None) -> 
             remedy="The file is incomplete, or of another version of the network.",
         ) from error
     origin = Origin(licence=known.licence, training_data=known.training_data)
-    return Loaded(network.eval(), origin, settings)
+    return Loaded(network.eval(), origin, settings, tuple(notes))
 
 
 def first_difference(error: RuntimeError) -> str:
@@ -128,9 +138,27 @@ def recognise(weights: StateDict) -> Foreign | None:
     return next((one for one in FORMATS if all(mark in weights for mark in one.marks)), None)
 
 
+def _recognise(weights: StateDict, notes: list[str]) -> tuple[Foreign | None, str]:
+    """Return the format of weights, and what stands before all of its keys."""
+    known = recognise(weights)
+    if known is not None:
+        return known, ""
+    for one in FORMATS:
+        first, *others = (f".{mark}" for mark in one.marks)
+        found = [key.removesuffix(first[1:]) for key in weights if key.endswith(first)]
+        prefixes = [p for p in found if all(p + mark[1:] in weights for mark in others)]
+        if prefixes:
+            # Averaged weights (EMA) are what their authors evaluate.
+            prefixes.sort(key=lambda p: ("ema" not in p.lower(), len(p), p))
+            beside = f", not {brief(', '.join(prefixes[1:4]))}" if len(prefixes) > 1 else ""
+            notes.append(f"the weights under {brief(prefixes[0])} are used{beside}")
+            return one, prefixes[0]
+    return None, ""
+
+
 def _unknown(weights: StateDict, file: Path) -> WeightsError:
     """Return the refusal of weights that no format claims, or that are only a part of some."""
-    some = ", ".join(list(weights)[:3])
+    some = brief(", ".join(list(weights)[:3]))
     part = next((f for f in FORMATS if f.files and any(mark in weights for mark in f.marks)), None)
     if part is not None:
         return WeightsError(
@@ -146,64 +174,6 @@ def _unknown(weights: StateDict, file: Path) -> WeightsError:
         + ", ".join(sorted({one.network for one in FORMATS}))
         + ".",
     )
-
-
-_PICKLE, _ZIP = b"\x80", b"PK"
-"""First bytes of the files that `torch.save` writes."""
-
-
-def _load(path: Path) -> object:
-    """Run PyTorch's restricted loader, which builds tensors and plain containers only."""
-    return torch.load(path, map_location="cpu", weights_only=True)
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    try:
-        with path.open("rb") as file:
-            head = file.read(2)
-        content = _load(path) if head.startswith((_PICKLE, _ZIP)) else None
-    except OSError as error:
-        found = f"can't read the file ({error.strerror})"
-        raise WeightsError(found, file=path, remedy="Check the path.") from error
-    except pickle.UnpicklingError as error:
-        raise WeightsError(
-            "it is damaged, or holds more than weights, which could run any program when loaded",
-            file=path,
-            expected="tensors in plain dictionaries",
-            remedy="Don't load it; ask its authors for the plain weights (state_dict).",
-        ) from error
-    except Exception as error:
-        found = f"no file of weights, or a damaged one ({type(error).__name__})"
-        raise WeightsError(found, file=path, remedy="Download it again.") from error
-    if content is None:
-        remedy = "Download it again, or check the path."
-        raise WeightsError("no file that PyTorch wrote", file=path, remedy=remedy)
-    for wrapper in _WRAPPERS:
-        if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
-            content = content[wrapper]
-    weights = _flat(content) if isinstance(content, dict) else {}
-    if not weights:
-        raise WeightsError(
-            "no dictionary of tensors",
-            file=path,
-            expected="a state dict",
-            remedy="Save the weights of the network (state_dict) and nothing else.",
-        )
-    return weights
-
-
-def _flat(content: Mapping[object, object]) -> dict[str, Tensor]:
-    """Return the weights of a file; where it holds several networks, theirs joined.
-
-    What else training scripts store beside them (counters, states of optimisers) is left out.
-    """
-    if all(isinstance(value, Tensor) for value in content.values()):
-        return {str(k).removeprefix("module."): v for k, v in content.items()}  # type: ignore[misc]
-    flat: dict[str, Tensor] = {}
-    for section, value in content.items():
-        if isinstance(value, dict) and value and all(isinstance(v, Tensor) for v in value.values()):
-            flat |= {f"{section}.{key}": v for key, v in _flat(value).items()}
-    return flat
 
 
 _NETWORK, _SETTINGS, _ORIGIN = "imfuse.network", "imfuse.settings", "imfuse.origin"
@@ -272,16 +242,18 @@ def load_weights(path: Path) -> Loaded:
         origin = Origin(**json.loads(metadata[_ORIGIN]))
         network = create_network(metadata[_NETWORK], **settings)
         network.load_state_dict(weights)
+    except ImfuseError:
+        raise
     except (OSError, safetensors.SafetensorError) as error:
-        found = f"no readable safetensors file ({error})"
+        found = f"no readable safetensors file ({brief(error)})"
         raise WeightsError(found, file=path, remedy="Check the path, or write it again.") from error
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise WeightsError(
             "a safetensors file without a network of imfuse",
             file=path,
             remedy="Write it with `imfuse convert` or `imfuse train`.",
         ) from error
     except RuntimeError as error:
-        found = f"weights that do not fit the network ({str(error).splitlines()[0]})"
+        found = f"weights that do not fit the network ({first_difference(error)})"
         raise WeightsError(found, file=path, remedy="Write the file again.") from error
     return Loaded(network.eval(), origin, settings)

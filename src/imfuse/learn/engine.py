@@ -18,6 +18,7 @@ class TorchEngine:
         network: The network, with its weights.
         spec: What it says of itself; None: `network.spec()`.
         weights_sha256: SHA-256 of the file of the weights; None: they are of no file.
+        notes: What a user should know of how the weights were found.
     """
 
     def __init__(
@@ -26,9 +27,10 @@ class TorchEngine:
         spec: FusionSpec | None = None,
         *,
         weights_sha256: str | None = None,
+        notes: tuple[str, ...] = (),
     ) -> None:
         self._network = network.eval()
-        self.weights_sha256 = weights_sha256
+        self.weights_sha256, self.notes = weights_sha256, notes
         self.spec = spec or network.spec()
 
     def fuse(self, ir: Float, vis: Float) -> Float:
@@ -54,4 +56,4 @@ def open_weights(path: Path) -> TorchEngine:
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     spec = loaded.network.spec(loaded.origin)
-    return TorchEngine(loaded.network, spec, weights_sha256=sha256)
+    return TorchEngine(loaded.network, spec, weights_sha256=sha256, notes=loaded.notes)

@@ -1,0 +1,169 @@
+"""Files that `torch.save` wrote, perhaps by strangers: read without running anything, in bounds."""
+
+import pickle
+import re
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from imfuse.engines.onnx_file import brief
+from imfuse.errors import WeightsError
+
+_PICKLE, _ZIP = b"\x80", b"PK"
+"""First bytes of the files that `torch.save` writes."""
+
+_MOST_PICKLED = 16_000_000
+"""Bytes that the description of the tensors may take; honest ones take some 200 a tensor."""
+_SMALL = 64_000_000
+"""Bytes that a file may always unpack to; larger ones may be four times what lies on the disk."""
+
+_WRAPPERS = (
+    "params_ema",
+    "state_dict_ema",
+    "ema_state_dict",
+    "model_ema",
+    "ema",
+    "weight",
+    "state_dict",
+    "model_state_dict",
+    "model",
+    "net",
+    "params",
+    "generator",
+    "MTAN",
+)
+"""Keys under which training scripts put the weights beside other things, the best first: averaged
+weights (EMA) are what their authors evaluate."""
+
+_LEFT_BY_WRAPPING = re.compile(r"^(?:module\.|_orig_mod\.)+")
+"""What training on several GPUs, and compiling, put before every key."""
+
+_TRAINING_ONLY = re.compile(r"optim|sched|scaler|discriminator|(^|_)dis($|_)|netd$", re.IGNORECASE)
+"""Sections that no network for fusing has."""
+
+
+class StateDict(NamedTuple):
+    """Weights of a file.
+
+    Attributes:
+        weights: Tensors by key.
+        notes: What a user should know of how they were chosen.
+    """
+
+    weights: dict[str, Tensor]
+    notes: tuple[str, ...]
+
+
+def read_torch_file(path: Path) -> StateDict:
+    """Return the weights of a file that PyTorch wrote.
+
+    PyTorch's restricted loader builds tensors and plain containers only, and nothing is unpacked
+    that is much larger than the file.
+
+    Raises:
+        WeightsError: The file is missing, damaged, unpacks to too much, or holds something else.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(2)
+        if head.startswith(_ZIP):
+            _check_sizes(path)
+        known = head.startswith((_PICKLE, _ZIP))
+        content = torch.load(path, map_location="cpu", weights_only=True) if known else None
+    except WeightsError:
+        raise
+    except OSError as error:
+        found = f"can't read the file ({error.strerror})"
+        raise WeightsError(found, file=path, remedy="Check the path.") from error
+    except pickle.UnpicklingError as error:
+        named = re.search(r"GLOBAL ([\w.]+)", str(error))
+        asked = f" (it asks for {brief(named[1], 80)})" if named else ""
+        raise WeightsError(
+            "it is damaged, or holds more than weights, which could run any program when "
+            f"loaded{asked}",
+            file=path,
+            expected="tensors in plain dictionaries",
+            remedy="Don't load it; ask its authors for the plain weights (state_dict).",
+        ) from error
+    except Exception as error:
+        found = f"no file of weights, or a damaged one ({type(error).__name__})"
+        raise WeightsError(found, file=path, remedy="Download it again.") from error
+    if content is None:
+        remedy = "Download it again, or check the path."
+        raise WeightsError("no file that PyTorch wrote", file=path, remedy=remedy)
+    notes: list[str] = []
+    weights = _chosen(content, notes)
+    if not weights:
+        raise WeightsError(
+            "no dictionary of tensors",
+            file=path,
+            expected="a state dict",
+            remedy="Save the weights of the network (state_dict) and nothing else.",
+        )
+    return StateDict(weights, tuple(notes))
+
+
+def _check_sizes(path: Path) -> None:
+    """Refuse a file whose parts are far larger than itself, before anything is unpacked."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            parts = [(part.filename, part.file_size) for part in archive.infolist()]
+    except (zipfile.BadZipFile, NotImplementedError, ValueError):
+        return  # PyTorch says what is wrong with it
+    on_disk, unpacked = path.stat().st_size, sum(size for _, size in parts)
+    if unpacked > max(_SMALL, 4 * on_disk):
+        raise WeightsError(
+            f"its {on_disk / 1e6:.3g} MB unpack to {unpacked / 1e6:,.0f} MB",
+            file=path,
+            expected="weights as torch.save writes them",
+            remedy="Don't load it; PyTorch compresses nothing.",
+        )
+    pickled = max((size for name, size in parts if name.endswith("data.pkl")), default=0)
+    if pickled > _MOST_PICKLED:
+        raise WeightsError(
+            f"{pickled / 1e6:,.0f} MB that describe the tensors",
+            file=path,
+            expected=f"at most {_MOST_PICKLED // 10**6} MB",
+            remedy="Save the weights of the network (state_dict) and nothing else.",
+        )
+
+
+def _chosen(content: object, notes: list[str]) -> dict[str, Tensor]:
+    """Return the weights in what a training script saved."""
+    for _ in range(4):  # wrappers in wrappers
+        if not isinstance(content, dict):
+            return {}
+        found = [key for key in _WRAPPERS if _has_tensors(content.get(key))]
+        if not found:
+            break
+        if len(found) > 1:
+            others = " and ".join(found[1:])
+            notes.append(f"it holds {found[0]} and {others}; {found[0]} is used")
+        content = content[found[0]]
+    return _flat(content) if isinstance(content, dict) else {}
+
+
+def _has_tensors(value: object, depth: int = 3) -> bool:
+    if not isinstance(value, dict):
+        return False
+    inner = value.values()
+    return any(isinstance(v, Tensor) or (depth and _has_tensors(v, depth - 1)) for v in inner)
+
+
+def _flat(content: Mapping[object, object]) -> dict[str, Tensor]:
+    """Return the weights of a file; where it holds several networks, theirs joined.
+
+    What else training scripts store beside them (counters, states of optimisers) is left out.
+    """
+    flat: dict[str, Tensor] = {}
+    for key, value in content.items():
+        if isinstance(value, Tensor):
+            flat[_LEFT_BY_WRAPPING.sub("", str(key))] = value
+        elif isinstance(value, dict) and not _TRAINING_ONLY.search(str(key)):
+            inside = {k: v for k, v in value.items() if isinstance(v, Tensor)}
+            flat |= {f"{key}.{name}": tensor for name, tensor in _flat(inside).items()}
+    return flat
