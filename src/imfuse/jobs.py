@@ -5,9 +5,10 @@ error that nobody foresaw becomes a named one here and nowhere else.
 """
 
 import queue
+import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -66,6 +67,9 @@ def run_jobs(
     return _in_order(outcomes) if ordered else (outcome for _, outcome in outcomes)
 
 
+_PATIENCE = 0.5
+"""Seconds after which a waiting main thread looks for interrupts on systems that need it."""
+
 _stoppers: set[Callable[[], None]] = set()
 
 
@@ -116,6 +120,8 @@ class _Overlap(Generic[Item]):
         self._pools = [ThreadPoolExecutor(workers) for _ in stages]
         self._ready: queue.SimpleQueue[tuple[int, Outcome[Item]]] = queue.SimpleQueue()
         self._stopped = False
+        self._lock, self._running, self._idle = threading.Lock(), 0, threading.Event()
+        self._idle.set()
 
     def run(self, items: Iterable[Item]) -> Generator[tuple[int, Outcome[Item]], None, None]:
         keep_freed_memory()
@@ -137,15 +143,28 @@ class _Overlap(Generic[Item]):
         self._stopped = True
         for pool in self._pools:
             pool.shutdown(wait=False, cancel_futures=True)
+        # Not by joining threads: one whose join is interrupted counts as ended from then on.
+        while not self._idle.is_set():
+            try:
+                self._idle.wait(_PATIENCE)
+            except KeyboardInterrupt:  # asked again: don't wait for what can be stopped
+                for stop in list(_stoppers):
+                    stop()
         for pool in self._pools:
-            while True:
-                try:
-                    pool.shutdown(wait=True)
-                except KeyboardInterrupt:  # asked again: don't wait for what can be stopped
-                    for stop in list(_stoppers):
-                        stop()
-                    continue
-                break
+            with suppress(KeyboardInterrupt):
+                pool.shutdown(wait=True)
+
+    def _run_stage(self, stage: int, value: object) -> object:
+        with self._lock:
+            self._running += 1
+            self._idle.clear()
+        try:
+            return self._stages[stage](value)
+        finally:
+            with self._lock:
+                self._running -= 1
+                if not self._running:
+                    self._idle.set()
 
     def _start(self, waiting: Iterator[tuple[int, Item]]) -> int:
         for number, item in waiting:
@@ -166,7 +185,7 @@ class _Overlap(Generic[Item]):
                 self._ready.put((number, Outcome(item, future.result())))
 
         try:
-            self._pools[stage].submit(self._stages[stage], value).add_done_callback(done)
+            self._pools[stage].submit(self._run_stage, stage, value).add_done_callback(done)
         except RuntimeError:
             if not self._stopped:  # only pools that were shut down with the run take nothing
                 raise

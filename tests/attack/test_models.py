@@ -306,7 +306,7 @@ def test_ctrl_c_stops_an_endless_network(tmp_path, folders):
         _, err = process.communicate(timeout=20)
     finally:
         process.kill()
-    assert process.returncode == 130
+    assert process.returncode == 130, err
     assert b"Traceback" not in err
     assert not (tmp_path / "out.png").exists()
 

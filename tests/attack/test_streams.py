@@ -163,4 +163,4 @@ def test_an_interrupt_at_any_time_shows_no_traceback(tmp_path, seed):
         )
         # Before our first line runs, and after our last, Python itself answers.
         assert code in {0, 130, -signal.SIGINT}, (delay, stderr)
-        assert "Traceback" not in stderr or "imfuse" not in stderr, (delay, stderr)
+        assert "Traceback" not in stderr or "imfuse/cli" not in stderr, (delay, stderr)
