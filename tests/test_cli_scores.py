@@ -238,7 +238,7 @@ def test_bench_of_scenes_prints_tables(run):
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["--data", "{tmp}"], 3, "no folder of infrared pictures"),
+        (["--data", "{tmp}"], 3, "no layout that we know"),
         (["--data", "{tmp}/none"], 3, "there is no such folder"),
         (["--data", "scenes:x"], 2, "scenes:N"),
         (["--models", "gfff"], 2, "Did you mean"),

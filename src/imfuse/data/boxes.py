@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from imfuse.errors import ImfuseError, UnreadableImage
 from imfuse.io.images import SUFFIXES
-from imfuse.io.naming import name_key
+from imfuse.io.naming import one_form
 
 BOX_SUFFIXES = (".xml", ".txt", ".json")
 """Endings of files with boxes."""
@@ -184,7 +184,7 @@ def _in_coco(content: Mapping[str, Any]) -> Mapping[str, list[_Row]]:
 def _stem(name: str) -> str:
     """Return the name of a pair, from one with or without the ending of a picture."""
     path = Path(name)
-    return name_key(path if path.suffix.lower() in SUFFIXES else path.with_name(f"{path.name}."))
+    return one_form(path.stem if path.suffix.lower() in SUFFIXES else path.name)
 
 
 def outside(boxes: Boxes, size: tuple[int, int]) -> Iterable[int]:

@@ -22,9 +22,11 @@ class Finding:
     """Something that is wrong with a set.
 
     Attributes:
-        kind: `count`, `size`, `unmatched`, `unreadable`, `labels`, `identical` (infrared and
-            visible picture are the same), `repeated` (a picture occurs twice in one split), or
-            `leak` (it occurs in training and in test or validation).
+        kind: `count`, `size`, `unmatched`, `unreadable`, `labels`, `boxes`, `identical` (infrared
+            and visible picture are the same), `swapped` (the infrared picture is coloured, the
+            visible one gray), `repeated` (a picture occurs twice in one split), `leak` (it occurs
+            in training and in test or validation), `offset` (pairs line up better when one picture
+            is moved), or `order` (pictures line up better with those of a neighbouring pair).
         where: The pair, file or split concerned.
         message: What is wrong with it.
     """
