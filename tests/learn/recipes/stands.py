@@ -1,7 +1,8 @@
 """What stands in for training pairs where only their names count."""
 
 from imfuse.data.catalogue import LAYOUTS
-from imfuse.data.sources import Entry, Source
+from imfuse.data.entries import Entry
+from imfuse.data.sources import Source
 
 MSRS = 1083
 """Training pairs of MSRS."""
