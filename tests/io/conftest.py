@@ -13,7 +13,7 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from imfuse.errors import ImfuseError
+from imfuse.errors import ImfuseError, printable
 from imfuse.io.images import read_image
 
 Array = NDArray[np.generic]
@@ -293,7 +293,7 @@ def refused() -> Callable[..., ImfuseError]:
         assert error.exit_code == 3
         name = options.get("name") or ("<bytes>" if isinstance(source, bytes) else str(source))
         assert error.file == name
-        assert str(error).startswith(f"{name}: ")
+        assert str(error).startswith(f"{printable(name)}: ")
         return error
 
     return check

@@ -10,9 +10,8 @@ import torch
 
 from imfuse.data import open_source
 from imfuse.data.catalogue import LAYOUTS
-from imfuse.data.entries import Entry
 from imfuse.data.sample import Sample
-from imfuse.data.sources import Source
+from imfuse.data.sources import Entry, Source
 from imfuse.errors import PairMismatch, UnreadableImage, UsageError
 from imfuse.learn.batches.cache import CachedSource
 from imfuse.learn.batches.loader import Batches, PairDataset, collate

@@ -1,8 +1,7 @@
 """What stands in for training pairs where only their names count."""
 
 from imfuse.data.catalogue import LAYOUTS
-from imfuse.data.entries import Entry
-from imfuse.data.sources import Source
+from imfuse.data.sources import Entry, Source
 
 MSRS = 1083
 """Training pairs of MSRS."""

@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from imfuse.data.catalogue import LAYOUTS, SCENES
-from imfuse.data.entries import Entry
-from imfuse.data.sources import Joined, Source
+from imfuse.data.sources import Entry, Joined, Source
 from imfuse.errors import UsageError
 from imfuse.learn.losses.masks import SALIENT
 from imfuse.learn.recipes.salience import check_salient, find_salient

@@ -11,10 +11,9 @@ from lightning_fabric import Fabric  # noqa: E402 - after the skip
 from safetensors.torch import save_file  # noqa: E402
 
 from imfuse.data.catalogue import LAYOUTS, SCENES  # noqa: E402
-from imfuse.data.entries import Entry
 from imfuse.data.rendered import RenderedPairs  # noqa: E402
 from imfuse.data.sample import Sample  # noqa: E402
-from imfuse.data.sources import Source  # noqa: E402
+from imfuse.data.sources import Entry, Source  # noqa: E402
 from imfuse.errors import BadValues, UsageError, WeightsError  # noqa: E402
 from imfuse.learn.guides.table import GUIDES  # noqa: E402
 from imfuse.learn.losses.segmentation import (  # noqa: E402

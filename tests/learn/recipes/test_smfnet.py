@@ -6,10 +6,9 @@ import torch
 from PIL import Image
 
 from imfuse.data.catalogue import LAYOUTS
-from imfuse.data.entries import Entry
 from imfuse.data.opening import open_source
 from imfuse.data.sample import Sample
-from imfuse.data.sources import Source
+from imfuse.data.sources import Entry, Source
 from imfuse.errors import UsageError
 from imfuse.learn.batches.loader import Batches
 from imfuse.learn.batches.transforms import Augmentation

@@ -6,9 +6,8 @@ import torch
 from torch import nn
 
 from imfuse.data.catalogue import SCENES
-from imfuse.data.entries import Entry
 from imfuse.data.sample import Sample
-from imfuse.data.sources import Source
+from imfuse.data.sources import Entry, Source
 from imfuse.learn.batches.transforms import Augmentation
 from imfuse.learn.blocks.color import luma
 from imfuse.learn.models.base import FusionNetwork
