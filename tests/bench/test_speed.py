@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from imfuse.bench.speed import measure_speed
-from imfuse.data.sources import NamedPair
+from imfuse.data.entries import NamedPair
 from imfuse.types import ImagePair, Picture
 
 

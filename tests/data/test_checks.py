@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from imfuse.data import LAYOUTS, Sample, Source, open_source
-from imfuse.data.checks import Finding, examine, report
-from imfuse.data.sources import Entry
+from imfuse.data.checks import examine, report
+from imfuse.data.entries import Entry
+from imfuse.data.findings import Finding
 
 COPIES = Path(__file__).parent
 

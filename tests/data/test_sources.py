@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from imfuse.data import hold_out, open_source
 from imfuse.data.catalogue import LAYOUTS
+from imfuse.data.entries import Entry
 from imfuse.data.rendered import RenderedPairs
 from imfuse.data.sample import Sample
-from imfuse.data.sources import Entry, Source
+from imfuse.data.sources import Source
 from imfuse.errors import UnknownName, UsageError
 from imfuse.scenes import render
 

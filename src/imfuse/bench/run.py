@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from imfuse.bench.audit import TRICKS
-from imfuse.data.sources import NamedPair
+from imfuse.data.entries import NamedPair
 from imfuse.errors import ImfuseError, PairMismatch, UsageError
 from imfuse.fuser import Fuser
 from imfuse.io.images import read_image

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imfuse.data.sources import NamedPair
+from imfuse.data.entries import NamedPair
 from imfuse.fuser import Fuser
 
 _UNLIMITED = 1 << 50

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from imfuse.bench.run import Bench
     from imfuse.bench.speed import Speed
     from imfuse.bench.summary import Summary
-    from imfuse.data.sources import NamedPair, Source
+    from imfuse.data.entries import NamedPair
+    from imfuse.data.sources import Source
     from imfuse.report.scores import Case
     from imfuse.scoring.scorer import Scorer
 

@@ -1,4 +1,4 @@
-"""`imfuse data`: sets of pairs to train on: list them, check that one is whole, download one."""
+"""`imfuse data`: list sets of pairs, check that one is whole, download one."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,10 +8,10 @@ import typer
 from imfuse.cli.console import JsonOption, print_json, print_table, say, say_list, show
 
 if TYPE_CHECKING:
-    from imfuse.data.checks import Report
+    from imfuse.data.findings import Report
     from imfuse.data.layouts import Layout
 
-app = typer.Typer(no_args_is_help=True, help="List, check and get sets of pairs to train on.")
+app = typer.Typer(no_args_is_help=True, help="List, check and get sets of pairs.")
 
 _PROBLEMS = 3
 
@@ -89,7 +89,7 @@ def check(
     ] = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Read every pair of a set, and report what is missing, broken, repeated or leaked.
+    """Read every pair of a set, and report what is missing, broken, displaced, repeated or leaked.
 
     Exits with 3 if anything is wrong.
     """
@@ -118,6 +118,9 @@ def _show(result: "Report") -> None:
     more = f" and {len(sizes) - 4} more sizes" if len(sizes) > 4 else ""
     show(f"  {'sizes':<10}{', '.join(sizes[:4])}{more}")
     show(f"  {'labelled':<10}{result.labelled}")
+    if result.boxed:
+        classes = ", ".join(f"{name} {count}" for name, count in result.boxes.items())
+        show(f"  {'boxes':<10}{sum(result.boxes.values())} in {result.boxed} pairs  ({classes})")
     if result.terms:
         show(f"  {'terms':<10}{result.terms}")
     kinds = dict.fromkeys(finding.kind for finding in result.findings)

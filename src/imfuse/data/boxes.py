@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from imfuse.errors import ImfuseError, UnreadableImage
 from imfuse.io.images import SUFFIXES
-from imfuse.io.naming import name_key
+from imfuse.io.naming import one_form
 
 BOX_SUFFIXES = (".xml", ".txt", ".json")
 """Endings of files with boxes."""
@@ -48,6 +48,10 @@ class Boxes:
     def __len__(self) -> int:
         """Return the number of boxes."""
         return len(self.xyxy)
+
+    def of_each(self) -> tuple[str, ...]:
+        """Return the name of the class of each box."""
+        return tuple(self.names[index] for index in self.classes)
 
 
 def read_boxes(
@@ -184,10 +188,10 @@ def _in_coco(content: Mapping[str, Any]) -> Mapping[str, list[_Row]]:
 def _stem(name: str) -> str:
     """Return the name of a pair, from one with or without the ending of a picture."""
     path = Path(name)
-    return name_key(path if path.suffix.lower() in SUFFIXES else path.with_name(f"{path.name}."))
+    return one_form(path.stem if path.suffix.lower() in SUFFIXES else path.name)
 
 
-def outside(boxes: Boxes, size: tuple[int, int]) -> Iterable[int]:
+def outside(boxes: Boxes, size: tuple[int, int]) -> list[int]:
     """Return the numbers of boxes that are empty, or not inside a picture to within a pixel.
 
     Args:

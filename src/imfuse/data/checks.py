@@ -3,82 +3,24 @@
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Generator, Mapping
-from dataclasses import asdict, dataclass, field
 from functools import partial
 
 import numpy as np
 
+from imfuse.data.boxes import outside
+from imfuse.data.entries import Entry
+from imfuse.data.findings import Examined, Finding, Report
 from imfuse.data.folders import SPLIT_FOLDERS
+from imfuse.data.offsets import displaced, find_offset
 from imfuse.data.sample import IGNORED, Sample, gray
-from imfuse.data.sources import Entry, Source
+from imfuse.data.sources import Source
 from imfuse.errors import ImfuseError, PairMismatch
 from imfuse.jobs import run_jobs
 from imfuse.machine import available_cores
 from imfuse.types import Pixels
 
-
-@dataclass(frozen=True)
-class Finding:
-    """Something that is wrong with a set.
-
-    Attributes:
-        kind: `count`, `size`, `unmatched`, `unreadable`, `labels`, `identical` (infrared and
-            visible picture are the same), `repeated` (a picture occurs twice in one split), or
-            `leak` (it occurs in training and in test or validation).
-        where: The pair, file or split concerned.
-        message: What is wrong with it.
-    """
-
-    kind: str
-    where: str
-    message: str
-
-
-@dataclass(frozen=True)
-class Examined:
-    """What was seen of one sample.
-
-    Attributes:
-        entry: The sample.
-        size: Height and width, or None where it can't be read.
-        digests: Hash of the infrared and of the visible pixels; None for pictures of one value,
-            which say nothing.
-        findings: What is wrong with the sample by itself.
-    """
-
-    entry: Entry
-    size: tuple[int, int] | None = None
-    digests: tuple[bytes | None, bytes | None] = (None, None)
-    findings: tuple[Finding, ...] = ()
-
-
-@dataclass(frozen=True)
-class Report:
-    """What a check found.
-
-    Attributes:
-        layout: Name of the layout.
-        title: What the set is.
-        pairs: Pairs by split; the key is empty for pairs without one.
-        official: Published counts by split, or by subset where there are no splits.
-        sizes: Pairs by size, as `640x480` (width x height), the most frequent first.
-        labelled: Pairs with labels.
-        terms: What the source says of the set's use.
-        findings: What is wrong, in the order of checking.
-    """
-
-    layout: str
-    title: str
-    pairs: dict[str, int]
-    official: dict[str, int]
-    sizes: dict[str, int]
-    labelled: int
-    terms: str
-    findings: tuple[Finding, ...] = field(default=())
-
-    def as_dict(self) -> dict[str, object]:
-        """Return the report for `--json`, with `ok`: whether nothing was found."""
-        return {"ok": not self.findings, **asdict(self)}
+_LINED_UP = 48
+"""Pairs of a set whose offset is looked at."""
 
 
 def examine(source: Source, *, classes: int = 0) -> Generator[Examined, None, None]:
@@ -90,8 +32,9 @@ def examine(source: Source, *, classes: int = 0) -> Generator[Examined, None, No
             not say.
     """
     classes = classes or len(source.layout.classes)
-    work = partial(_examine, source, classes=classes)
     indices = range(len(source))
+    sampled = frozenset(np.linspace(0, len(source) - 1, _LINED_UP).astype(int).tolist())
+    work = partial(_examine, source, classes=classes, sampled=sampled)
     for outcome in run_jobs(indices, (work,), workers=_cores(source), ordered=True):
         if outcome.error is not None:
             raise outcome.error
@@ -138,6 +81,8 @@ def report(source: Source, examined: list[Examined]) -> Report:
         *(finding for seen in examined for finding in seen.findings),
         *_odd_sizes(examined, layout.size),
         *_repeated(examined),
+        *_swapped(examined),
+        *_displaced(examined),
     ]
     return Report(
         layout=layout.name,
@@ -146,26 +91,69 @@ def report(source: Source, examined: list[Examined]) -> Report:
         official=dict(layout.counts),
         sizes={f"{width}x{height}": n for (height, width), n in sizes.most_common()},
         labelled=sum(entry.labelled for entry in source.entries),
+        boxed=sum(seen.boxes is not None for seen in examined),
+        boxes=dict(Counter(name for seen in examined for name in seen.boxes or ())),
         terms=layout.terms,
         findings=tuple(findings),
     )
 
 
-def _examine(source: Source, index: int, *, classes: int) -> Examined:
+def _examine(source: Source, index: int, *, classes: int, sampled: frozenset[int]) -> Examined:
     entry = source.entries[index]
     try:
         sample = source.load(index)
+        swapped = _is_gray(sample.vis) and not _is_gray(source.pair(index).ir.pixels)
     except PairMismatch as error:
         return Examined(entry, findings=(Finding("size", entry.name, error.found),))
     except ImfuseError as error:
         return Examined(entry, findings=(Finding("unreadable", entry.name, str(error)),))
     findings = []
-    if np.array_equal(sample.ir, gray(sample.vis)):
+    luma = gray(sample.vis)
+    if np.array_equal(sample.ir, luma):
         message = "infrared and visible picture are the same"
         findings.append(Finding("identical", entry.name, message))
-    findings += _labels(sample, classes)
-    digests = (_digest(sample.ir), _digest(sample.vis))
-    return Examined(entry, sample.size, digests, tuple(findings))
+    return Examined(
+        entry,
+        sample.size,
+        digests=(_digest(sample.ir), _digest(sample.vis)),
+        boxes=None if sample.boxes is None else sample.boxes.of_each(),
+        swapped=swapped,
+        offset=find_offset(sample.ir, luma) if index in sampled else None,
+        findings=(*findings, *_labels(sample, classes), *_boxes(sample)),
+    )
+
+
+def _is_gray(pixels: Pixels) -> bool:
+    return pixels.ndim == 2 or bool((pixels == pixels[..., :1]).all())
+
+
+def _boxes(sample: Sample) -> list[Finding]:
+    wrong = [] if sample.boxes is None else outside(sample.boxes, sample.size)
+    if sample.boxes is None or not wrong:
+        return []
+    height, width = sample.size
+    edges = ", ".join(f"{value:g}" for value in sample.boxes.xyxy[wrong[0]])
+    message = (
+        f"{len(wrong)} of {len(sample.boxes)} boxes are empty or not inside the picture of "
+        f"{width}x{height}: {sample.boxes.of_each()[wrong[0]]} {edges}"
+    )
+    return [Finding("boxes", sample.name, message)]
+
+
+def _swapped(examined: list[Examined]) -> list[Finding]:
+    names = [seen.entry.name for seen in examined if seen.swapped]
+    if not names:
+        return []
+    message = (
+        f"in {len(names)} of {len(examined)} pairs the infrared picture is coloured and the "
+        "visible one gray; the folders may be swapped"
+    )
+    return [Finding("swapped", names[0] if len(names) == 1 else "all", message)]
+
+
+def _displaced(examined: list[Examined]) -> list[Finding]:
+    message = displaced([seen.offset for seen in examined if seen.offset is not None])
+    return [Finding("offset", "all", message)] if message else []
 
 
 def _labels(sample: Sample, classes: int) -> list[Finding]:

@@ -8,10 +8,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from imfuse.data.entries import Entry
 from imfuse.data.folders import Found
 from imfuse.data.matching import PairPaths
 from imfuse.data.sample import Sample, make_sample
-from imfuse.data.sources import Entry, Source
+from imfuse.data.sources import Source
 from imfuse.errors import PairMismatch, UnreadableImage, UsageError
 from imfuse.types import Pixels
 

@@ -4,10 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from imfuse.data.boxes import read_boxes
+from imfuse.data.entries import Entry
 from imfuse.data.folders import Found
 from imfuse.data.matching import PairPaths
 from imfuse.data.sample import Sample, make_sample, pixels_of
-from imfuse.data.sources import Entry, Source
+from imfuse.data.sources import Source
 from imfuse.errors import UnsupportedImage
 from imfuse.io.images import read_image
 from imfuse.io.labels import read_labels

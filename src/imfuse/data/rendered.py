@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from imfuse.data.catalogue import SCENES as LAYOUT
+from imfuse.data.entries import Entry
 from imfuse.data.sample import Sample, quantised
-from imfuse.data.sources import Entry, Source
+from imfuse.data.sources import Source
 from imfuse.errors import OutputError, UsageError
 from imfuse.io.images import write_image
 from imfuse.scenes import SCENES, Scene, render

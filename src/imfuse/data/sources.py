@@ -2,47 +2,16 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 
+from imfuse.data.entries import Entry, NamedPair
 from imfuse.data.layouts import Layout
 from imfuse.data.sample import Sample
 from imfuse.errors import UnknownName, UsageError
 from imfuse.types import ImagePair, Picture
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What is known of a sample without reading it.
-
-    Attributes:
-        name: Its name, unique within its source.
-        split: `train`, `val`, `test`, or empty where its set has no splits.
-        group: What may not be torn between training and validation: the clip of a frame, the
-            picture of a patch, else the name itself.
-        labelled: Whether it has labels.
-        video: Whether it is a frame of a clip, much cheaper to read in order than anywhere.
-        times: How often an epoch of training takes it.
-        mri_as_ir: Whether its infrared picture is an MRI.
-    """
-
-    name: str
-    split: str
-    group: str
-    labelled: bool = False
-    video: bool = False
-    times: int = 1
-    mri_as_ir: bool = False
-
-
-@dataclass(frozen=True)
-class NamedPair:
-    """A pair that is read, or rendered, when it is needed."""
-
-    name: str
-    load: Callable[[], ImagePair]
 
 
 class Source(ABC):

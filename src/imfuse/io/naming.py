@@ -58,12 +58,17 @@ class Hint:
     pairs: tuple[tuple[str, str], ...]
 
 
-def name_key(path: Path) -> str:
-    """Return a file's name without its ending, in the one Unicode form in which names compare.
+def one_form(name: str) -> str:
+    """Return a name in the one Unicode form in which names compare.
 
     Systems differ in whether they store an accented letter as one character or as two.
     """
-    return unicodedata.normalize("NFC", path.stem)
+    return unicodedata.normalize("NFC", name)
+
+
+def name_key(path: Path) -> str:
+    """Return a file's name without its ending, in the form in which names compare."""
+    return one_form(path.stem)
 
 
 def compile_pattern(pattern: str | None) -> re.Pattern[str] | None:

@@ -181,13 +181,13 @@ def match_triples(
     if pairs is not None:
         _refuse_both(pattern)
         listed = read_pair_list(pairs, ir, vis, fused)
-        triples = tuple(
+        told = tuple(
             TripleFiles(name_key(row.vis), row.fused, row.ir, row.vis)
             for row in listed
             if row.fused is not None
         )
-        if triples:
-            return TripleMatching(triples, (), (), (), ())
+        if told:
+            return TripleMatching(told, (), (), (), ())
     sources = match_folders(ir, vis, pattern, pairs=pairs)
     files = list_images(fused)
     keys, left = _by_key(files, compile_pattern(pattern), "fused")

@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from imfuse.data.entries import Entry
 from imfuse.data.sample import Sample, gray
-from imfuse.data.sources import Derived, Entry, Source
+from imfuse.data.sources import Derived, Source
 from imfuse.errors import UsageError
 from imfuse.learn.batches.transforms import crop
 from imfuse.types import Pixels
