@@ -1,5 +1,6 @@
 """What `imfuse train` and `imfuse segment train` share: options, and all that follows."""
 
+import json
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,11 +94,12 @@ def carry_out(
     )
     if dry_run:
         _tell_left_out(run)
-        _show_plan(run, as_json=as_json)
+        _show_plan(run, changes, as_json=as_json)
         return
     if run.fabric.is_global_zero:
         _tell_left_out(run)
         say(_plan_line(run))
+        _tell_sizes(run, changes, _memory(run))
     from imfuse.learn.training.run import execute
 
     with _watching(run) as watch:
@@ -189,11 +191,47 @@ def _plan_line(run: "Run") -> str:
     )
 
 
-def _show_plan(run: "Run", *, as_json: bool) -> None:
+def _memory(run: "Run") -> list[int]:
+    """Return about how many bytes a step of each stage takes."""
+    from imfuse.learn.training.memory import stage_bytes
+
+    return stage_bytes(run)
+
+
+def _tell_sizes(run: "Run", changes: Mapping[str, Any], needed: list[int]) -> None:
+    """Warn of stages that a given batch or crop is not meant for, and of too little memory."""
+    from imfuse.learn.recipes.settings import value_of
+    from imfuse.learn.training.memory import memory_warnings
+
+    for kind in ("batch", "crop"):
+        others = {getattr(stage, kind) for stage in run.plan} - {kind, *changes}
+        for other in sorted(others if kind in changes else ()):
+            stages = [stage.name for stage in run.plan if getattr(stage, kind) == other]
+            more = f" and {len(stages) - 1} more" if len(stages) > 1 else ""
+            value = json.dumps(value_of(run.recipe.settings, other))
+            say(f"{kind} does not apply to the stage {stages[0]}{more}: there, {other}={value}")
+    for line in memory_warnings(run, needed):
+        say(f"warning: {line}")
+
+
+def _show_plan(run: "Run", changes: Mapping[str, Any], *, as_json: bool) -> None:
     """Print stages and settings."""
+    from imfuse.learn.recipes.settings import value_of
+
+    needed = _memory(run)
+    _tell_sizes(run, changes, needed)
     stages = [
-        {"name": planned.name, "steps": steps, "planned": planned.steps}
-        for planned, steps in zip(run.plan, run.steps, strict=True)
+        {
+            "name": planned.name,
+            "steps": steps,
+            "planned": planned.steps,
+            "batch": value_of(run.recipe.settings, planned.batch),
+            "batch_setting": planned.batch,
+            "crop": value_of(run.recipe.settings, planned.crop),
+            "crop_setting": planned.crop,
+            "memory": memory,
+        }
+        for planned, steps, memory in zip(run.plan, run.steps, needed, strict=True)
     ]
     if as_json:
         print_json({**run.config.model_dump(mode="json"), "stages": stages})
@@ -202,7 +240,12 @@ def _show_plan(run: "Run", *, as_json: bool) -> None:
 
     show(_plan_line(run))
     for stage in stages:
-        show(f"  {stage['name']:<24}{stage['steps']:>9} of {stage['planned']} steps")
+        crop = "whole" if stage["crop"] is None else "{}x{}".format(*stage["crop"])
+        show(
+            f"  {stage['name']:<20}{stage['steps']:>7} of {stage['planned']} steps, "
+            f"{stage['batch_setting']}={stage['batch']}, {stage['crop_setting']}={crop}, "
+            f"up to {stage['memory'] / 1e9:.1f} GB"
+        )
     show("settings (change one by --set KEY=VALUE):")
     for line in explained(run.recipe.settings):
         show(f"  {line}")

@@ -3,8 +3,8 @@
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Generator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from imfuse.data.folders import SPLIT_FOLDERS
 from imfuse.data.sample import IGNORED, Sample, gray
 from imfuse.data.sources import Entry, Source
 from imfuse.errors import ImfuseError, PairMismatch
+from imfuse.jobs import run_jobs
 from imfuse.machine import available_cores
 from imfuse.types import Pixels
 
@@ -88,17 +89,37 @@ def examine(source: Source, *, classes: int = 0) -> Generator[Examined, None, No
         classes: How many classes labels may have; 0: as many as the set has, or any where it does
             not say.
     """
-    indices = range(len(source))
     classes = classes or len(source.layout.classes)
-    if source.video:
-        yield from (_examine(source, index, classes) for index in indices)
-        return
-    with ThreadPoolExecutor(available_cores()) as pool:
-        # In portions: a whole set's results would otherwise be asked for, and kept, at once.
-        portion = 16 * available_cores()
-        for first in indices[::portion]:
-            some = indices[first : first + portion]
-            yield from pool.map(lambda index: _examine(source, index, classes), some)
+    work = partial(_examine, source, classes=classes)
+    indices = range(len(source))
+    for outcome in run_jobs(indices, (work,), workers=_cores(source), ordered=True):
+        if outcome.error is not None:
+            raise outcome.error
+        yield outcome.value
+
+
+def check_readable(source: Source) -> list[tuple[str, ImfuseError]]:
+    """Decode every file of a source, on all cores, before work that it would stop half-way.
+
+    Of clips, only the first and the last frame are decoded.
+
+    Args:
+        source: What to read.
+
+    Returns:
+        The names of the samples that can't be read, with the reason, in the source's order.
+    """
+    outcomes = run_jobs(range(len(source)), (source.check,), workers=_cores(source), ordered=True)
+    return [
+        (source.entries[outcome.item].name, outcome.error)
+        for outcome in outcomes
+        if outcome.error is not None
+    ]
+
+
+def _cores(source: Source) -> int:
+    """Return how many samples to read at once; frames of video are cheap in their order only."""
+    return 1 if source.video else available_cores()
 
 
 def report(source: Source, examined: list[Examined]) -> Report:
@@ -130,7 +151,7 @@ def report(source: Source, examined: list[Examined]) -> Report:
     )
 
 
-def _examine(source: Source, index: int, classes: int) -> Examined:
+def _examine(source: Source, index: int, *, classes: int) -> Examined:
     entry = source.entries[index]
     try:
         sample = source.load(index)

@@ -125,6 +125,13 @@ class ClipPairs(Source):
             self._keep(index, sample)
             return sample
 
+    def check(self, index: int) -> None:
+        """Decode the first and the last frame of each clip; those between are decoded from them."""
+        group = self.entries[index].group
+        beside = (self.entries[i].group for i in (index - 1, index + 1) if 0 <= i < len(self))
+        if list(beside).count(group) < 2:
+            self.load(index)
+
     def close(self) -> None:
         """Close all clips."""
         with self._lock:

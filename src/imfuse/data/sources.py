@@ -63,6 +63,14 @@ class Source(ABC):
         """Return a sample with float32 values in [0, 1]."""
         return self.load(index).as_float()
 
+    def check(self, index: int) -> None:
+        """Find out whether a sample can be read, by less work than reading it where that does.
+
+        Raises:
+            ImfuseError: See `load`.
+        """
+        self.load(index)
+
     def close(self) -> None:  # noqa: B027 - most sources hold nothing open
         """Let go of open files; they are opened again when needed."""
 
@@ -135,6 +143,10 @@ class Selection(Derived):
         """Return a sample as it is stored."""
         return self.source.load(self.indices[index])
 
+    def check(self, index: int) -> None:
+        """Find out whether a sample can be read."""
+        self.source.check(self.indices[index])
+
 
 class Joined(Source):
     """Several sources one behind the other; names begin with the name of their set.
@@ -185,6 +197,11 @@ class Joined(Source):
         """Return a sample as it is stored."""
         which, inner = self._places[index]
         return replace(self.sources[which].load(inner), name=self.entries[index].name)
+
+    def check(self, index: int) -> None:
+        """Find out whether a sample can be read."""
+        which, inner = self._places[index]
+        self.sources[which].check(inner)
 
     def close(self) -> None:
         """Let go of open files."""

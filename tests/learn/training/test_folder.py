@@ -22,7 +22,11 @@ from imfuse.learn.training.state import load_state, save_state
 from imfuse.scenes import SCENES, render
 
 QUICK = {
-    "rounds": 1, "gamma": 0, "crop": 32, "batch": 2, "workers": 0,
+    "rounds": 1,
+    "gamma": 0,
+    "crop": 32,
+    "batch": 2,
+    "workers": 0,
     "checkpoint_every": 2,
 }
 

@@ -120,7 +120,12 @@ class JointRecipe(FusionRecipe):
         for m in range(settings.rounds):
             stages += [
                 Planned(f"fuse {m + 1}", settings.steps),
-                Planned(f"segment {m + 1}", settings.segmentation.steps),
+                Planned(
+                    f"segment {m + 1}",
+                    settings.segmentation.steps,
+                    batch="segmentation.batch",
+                    crop="segmentation.crop",
+                ),
             ]
         return stages[:-1]
 

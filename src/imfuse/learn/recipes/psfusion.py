@@ -133,8 +133,8 @@ class PSFusionRecipe(FusionRecipe):
         finish = int(steps * settings.frozen_norms)
         stages = [
             Planned("train", steps - finish),
-            Planned("settle", ceil(steps * settings.settle)),
-            Planned("finish", finish),
+            Planned("settle", ceil(steps * settings.settle), crop="settle_crop"),
+            Planned("finish", finish, crop="settle_crop"),
         ]
         return [one for one in stages if one.steps]
 

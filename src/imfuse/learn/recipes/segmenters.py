@@ -161,7 +161,9 @@ class DeepLabRecipe(SegmenterRecipe):
         frozen, free = self._lengths
         settings = self.settings
         stages = [
-            Planned("frozen", frozen * max(1, pairs // settings.frozen_batch)),
+            Planned(
+                "frozen", frozen * max(1, pairs // settings.frozen_batch), batch="frozen_batch"
+            ),
             Planned("segment", free * max(1, pairs // settings.batch)),
         ]
         return [stage for stage in stages if stage.steps]

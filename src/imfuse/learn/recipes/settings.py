@@ -1,7 +1,7 @@
 """Settings that all recipes share, and the types that settings have."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, PositiveInt
 
@@ -56,5 +56,9 @@ class Settings(Section):
     """Steps between two previews of held-out pairs."""
 
 
-BATCHES = frozenset({"batch", "frozen_batch"})
-"""Names of the settings, in any section, that are batch sizes."""
+def value_of(settings: BaseModel, name: str) -> Any:  # noqa: ANN401 - a setting of any type
+    """Return the value of a setting by its name, with dots for those of a section."""
+    value: Any = settings
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value

@@ -76,10 +76,19 @@ class Optimization:
 
 
 class Planned(NamedTuple):
-    """A stage before it begins: its name, and its length in the paper's schedule."""
+    """A stage before it begins.
+
+    Attributes:
+        name: Its name.
+        steps: Its length in the paper's schedule.
+        batch: Name of the setting that is its batch size, such as `segmentation.batch`.
+        crop: Name of the setting that is the size of its crops.
+    """
 
     name: str
     steps: int
+    batch: str = "batch"
+    crop: str = "crop"
 
 
 @dataclass
