@@ -123,7 +123,7 @@ def test_a_training_killed_and_resumed_gives_the_same_weights(whole, pairs, tmp_
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert not (folder / "weights.safetensors").exists()
-    assert "going on after step" in finish(spawn("--resume", "-o", folder))
+    assert "resuming after step" in finish(spawn("--resume", "-o", folder))
     one, other = ((f / "weights.safetensors").read_bytes() for f in (whole, folder))
     assert one == other
     assert losses(whole) == losses(folder)
@@ -378,7 +378,7 @@ def test_resuming_a_finished_training_trains_nothing(whole, run):
     before = losses(whole)
     code, _, error = run("train", "--resume", "-o", whole)
     assert code == 0
-    assert "going on after step 9 of 9" in error
+    assert "resuming after step 9 of 9" in error
     assert losses(whole) == before
 
 

@@ -1,4 +1,4 @@
-"""What `imfuse train` and `imfuse segment train` share: options, and all that follows."""
+"""Options and work that `imfuse train` and `imfuse segment train` share."""
 
 import json
 from collections.abc import Callable, Generator, Mapping
@@ -29,28 +29,24 @@ RunOption = Annotated[
 ]
 BudgetOption = Annotated[
     str | None,
-    typer.Option(help="30m, 2h or 5000it, to which the schedule is scaled. Default: all of it."),
+    typer.Option(help="Length, such as 30m, 2h or 5000it. Default: the whole schedule."),
 ]
-PresetOption = Annotated[
-    str | None, typer.Option(help="Values of the `paper` (default), or another preset.")
-]
+PresetOption = Annotated[str | None, typer.Option(help="Preset of the settings. Default: paper.")]
 ConfigOption = Annotated[
     Path | None,
     typer.Option(metavar="FILE.yaml", help="Settings, or the config.yaml of another run."),
 ]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Setting, such as seed=7 or batch=4."),
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, such as seed=7 or batch=4."),
 ]
-ResumeOption = Annotated[
-    bool, typer.Option("--resume", help="Go on with the run that was interrupted.")
-]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Resume an interrupted run.")]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, gpu, or a number of GPUs.")]
 LayoutOption = Annotated[
-    str | None, typer.Option(help="Name of the layout, where the folder does not show it.")
+    str | None, typer.Option(help="Name of the layout, if the folder does not show it.")
 ]
 DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Show stages and settings, and train nothing.")
+    bool, typer.Option("--dry-run", help="Show stages and settings without training.")
 ]
 
 
@@ -156,7 +152,7 @@ def _set_up(
         if state is None:
             say("it was stopped before its first checkpoint, and begins again")
         else:
-            say(f"going on after step {state.total} of {sum(run.steps)}")
+            say(f"resuming after step {state.total} of {sum(run.steps)}")
     return run, state, folder
 
 

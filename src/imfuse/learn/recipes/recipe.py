@@ -71,7 +71,7 @@ class Recipe(ABC):
     departures: str = ""
     """Differences from the paper, for the card; they may depend on settings."""
     kind: ClassVar[Literal["recipe", "segmenter"]]
-    """What users call it: a `recipe` trains fusion networks, a `segmenter` trains itself."""
+    """Its name for users: a `recipe` trains a fusion network, a `segmenter` a segmenter."""
     subject: ClassVar[str]
     """Name of the module that the training is for."""
     card: ClassVar[type[TrainingCard]] = TrainingCard

@@ -36,7 +36,7 @@ class Settings(Section):
     crop: Size | None
     """Height and width of the random crop from each sample; none: whole pictures."""
     times: dict[str, PositiveInt] = {}
-    """How many times an epoch repeats the pairs of a dataset: times.msrs=6. Default: once."""
+    """Repetitions of the pairs of a dataset in each epoch: times.msrs=6. Default: once."""
     network: dict[str, JsonValue] = {}
     """Settings of the network, such as the ablations of its paper."""
     weights: Path | None = None

@@ -39,7 +39,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return values
 
 
-class _PlainLoader(yaml.SafeLoader):  # type: ignore[misc] - PyYAML is untyped
+class _PlainLoader(yaml.SafeLoader):  # type: ignore[misc]
     """A safe loader without aliases, by which few bytes stand for many, and of bounded depth."""
 
     _depth = 0
