@@ -123,7 +123,7 @@ def test_a_training_killed_and_resumed_gives_the_same_weights(whole, pairs, tmp_
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert not (folder / "weights.safetensors").exists()
-    assert "going on after step" in finish(spawn("--resume", "-o", folder))
+    assert "resuming after step" in finish(spawn("--resume", "-o", folder))
     one, other = ((f / "weights.safetensors").read_bytes() for f in (whole, folder))
     assert one == other
     assert losses(whole) == losses(folder)
@@ -298,6 +298,19 @@ def test_an_unreadable_pair_that_is_held_out_leaves_no_run(pairs, tmp_path, run)
     assert list((tmp_path / "run").iterdir()) == []
 
 
+def test_broken_pairs_are_named_together_before_the_first_step(pairs, tmp_path, run):
+    shutil.copytree(pairs, tmp_path / "some")
+    for name in ("ir/01.png", "vis/03.png", "vis/04.png"):
+        file = tmp_path / "some" / name
+        file.write_bytes(file.read_bytes()[:60])
+    given = ("--data", tmp_path / "some", "-o", tmp_path / "run")
+    code, _, error = run("train", "seafusion", *given, *SMALL)
+    assert code == 3
+    assert "3 of 6 pairs can't be read" in error
+    assert all(f"{name}: " in error for name in ("ir/01.png", "vis/03.png", "vis/04.png"))
+    assert list((tmp_path / "run").iterdir()) == []
+
+
 def test_pairs_without_labels_and_no_pairs_at_all(pairs, tmp_path, run):
     plain = tmp_path / "plain"
     plain.mkdir()
@@ -365,7 +378,7 @@ def test_resuming_a_finished_training_trains_nothing(whole, run):
     before = losses(whole)
     code, _, error = run("train", "--resume", "-o", whole)
     assert code == 0
-    assert "going on after step 9 of 9" in error
+    assert "resuming after step 9 of 9" in error
     assert losses(whole) == before
 
 

@@ -113,7 +113,7 @@ def __getattr__(name: str) -> object:
     """Import a public name on first use (PEP 562)."""
     if name not in _HOMES:
         raise AttributeError(f"module 'imfuse' has no attribute {name!r}")
-    from importlib import import_module
+    from importlib import import_module  # noqa: PLC0415 - see above
 
     value: object = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value

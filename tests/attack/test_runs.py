@@ -81,7 +81,7 @@ def refuse(run):
 def test_the_run_that_is_attacked_can_be_resumed(attacked, run):
     code, _, error = run("train", "--resume", "-o", attacked)
     assert code == 0, error
-    assert "going on after step 2 of 4" in error
+    assert "resuming after step 2 of 4" in error
 
 
 def put(place, value):

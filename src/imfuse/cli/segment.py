@@ -47,11 +47,11 @@ def train(
     on: Annotated[
         str | None,
         typer.Option(
-            metavar="vis|ir|fused:DIR", help="What it looks at; fused pictures named as the pairs."
+            metavar="vis|ir|fused:DIR", help="Input pictures; fused ones are named after the pairs."
         ),
     ] = None,
     weights: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Weights to begin with (.safetensors).")
+        Path | None, typer.Option(metavar="FILE", help="Initial weights (.safetensors).")
     ] = None,
     budget: BudgetOption = None,
     preset: PresetOption = None,
@@ -63,7 +63,7 @@ def train(
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a segmenter as the papers do that guide fusion by it, or judge fusion by it.
+    """Train a segmenter as the papers do that guide or judge fusion with it.
 
     For example `imfuse segment train segformer-b0 --data MSRS --on fused:fused/ -o run
     --budget 2h`, then `imfuse segment run run/model.onnx fused-test/ -o labels/`.

@@ -30,9 +30,7 @@ def complete_recipe(incomplete: str) -> list[str]:
 def train(
     recipe: Annotated[
         str | None,
-        typer.Argument(
-            help="Name of the recipe: whose training procedure.", autocompletion=complete_recipe
-        ),
+        typer.Argument(help="Name of the recipe.", autocompletion=complete_recipe),
     ] = None,
     data: DataOption = None,
     out: RunOption = None,
@@ -44,7 +42,7 @@ def train(
     device: DeviceOption = "auto",
     layout: LayoutOption = None,
     stride: Annotated[
-        int | None, typer.Option(min=1, help="Take every so many frames of video.")
+        int | None, typer.Option(min=1, help="Take every N-th frame of video.")
     ] = None,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
@@ -55,9 +53,9 @@ def train(
 
     For example `imfuse train seafusion --data MSRS --data scenes:200 -o run --budget 2h`, then
     `imfuse fuse ir.png vis.png -o fused.png -m run/model.onnx`. The folder of the run holds the
-    log, previews, the state to --resume from, weights, model and a card of what was done.
+    log, previews, the checkpoint for --resume, weights, model and a card that describes the run.
 
-    `imfuse train NAME --data DIR --dry-run` shows all settings of a recipe. By torchrun, several
+    `imfuse train NAME --data DIR --dry-run` shows all settings of a recipe. With torchrun, several
     processes share each batch.
     """
     changes = parse_settings(settings or [])

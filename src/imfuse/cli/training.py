@@ -1,5 +1,6 @@
-"""What `imfuse train` and `imfuse segment train` share: options, and all that follows."""
+"""Options and work that `imfuse train` and `imfuse segment train` share."""
 
+import json
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,28 +29,24 @@ RunOption = Annotated[
 ]
 BudgetOption = Annotated[
     str | None,
-    typer.Option(help="30m, 2h or 5000it, to which the schedule is scaled. Default: all of it."),
+    typer.Option(help="Length, such as 30m, 2h or 5000it. Default: the whole schedule."),
 ]
-PresetOption = Annotated[
-    str | None, typer.Option(help="Values of the `paper` (default), or another preset.")
-]
+PresetOption = Annotated[str | None, typer.Option(help="Preset of the settings. Default: paper.")]
 ConfigOption = Annotated[
     Path | None,
     typer.Option(metavar="FILE.yaml", help="Settings, or the config.yaml of another run."),
 ]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Setting, such as seed=7 or batch=4."),
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, such as seed=7 or batch=4."),
 ]
-ResumeOption = Annotated[
-    bool, typer.Option("--resume", help="Go on with the run that was interrupted.")
-]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Resume an interrupted run.")]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, gpu, or a number of GPUs.")]
 LayoutOption = Annotated[
-    str | None, typer.Option(help="Name of the layout, where the folder does not show it.")
+    str | None, typer.Option(help="Name of the layout, if the folder does not show it.")
 ]
 DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Show stages and settings, and train nothing.")
+    bool, typer.Option("--dry-run", help="Show stages and settings without training.")
 ]
 
 
@@ -93,11 +90,12 @@ def carry_out(
     )
     if dry_run:
         _tell_left_out(run)
-        _show_plan(run, as_json=as_json)
+        _show_plan(run, changes, as_json=as_json)
         return
     if run.fabric.is_global_zero:
         _tell_left_out(run)
         say(_plan_line(run))
+        _tell_sizes(run, changes, _memory(run))
     from imfuse.learn.training.run import execute
 
     with _watching(run) as watch:
@@ -154,7 +152,7 @@ def _set_up(
         if state is None:
             say("it was stopped before its first checkpoint, and begins again")
         else:
-            say(f"going on after step {state.total} of {sum(run.steps)}")
+            say(f"resuming after step {state.total} of {sum(run.steps)}")
     return run, state, folder
 
 
@@ -189,11 +187,47 @@ def _plan_line(run: "Run") -> str:
     )
 
 
-def _show_plan(run: "Run", *, as_json: bool) -> None:
+def _memory(run: "Run") -> list[int]:
+    """Return about how many bytes a step of each stage takes."""
+    from imfuse.learn.training.memory import stage_bytes
+
+    return stage_bytes(run)
+
+
+def _tell_sizes(run: "Run", changes: Mapping[str, Any], needed: list[int]) -> None:
+    """Warn of stages that a given batch or crop is not meant for, and of too little memory."""
+    from imfuse.learn.recipes.settings import value_of
+    from imfuse.learn.training.memory import memory_warnings
+
+    for kind in ("batch", "crop"):
+        others = {getattr(stage, kind) for stage in run.plan} - {kind, *changes}
+        for other in sorted(others if kind in changes else ()):
+            stages = [stage.name for stage in run.plan if getattr(stage, kind) == other]
+            more = f" and {len(stages) - 1} more" if len(stages) > 1 else ""
+            value = json.dumps(value_of(run.recipe.settings, other))
+            say(f"{kind} does not apply to the stage {stages[0]}{more}: there, {other}={value}")
+    for line in memory_warnings(run, needed):
+        say(f"warning: {line}")
+
+
+def _show_plan(run: "Run", changes: Mapping[str, Any], *, as_json: bool) -> None:
     """Print stages and settings."""
+    from imfuse.learn.recipes.settings import value_of
+
+    needed = _memory(run)
+    _tell_sizes(run, changes, needed)
     stages = [
-        {"name": planned.name, "steps": steps, "planned": planned.steps}
-        for planned, steps in zip(run.plan, run.steps, strict=True)
+        {
+            "name": planned.name,
+            "steps": steps,
+            "planned": planned.steps,
+            "batch": value_of(run.recipe.settings, planned.batch),
+            "batch_setting": planned.batch,
+            "crop": value_of(run.recipe.settings, planned.crop),
+            "crop_setting": planned.crop,
+            "memory": memory,
+        }
+        for planned, steps, memory in zip(run.plan, run.steps, needed, strict=True)
     ]
     if as_json:
         print_json({**run.config.model_dump(mode="json"), "stages": stages})
@@ -202,7 +236,12 @@ def _show_plan(run: "Run", *, as_json: bool) -> None:
 
     show(_plan_line(run))
     for stage in stages:
-        show(f"  {stage['name']:<24}{stage['steps']:>9} of {stage['planned']} steps")
+        crop = "whole" if stage["crop"] is None else "{}x{}".format(*stage["crop"])
+        show(
+            f"  {stage['name']:<20}{stage['steps']:>7} of {stage['planned']} steps, "
+            f"{stage['batch_setting']}={stage['batch']}, {stage['crop_setting']}={crop}, "
+            f"up to {stage['memory'] / 1e9:.1f} GB"
+        )
     show("settings (change one by --set KEY=VALUE):")
     for line in explained(run.recipe.settings):
         show(f"  {line}")

@@ -2,8 +2,11 @@ import numpy as np
 import pytest
 import torch
 
+import imfuse
+from imfuse.learn.engine import TorchEngine
 from imfuse.learn.models.refinefuse import RefineFuse
 from imfuse.learn.models.seafusion import SeAFusion
+from imfuse.learn.networks import create_network
 from imfuse.learn.recipes.fusing import FusedSource, fuse_sample
 from imfuse.learn.recipes.scores import SYMBOLS, score
 from imfuse.metrics.catalogue import find_metric
@@ -34,6 +37,16 @@ def test_where_the_size_fits_nothing_is_padded(noise, tiny):
     shift = expected - luma(sample.vis)
     found = fuse_sample(network, sample, CPU)
     np.testing.assert_allclose(found, np.clip(sample.vis + shift[..., None], 0, 1), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["refinefuse", "bffr"])
+@pytest.mark.parametrize("size", [(24, 31), (37, 51), (1, 1)])
+def test_whole_pictures_are_padded_as_those_that_are_fused(noise, name, size):
+    torch.manual_seed(0)
+    network = create_network(name).eval()
+    sample = noise(1, size).read(0)
+    expected = imfuse.fuse(sample.ir, sample.vis, model=TorchEngine(network))
+    np.testing.assert_allclose(fuse_sample(network, sample, CPU), expected, atol=1e-5)
 
 
 class Counting(torch.nn.Module):

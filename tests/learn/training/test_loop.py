@@ -10,7 +10,7 @@ from lightning_fabric import Fabric
 
 from imfuse.errors import TrainingDiverged, TrainingInterrupted, UsageError, WeightsError
 from imfuse.learn.recipes.settings import Settings
-from imfuse.learn.recipes.stage import Workshop
+from imfuse.learn.recipes.stage import Losses, Objective, Workshop
 from imfuse.learn.training.folder import LOG, STATE
 from imfuse.learn.training.journal import Journal, read_lines
 from imfuse.learn.training.loop import Trainer
@@ -280,6 +280,57 @@ def test_parameters_that_are_fixed_by_design_stay_fixed(tiny):
     recipe.set_modes(["fusion"])
     assert [p.requires_grad for p in network.parameters()] == [True, True, False, False]
     assert network.training
+
+
+class Still(Objective):
+    """A loss without a gradient, or a network whose output is the same everywhere."""
+
+    def __init__(self, network, constant):
+        super().__init__()
+        self.network, self.constant = network, constant
+
+    def forward(self, ir, vis, labels):
+        shown = torch.zeros_like(ir) if self.constant else ir
+        fused = self.network(shown, shown)
+        error = (fused - ir).abs().mean()
+        return Losses(error if self.constant else 0 * error, {"error": error})
+
+
+@pytest.mark.parametrize(
+    ("constant", "message"),
+    [(True, "output is constant, as in the 299"), (False, "gradient is exactly 0, as in the 299")],
+)
+def test_a_network_that_learns_nothing_stops_the_training(train, tmp_path, tiny, constant, message):
+    class Stuck(tiny):
+        def stage(self, index, workshop):
+            stage = super().stage(index, workshop)
+            return replace(stage, objective=Still(self.fusion, constant))
+
+        def __init__(self, settings):
+            super().__init__(settings)
+            self.fusion.layers[0] = torch.nn.Conv2d(2, 4, 1)  # a border would show
+
+    with pytest.raises(TrainingDiverged, match=message):
+        train(recipe=Stuck, steps=(400, 1), crop=8, checkpoint_every=100)
+    assert load_state(tmp_path / "run" / STATE).total == 200
+
+
+def test_a_few_steps_without_a_gradient_stop_nothing(train, tiny, tmp_path):
+    class Sometimes(Still):
+        def forward(self, ir, vis, labels):
+            losses = super().forward(ir, vis, labels)
+            self.count = getattr(self, "count", 0) + 1
+            return losses if self.count % 250 else losses._replace(total=losses.terms["error"])
+
+    class Slow(tiny):
+        def stage(self, index, workshop):
+            return replace(
+                super().stage(index, workshop), objective=Sometimes(self.fusion, constant=False)
+            )
+
+    train(recipe=Slow, steps=(600, 1), crop=8)
+    lines = read_lines(tmp_path / "run" / LOG)
+    assert sum(line["gradient"] > 0 for line in lines) == 2
 
 
 def test_speed_is_tried_for_each_stage(tiny, noise):

@@ -63,6 +63,10 @@ class CachedSource(Derived):
         self._keep(index, sample)
         return sample
 
+    def check(self, index: int) -> None:
+        """Find out whether a sample can be read, and keep nothing."""
+        self.source.check(index)
+
     def fill_video(self) -> int:
         """Decode frames of video in their order until the memory is full.
 

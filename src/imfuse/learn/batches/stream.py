@@ -1,4 +1,4 @@
-"""Which samples make which batch, told by seed and epoch alone, so that trainings can resume."""
+"""Order of samples in batches, from seed and epoch alone, so that trainings can resume."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from imfuse.errors import UsageError
 
 
 class SampleStream(Sampler[list[tuple[int, int]]]):
-    """Which samples make which batch: shuffled epochs one behind the other, without end.
+    """Endless batches from shuffled epochs, one after the other.
 
     Epoch e is a permutation made from seed and e alone, and batches run over the ends of epochs.
     So after any number of samples the rest can be told: that is what `seen` resumes from.

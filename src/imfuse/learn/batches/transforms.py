@@ -1,4 +1,4 @@
-"""What makes one sample many: crops, mirrors, turns, sizes, light; alike for all its pictures."""
+"""Augmentation: crops, flips, rotations, sizes, light; alike for all pictures of a sample."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from imfuse.types import Float, Pixels
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """How samples are varied. The default leaves them as they are, whole.
+    """Random changes of samples. The default leaves them whole and unchanged.
 
     Attributes:
         crop: Height and width in pixels of the part to cut out at random; None: all of it. Smaller

@@ -1,4 +1,4 @@
-"""How BANet is trained: on its own, or in the rounds of a joint training."""
+"""Training of BANet, on its own or in the rounds of a joint training."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -17,28 +17,28 @@ from imfuse.learn.schedules import polynomial
 
 
 class BANetTraining(Section):
-    """What a joint training and one of the segmenter alone have in common."""
+    """Settings shared by joint training and by training of the segmenter alone."""
 
     batch: Several = 16
-    """Samples of a step, over all processes together."""
+    """Batch size of the segmenter, summed over all processes."""
     crop: LargeSize = (480, 640)
-    """Height and width of the part cut from each sample; none: whole pictures."""
+    """Height and width of the random crop from each sample; none: whole pictures."""
     scale: tuple[PositiveFloat, PositiveFloat] = (0.75, 2.0)
-    """Least and greatest factor of the samples' size."""
+    """Smallest and largest factor by which samples are resized."""
     jitter: tuple[Share, Share, Share] = (0.5, 0.5, 0.5)
-    """Greatest change of brightness, contrast and saturation."""
+    """Largest random change of brightness, contrast and saturation."""
     rate: PositiveFloat = 0.01
-    """Highest learning rate of SGD."""
+    """Peak learning rate of SGD."""
     head_rate: PositiveFloat = 10.0
-    """What the rate is multiplied by for the heads."""
+    """Factor of the learning rate for the heads."""
     momentum: Share = 0.9
-    """Of SGD."""
+    """Momentum of SGD."""
     weight_decay: NonNegativeFloat = 5e-4
-    """For all but the norms, as in the published programs."""
+    """Weight decay of all parameters except norms, as in the published code."""
     power: PositiveFloat = 0.9
-    """Of the polynomial by which the rate falls."""
+    """Power of the polynomial decay of the learning rate."""
     warmup: NonNegativeInt = 0
-    """First steps of all, in which the rate grows from 1e-5."""
+    """Warm-up steps, during which the learning rate grows from 1e-5."""
     auxiliary: NonNegativeFloat = 0.1
     """Weight of the auxiliary head's loss."""
 
@@ -78,7 +78,7 @@ class BANetSettings(BANetTraining, SegmenterSettings):
     """Settings of BANet's training on its own."""
 
     steps: PositiveInt = 80_000
-    """Steps of the training: those of all four rounds."""
+    """Steps of training: as many as in all four rounds."""
 
 
 class BANetRecipe(SegmenterRecipe):

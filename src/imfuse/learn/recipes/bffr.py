@@ -112,7 +112,8 @@ class BFFRRecipe(FusionRecipe):
         if warm.rule == "none":
             return [semantic]
         self._rate(warm.steps, warm.rate, warm.schedule)
-        return [Planned("warm start", warm.steps), semantic]
+        crop = "crop" if warm.crop is None else "warm_start.crop"
+        return [Planned("warm start", warm.steps, batch="warm_start.batch", crop=crop), semantic]
 
     def stage(self, index: int, workshop: Workshop) -> Stage:
         """Return the warm start, or semantic training."""

@@ -1,4 +1,4 @@
-"""What the two phases of BFFR's training minimise, and all its settings."""
+"""Objectives and settings of both stages of BFFR's training."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal
@@ -28,61 +28,62 @@ def _listed(value: object) -> object:
 
 
 class WarmStart(Section):
-    """The first phase, in which the network learns a plain rule."""
+    """Settings of the warm start, in which the network learns a plain rule."""
 
     rule: Literal["average", "maximum", "none"] = "average"
-    """What pictures are pulled to: the mean of both sources, or the brighter one (Max-ST of table
-    II); none: no such phase (w/o WS)."""
+    """Target: the mean of both sources, or the brighter one (Max-ST of table II); none: no warm
+    start (w/o WS)."""
     steps: PositiveInt = 20_000
-    """Steps after which it ends, well before its schedule does."""
+    """Steps of the warm start, which ends well before its schedule does."""
     schedule: PositiveInt | None = None
-    """Steps over which its rate falls to nothing; none: as many as semantic training takes."""
+    """Steps over which its learning rate decays to 0; none: those of semantic training."""
     crop: Size | None = None
-    """Height and width of the part cut from each sample; none: as in semantic training."""
+    """Height and width of its random crops; none: as in semantic training."""
     batch: PositiveInt = 2
-    """Samples of a step, over all processes together."""
+    """Batch size of the warm start, summed over all processes."""
     rate: PositiveFloat = 6e-4
-    """Highest learning rate of AdamW."""
+    """Peak learning rate of AdamW."""
 
 
 class BFFRSettings(Settings):
     """Settings of BFFR's training."""
 
     batch: PositiveInt = 4
+    """Batch size of semantic training, summed over all processes; see warm_start.batch too."""
     crop: Size | None = (240, 320)
-    """Height and width of the part cut from each sample."""
+    """Height and width of the random crop from each sample."""
     scale: tuple[PositiveFloat, PositiveFloat] = (0.5, 2.0)
-    """Least and greatest factor of the samples' size."""
+    """Smallest and largest factor by which samples are resized."""
     jitter: tuple[float, float, float] = (0.25, 0.5, 0.5)
-    """Greatest change of the visible picture's brightness, contrast and saturation."""
+    """Largest random change of the visible picture's brightness, contrast and saturation."""
     classes: PositiveInt = 9
-    """Classes of the labels, the background included; 9 in MFNet and MSRS."""
+    """Number of classes in the labels, including the background; 9 in MFNet and MSRS."""
     guide: str = "segformer-b0"
-    """Name of the segmenter that is trained along."""
+    """Name of the segmenter that trains together with the network."""
     removed: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
-    """Names of classes that count as background, such as car or person (figure 7)."""
+    """Names of classes to treat as background, such as car or person (figure 7)."""
     warm_start: WarmStart = Field(default_factory=WarmStart)
-    """The first phase."""
+    """Settings of the warm start."""
     steps: PositiveInt = 160_000
-    """Steps of semantic training, and of its schedule."""
+    """Steps of semantic training and of its schedule."""
     rate: PositiveFloat = 6e-5
-    """Highest learning rate of AdamW in semantic training."""
+    """Peak learning rate of AdamW in semantic training."""
     segmenter_rate: PositiveFloat = 1.0
-    """What the rate is multiplied by for the segmenter."""
+    """Factor of the learning rate for the segmenter."""
     head_rate: PositiveFloat = 10.0
-    """What the segmenter's rate is multiplied by for its head."""
+    """Factor of the segmenter's learning rate for its head."""
     weight_decay: NonNegativeFloat = 0.01
-    """For all but the norms."""
+    """Weight decay of all parameters except norms."""
     power: PositiveFloat = 1.0
-    """Of the polynomial by which the rates fall."""
+    """Power of the polynomial decay of the learning rates."""
     warmup: NonNegativeInt = 1500
-    """First steps of each phase, in which the rate grows from next to nothing."""
+    """Warm-up steps of each stage, during which the rate grows from near 0."""
     semantic: NonNegativeFloat = 1.0
     """Weight of the segmenter's cross-entropy; 0: no segmenter, regularisation alone (figure 7)."""
     regularisation: NonNegativeFloat = 0.001
     """Weight of 1 / (sum of correlations), lambda; 0: row "w/o L_reg" of table II."""
     correlation: Over = "channels"
-    """Correlation of each picture by itself, or of a whole batch taken together."""
+    """Correlation of each picture, or of the whole batch at once."""
 
 
 class WarmStartObjective(Objective):
@@ -108,7 +109,7 @@ class WarmStartObjective(Objective):
 
 
 class SemanticObjective(Objective):
-    """What a segmenter makes of fused pictures; both are trained.
+    """Loss of a segmenter on fused pictures; it trains together with the network.
 
     Args:
         network: The network that is trained.

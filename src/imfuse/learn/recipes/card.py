@@ -25,7 +25,7 @@ class StageDone(BaseModel):
 
 
 class TrainingCard(BaseModel):
-    """What there is to know of weights that a run made."""
+    """Everything to know about the weights that a run made."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,21 +40,21 @@ class TrainingCard(BaseModel):
     """Sets, and how many pairs there were in all."""
     training_terms: str
     begun_with: str | None = None
-    """What the weights to begin with had been trained on; None: training began afresh."""
+    """Training data of the initial weights; None: they were random."""
     begun_steps: int | None = None
-    """Steps of training that were behind them; None: nobody knows, or there were none."""
+    """Steps of training behind them; None: unknown, or none."""
     data: list[str]
-    """What was given as data, without the folders around it."""
+    """Names of the given folders, without the path to them."""
     pairs: int
     held_out: int
     """Pairs that were kept for previews and scores."""
     pairs_sha256: str
-    """Of the names of the training pairs."""
+    """SHA-256 of the names of the training pairs."""
     stages: list[StageDone]
     budget: str | None
     """As asked for; None: the full schedule."""
     seconds: float
-    """Of all steps, interruptions left out."""
+    """Time of all steps, without interruptions."""
     precision: str
     device: str
     processes: int
@@ -66,10 +66,10 @@ class TrainingCard(BaseModel):
     scores: dict[str, float]
     """Means over held-out pairs, protocol `reference`; empty if there are none."""
     scored: int
-    """How many pairs these are means of."""
+    """Number of pairs behind the scores."""
 
     scored_by: ClassVar[str] = "Means over {} held-out pairs (protocol `reference`, gray, 8 bits)"
-    """What the scores are, in words."""
+    """Description of the scores."""
 
     @property
     def share(self) -> float:

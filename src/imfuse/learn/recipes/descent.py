@@ -1,4 +1,4 @@
-"""Gradient descent: what PSFusion and RefineFuse have in common, and norms that do not decay."""
+"""Gradient descent as PSFusion and RefineFuse share it, and norms without weight decay."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
@@ -16,17 +16,17 @@ class DescentSettings(Settings):
     """Settings of a training by stochastic gradient descent (SGD), or by Adam."""
 
     optimizer: Literal["sgd", "adam"] = "sgd"
-    """SGD with a polynomial decay, or Adam with half a cosine."""
+    """Optimiser: SGD with polynomial decay, or Adam with cosine decay."""
     rate: PositiveFloat = 1e-3
-    """Highest learning rate."""
+    """Peak learning rate."""
     momentum: Share = 0.9
-    """Of SGD."""
+    """Momentum of SGD."""
     weight_decay: NonNegativeFloat = 5e-4
-    """Of SGD."""
+    """Weight decay of SGD."""
     power: PositiveFloat = 0.9
-    """Of the polynomial by which the rate of SGD falls."""
+    """Power of the polynomial decay of the learning rate of SGD."""
     warmup: NonNegativeInt = 1000
-    """First steps, in which the rate of SGD grows from 1e-5; a tenth of all at the most."""
+    """Warm-up steps of SGD, from a rate of 1e-5; at most a tenth of all steps."""
 
 
 def descent_departure(settings: DescentSettings) -> str:

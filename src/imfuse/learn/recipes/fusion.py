@@ -1,4 +1,4 @@
-"""What all recipes of fusion networks share: initial weights, previews, scores, files."""
+"""Base class of recipes for fusion networks: initial weights, previews, scores, files."""
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext

@@ -61,7 +61,7 @@ _DEPARTURES = {
     "banet-imagenet": "The segmenter's encoder is an EfficientNet-Lite0 with weights of ImageNet "
     "instead of a ResNet-18 with such.",
 }
-"""How a guide differs from the papers'."""
+"""Differences of a guide from those of the papers."""
 
 _EPOCHS = 10
 """Epochs of a network's training, in a round or in all of them; the rate falls after each."""
@@ -77,7 +77,7 @@ class JointRecipe(FusionRecipe):
     }
     settings: JointSettings
     network_departure: ClassVar[str]
-    """How the network differs from the paper's."""
+    """Differences of the network from the paper's."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -120,7 +120,12 @@ class JointRecipe(FusionRecipe):
         for m in range(settings.rounds):
             stages += [
                 Planned(f"fuse {m + 1}", settings.steps),
-                Planned(f"segment {m + 1}", settings.segmentation.steps),
+                Planned(
+                    f"segment {m + 1}",
+                    settings.segmentation.steps,
+                    batch="segmentation.batch",
+                    crop="segmentation.crop",
+                ),
             ]
         return stages[:-1]
 

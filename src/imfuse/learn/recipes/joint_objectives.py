@@ -1,4 +1,4 @@
-"""What fusing and segmenting minimise in a joint training, and all its settings."""
+"""Objectives and settings of joint training of fusion and segmentation."""
 
 from collections.abc import Callable
 from typing import Annotated, Literal
@@ -21,52 +21,54 @@ from imfuse.learn.recipes.stage import Losses, Objective, exact
 
 
 class Segmentation(BANetTraining):
-    """How the segmenter is trained in each round; the rate falls over all rounds."""
+    """Settings of the segmenter in each round; its learning rate decays over all rounds."""
 
     steps: PositiveInt = 20_000
-    """Steps of a round."""
+    """Steps of the segmenter in each round."""
     loss: Literal["cross-entropy", "hard-examples"] = "cross-entropy"
-    """Over all pixels, or over the hardest (OHEM)."""
+    """Cross-entropy over all pixels, or over the hardest pixels (OHEM)."""
     stretch: bool = False
-    """Whether fused pictures are stretched to [0, 1] before the segmenter sees them."""
+    """Stretch each fused picture to [0, 1] before the segmenter sees it."""
 
 
 class JointSettings(Settings):
     """Settings of a joint training of a fusion network and a segmenter."""
 
     batch: PositiveInt = 3
+    """Batch size of the fusion network, summed over all processes; see segmentation.batch too."""
     crop: Size | None = None
+    """Height and width of the random crop for the fusion network; none: whole pictures."""
     classes: PositiveInt = 9
-    """Classes of the labels, the background included; 9 in MSRS."""
+    """Number of classes in the labels, including the background; 9 in MSRS."""
     rounds: PositiveInt = 4
-    """Rounds of fusing and segmenting; the last one only fuses."""
+    """Rounds of training fusion, then segmentation; the last round trains fusion only."""
     steps: PositiveInt = 3610
     """Steps of the fusion network in each round."""
     afresh: bool = True
-    """Whether the fusion network starts anew in each round, as in the published code; if not, the
-    rate goes on falling from where the last round ended."""
+    """Start each round with a new fusion network, as in the published code; otherwise the learning
+    rate continues to decay from round to round."""
     rate: PositiveFloat = 1e-4
-    """Learning rate of Adam (of the second of ten epochs, where it decays)."""
+    """Learning rate of Adam; with decay, that of the second tenth of a round."""
     decay: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Factor of the rate after each tenth of a round; of all rounds, if not `afresh`."""
+    """Factor of the rate after each tenth of a round; of all rounds, unless `afresh`."""
     betas: tuple[Share, Share] = (0.9, 0.99)
-    """Of Adam: how much of the past its means of gradients and of their squares keep."""
+    """Betas of Adam: decay of the means of gradients and of squared gradients."""
     weight_decay: NonNegativeFloat = 2e-4
-    """Of Adam."""
+    """Weight decay of Adam."""
     intensity: NonNegativeFloat = 1.0
     """Weight of the intensity loss."""
     texture: NonNegativeFloat = 10.0
     """Weight of the texture loss."""
     gamma: NonNegativeFloat = 1.0
-    """The semantic loss weighs gamma (m - 1) in round m; 0: no segmenter at all."""
+    """Weight of the semantic loss: gamma (m - 1) in round m; 0: no segmenter at all."""
     auxiliary: NonNegativeFloat = 0.1
     """Weight of the auxiliary head in the semantic loss."""
     guide: str = "banet"
-    """The segmenter; see `imfuse segment train --help` for others."""
+    """Name of the segmenter; `imfuse segment train --help` lists them."""
     semantic: Literal["cross-entropy", "hard-examples"] = "cross-entropy"
-    """The semantic loss: over all pixels, or over the hardest (OHEM)."""
+    """Semantic loss: over all pixels, or over the hardest pixels (OHEM)."""
     segmentation: Segmentation = Field(default_factory=Segmentation)
-    """How the segmenter is trained."""
+    """Settings of the segmenter's training."""
 
 
 _HEAD_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {

@@ -46,7 +46,7 @@ CPU = {
     "intensity": "hard-masks",
     "texture_operator": "sobel-apart",
 }
-"""What makes the most of an hour or two on a few cores. By masks that choose, and by the published
+"""The most of an hour or two on a few cores. By masks that choose, and by the published
 program's gradients, the picture of least loss is closer to both sources: on the middle of six
 training pairs of MSRS, whose pixels were optimised without a network, VIF .84 instead of .62. A
 fresh network correlates with nothing, where the correlation loss has its pole: at first that loss
@@ -133,8 +133,8 @@ class PSFusionRecipe(FusionRecipe):
         finish = int(steps * settings.frozen_norms)
         stages = [
             Planned("train", steps - finish),
-            Planned("settle", ceil(steps * settings.settle)),
-            Planned("finish", finish),
+            Planned("settle", ceil(steps * settings.settle), crop="settle_crop"),
+            Planned("finish", finish, crop="settle_crop"),
         ]
         return [one for one in stages if one.steps]
 

@@ -1,4 +1,4 @@
-"""What PSFusion minimises: equations 16 to 23, and all their settings."""
+"""Objective and settings of PSFusion: equations 16 to 23."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -51,62 +51,61 @@ class PSFusionSettings(DescentSettings):
     """Settings of PSFusion's training."""
 
     batch: Annotated[int, Field(ge=1)] = 16
-    """Samples of a step, over all processes together; at least two in each while norms learn."""
+    """Batch size, summed over all processes; at least two in each while batch norms learn."""
     crop: Size | None = (256, 256)
-    """Height and width of the part cut from each sample, multiples of 32; squares are turned."""
+    """Height and width of the random crop, multiples of 32; square crops are also rotated."""
     classes: PositiveInt = 9
-    """Classes of the labels, the background included; 9 in MSRS. The network's, too."""
+    """Number of classes in the labels and of the network, including the background; 9 in MSRS."""
     epochs: PositiveInt = 2500
-    """How often every pair is seen."""
+    """Passes over all pairs."""
     warmup: NonNegativeInt = 0
-    """First steps, in which the rate grows from 1e-5; a tenth of all at the most."""
+    """Warm-up steps, from a rate of 1e-5; at most a tenth of all steps."""
 
     settle: Share = 0.0
-    """Steps, as a part of the others: they change no weight, but let the norms see larger crops,
-    whose statistics differ. 0: none."""
+    """Length of the stage that only updates the statistics of batch norms, on larger crops, as a
+    fraction of all other steps; 0: no such stage."""
     settle_crop: Size = (256, 256)
-    """Height and width of those crops, and of all that follow."""
+    """Height and width of the random crops in that stage and after it."""
     frozen_norms: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """The last part of the others, after that: norms keep what they have seen. While norms go by a
-    few samples, no network can tell how bright these were. 0: none; 1: all, for norms that have
-    seen enough, in `weights`."""
+    """Fraction of the steps, the last ones, with frozen batch norms: normalising by a few samples
+    hides how bright they were. 0: none; 1: all steps, for `weights` whose norms are trained."""
 
     fusion: NonNegativeFloat = 10.0
     """Weight of the losses of the fused picture, lambda_f."""
     correlation: NonNegativeFloat = 0.1
-    """Weight of the correlation loss among them, alpha."""
+    """Weight of the correlation loss, alpha."""
     correlation_limit: PositiveFloat | None = None
-    """Count that loss only where it is below this, and not negative; none: always."""
+    """Ignore the correlation loss above this value, or below 0; none: never ignore it."""
     fidelity: NonNegativeFloat = 5.0
-    """Weight of the losses of both restored pictures, lambda_sf."""
+    """Weight of the losses of both reconstructed sources, lambda_sf."""
     semantic: NonNegativeFloat = 10.0
     """Weight of the losses of the three semantic heads, lambda_se."""
 
     intensity: Literal["soft-masks", "hard-masks", "both"] = "soft-masks"
-    """By masks that weigh (equation 17); by masks that choose; or without masks (equation 23)."""
+    """Intensity loss: weighting masks (equation 17), selecting masks, or none (equation 23)."""
     salient: Classes = SALIENT
-    """Labels of what stands out in infrared: car, person, bike; []: masks of contrast alone."""
+    """Labels that stand out in infrared: car, person, bike; []: masks from contrast only."""
     border: Border = "reflected"
-    """What contrast sees outside a picture."""
+    """Padding around pictures for contrast masks."""
     error: PixelError = "absolute"
-    """The intensity's distance, where there are masks: of pixels, or of windows."""
+    """Distance in the intensity loss with masks: between pixels, or between windows."""
     texture_operator: Magnitude = "sobel"
-    """The gradient of the texture loss."""
+    """Gradient operator of the texture loss."""
     fidelity_operator: Operator = "sobel"
-    """The gradient of restored pictures."""
+    """Gradient operator for reconstructed sources."""
     correlation_over: Over = "channels"
     """One correlation coefficient for each picture, or one for the batch."""
 
     hard_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.75
-    """A pixel counts if its class is given less than this (OHEM)."""
+    """Probability of the true class below which a pixel is hard (OHEM)."""
     hard_share: Annotated[float, Field(gt=0, le=1)] = 1 / 16
-    """The hardest pixels that count in any case, as a part of the batch."""
+    """Smallest fraction of the batch to treat as hard pixels."""
     boundary: PositiveInt = 3
-    """Pixels on either side of an edge between classes that its boundary takes."""
+    """Width of class boundaries in pixels, on either side of an edge."""
     binary_weights: tuple[PositiveFloat, PositiveFloat] = MSRS_BINARY_WEIGHTS
-    """Weights of background and object."""
+    """Weights of background and objects."""
     head_form: MaskForm = "cross-entropy"
-    """The loss of boundaries and objects: by softmax, or by a sigmoid for each channel."""
+    """Loss of boundaries and objects: softmax, or one sigmoid per channel."""
 
     @model_validator(mode="before")
     @classmethod

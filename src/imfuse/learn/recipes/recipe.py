@@ -1,11 +1,12 @@
 """The base class of recipes: settings, networks, training stages, and what comes out of them."""
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -70,7 +71,7 @@ class Recipe(ABC):
     departures: str = ""
     """Differences from the paper, for the card; they may depend on settings."""
     kind: ClassVar[Literal["recipe", "segmenter"]]
-    """What users call it: a `recipe` trains fusion networks, a `segmenter` trains itself."""
+    """Its name for users: a `recipe` trains a fusion network, a `segmenter` a segmenter."""
     subject: ClassVar[str]
     """Name of the module that the training is for."""
     card: ClassVar[type[TrainingCard]] = TrainingCard
@@ -83,6 +84,13 @@ class Recipe(ABC):
         self.modules = nn.ModuleDict()
         self._fixed: dict[str, set[str]] = {}
         self.origin: Origin | None = None
+
+    def twin(self) -> Self:
+        """Return a copy whose modules are its own, for trials that change weights."""
+        other = copy.copy(self)
+        other.modules = copy.deepcopy(self.modules)
+        other.__dict__["_fixed"] = dict(self._fixed)
+        return other
 
     @classmethod
     def located(cls, settings: Settings, find: Callable[[Path], Path]) -> Settings:

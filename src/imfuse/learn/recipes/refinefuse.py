@@ -41,22 +41,22 @@ class RefineFuseSettings(DescentSettings):
 
     batch: PositiveInt = 8
     crop: Size | None = (256, 256)
-    """Height and width of the part cut from each sample; only squares are turned."""
+    """Height and width of the random crop; square crops are also rotated."""
     epochs: PositiveInt = 300
-    """How often every pair is seen."""
+    """Passes over all pairs."""
     intensity: Literal["masks", "both", "maximum"] = "masks"
-    """By masks; the plain sum of the distances to both pictures (table 8, setting A); or to the
-    brighter of both (setting B)."""
+    """Intensity loss: with masks; distance to both pictures (table 8, setting A); or distance to
+    the brighter one (setting B)."""
     texture: NonNegativeFloat = 5.0
-    """Weight of the texture loss, lambda; 0: without it (setting C)."""
+    """Weight of the texture loss, lambda; 0: off (setting C)."""
     salient: Classes = SALIENT
-    """Labels of what stands out in infrared: car, person, bike; []: masks of contrast alone."""
+    """Labels that stand out in infrared: car, person, bike; []: masks from contrast only."""
     visible: VisibleMask = "complement"
-    """Mask of the visible picture: all but infrared's, or also where it has more contrast."""
+    """Visible mask: complement of the infrared one, or also where visible contrast is higher."""
 
 
 CPU = {"batch": 2, "crop": 96, "optimizer": "adam"}
-"""What makes the most of an hour or two on a few cores: by SGD at the paper's rate, a fresh network
+"""The most of an hour or two on a few cores: by SGD at the paper's rate, a fresh network
 takes hundreds of steps to begin to move; and many small steps do more than few large ones."""
 
 

@@ -1,4 +1,4 @@
-"""What stands out in infrared: the classes of labels that recipes with masks are told."""
+"""Salient classes: the labels of objects that stand out in infrared."""
 
 from typing import Annotated, TypeAlias
 

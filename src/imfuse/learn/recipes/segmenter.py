@@ -1,4 +1,4 @@
-"""What all recipes of segmenters share: settings, samples, losses, previews, scores, files."""
+"""Base class of recipes for segmenters: settings, losses, previews, scores, files."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
@@ -60,27 +60,27 @@ class SegmenterSettings(Settings):
     """Settings of every segmenter's training."""
 
     batch: Several
-    """Samples of a step, over all processes together."""
+    """Batch size, summed over all processes."""
     crop: LargeSize
-    """Height and width of the part cut from each sample; none: whole pictures."""
+    """Height and width of the random crop from each sample; none: whole pictures."""
     classes: PositiveInt = 9
-    """Classes of the labels, the background included; 9 in MSRS."""
+    """Number of classes in the labels, including the background; 9 in MSRS."""
     on: str = "vis"
-    """What it looks at: `vis`, `ir`, or `fused:FOLDER`, pictures named after the pairs."""
+    """Input pictures: `vis`, `ir`, or `fused:FOLDER` with pictures named after the pairs."""
     weights: Path | None = None
-    """File (.safetensors) of the segmenter's weights to begin with."""
+    """File (.safetensors) of initial weights; none: random weights."""
     scale: tuple[PositiveFloat, PositiveFloat]
-    """Least and greatest factor of the samples' size."""
+    """Smallest and largest factor by which samples are resized."""
     jitter: tuple[Share, Share, Share]
-    """Greatest change of brightness, contrast and saturation."""
+    """Largest random change of brightness, contrast and saturation."""
     rate: PositiveFloat
-    """Highest learning rate."""
+    """Peak learning rate."""
     weight_decay: NonNegativeFloat
-    """Of the optimiser."""
+    """Weight decay of the optimiser."""
     loss: Literal["cross-entropy", "hard-examples", "cross-entropy-dice"] = "cross-entropy"
-    """Over all pixels, over the hardest (OHEM), or over all with the Dice loss added."""
+    """Loss: cross-entropy over all pixels, over the hardest pixels (OHEM), or with Dice added."""
     auxiliary: NonNegativeFloat = 0.1
-    """Weight of the auxiliary head's loss, where there is one."""
+    """Weight of the auxiliary head's loss, if there is such a head."""
 
 
 class SegmenterRecipe(Recipe):

@@ -1,4 +1,4 @@
-"""How the segmenters are trained that guide fusion, or that judge it.
+"""Training of the segmenters that guide fusion, or that judge it.
 
 SCGRFuse and SeAFusion (BANet), BFFR (SegFormer-B0), PSFusion (SegFormer-B2) and SCGRFuse again
 (DeepLabv3+); what their texts leave out is from the programs.
@@ -36,15 +36,15 @@ class SegFormerSettings(SegmenterSettings):
     jitter: tuple[Share, Share, Share] = (0.25, 0.5, 0.5)
     rate: PositiveFloat = 6e-5
     head_rate: PositiveFloat = 10.0
-    """What the rate is multiplied by for the decoder."""
+    """Factor of the learning rate for the decoder."""
     weight_decay: NonNegativeFloat = 0.01
-    """For all but the norms of the encoder."""
+    """Weight decay of all parameters except the norms of the encoder."""
     betas: tuple[Share, Share] = (0.9, 0.999)
-    """How much of the past the means of gradients and of their squares keep."""
+    """Betas of AdamW: decay of the means of gradients and of squared gradients."""
     power: PositiveFloat = 1.0
-    """Of the polynomial by which the rate falls."""
+    """Power of the polynomial decay of the learning rate."""
     warmup: NonNegativeInt = 1500
-    """First steps, in which the rate grows from a millionth of the polynomial."""
+    """Warm-up steps, during which the learning rate grows from a millionth."""
 
 
 class SegFormerB2Settings(SegFormerSettings):
@@ -119,15 +119,15 @@ class DeepLabSettings(SegmenterSettings):
     epochs: PositiveInt = 100
     """Epochs of the training."""
     frozen: NonNegativeInt = 0
-    """First epochs, in which the encoder stands still; only for one that has seen something."""
+    """First epochs, with the encoder frozen; useful with a pretrained encoder only."""
     frozen_batch: Several = 8
-    """Samples of a step in these."""
+    """Batch size of the epochs with a frozen encoder, summed over all processes."""
     rate: PositiveFloat = 7e-3
     end_rate: NonNegativeFloat = 7e-5
-    """Learning rate at the end."""
+    """Final learning rate."""
     weight_decay: NonNegativeFloat = 1e-4
     momentum: Share = 0.9
-    """Of SGD."""
+    """Momentum of SGD."""
     loss: Literal["cross-entropy", "hard-examples", "cross-entropy-dice"] = "cross-entropy-dice"
 
 
@@ -161,7 +161,9 @@ class DeepLabRecipe(SegmenterRecipe):
         frozen, free = self._lengths
         settings = self.settings
         stages = [
-            Planned("frozen", frozen * max(1, pairs // settings.frozen_batch)),
+            Planned(
+                "frozen", frozen * max(1, pairs // settings.frozen_batch), batch="frozen_batch"
+            ),
             Planned("segment", free * max(1, pairs // settings.batch)),
         ]
         return [stage for stage in stages if stage.steps]

@@ -1,7 +1,7 @@
 """Settings that all recipes share, and the types that settings have."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, PositiveInt
 
@@ -36,7 +36,7 @@ class Settings(Section):
     crop: Size | None
     """Height and width of the random crop from each sample; none: whole pictures."""
     times: dict[str, PositiveInt] = {}
-    """How many times an epoch repeats the pairs of a dataset: times.msrs=6. Default: once."""
+    """Repetitions of the pairs of a dataset in each epoch: times.msrs=6. Default: once."""
     network: dict[str, JsonValue] = {}
     """Settings of the network, such as the ablations of its paper."""
     weights: Path | None = None
@@ -56,5 +56,9 @@ class Settings(Section):
     """Steps between two previews of held-out pairs."""
 
 
-BATCHES = frozenset({"batch", "frozen_batch"})
-"""Names of the settings, in any section, that are batch sizes."""
+def value_of(settings: BaseModel, name: str) -> Any:  # noqa: ANN401 - a setting of any type
+    """Return the value of a setting by its name, with dots for those of a section."""
+    value: Any = settings
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value

@@ -1,4 +1,4 @@
-"""What the two stages of SMFNet's training minimise, and all its settings."""
+"""Objectives and settings of both stages of SMFNet's training."""
 
 from typing import Annotated, Literal
 
@@ -19,7 +19,7 @@ from imfuse.learn.recipes.stage import Losses, Objective, exact
 
 
 class Reconstruction(Section):
-    """What stage I minimises, equations 17 to 26."""
+    """Weights of the losses in stage I, equations 17 to 26."""
 
     similarity: NonNegativeFloat = 8.0
     """Weight of 1 - SSIM for each picture, alpha3."""
@@ -40,7 +40,7 @@ class Reconstruction(Section):
 
 
 class Fusing(Section):
-    """What stage II minimises besides the distance to the brighter source, equations 27 to 30."""
+    """Weights of the losses in stage II besides the intensity loss, equations 27 to 30."""
 
     decomposition: NonNegativeFloat = 2.0
     """Weight of the decomposition loss. The text has 10 and 2 the other way round (alpha4)."""
@@ -53,37 +53,37 @@ class SMFNetSettings(Settings):
 
     batch: PositiveInt = 6
     crop: Size | None = (128, 128)
-    """Side of the square patches that pictures are cut into; none: whole pictures."""
+    """Height and width of the square patches cut from pictures; none: whole pictures."""
     stride: PositiveInt = 200
-    """Pixels from one patch to the next."""
+    """Distance between patches in pixels."""
     least_contrast: Share = LEAST_CONTRAST
-    """Patches of which either picture has less, (P90 - P10) / P90, are left out."""
+    """Lowest contrast, (P90 - P10) / P90, of both pictures of a patch; others are left out."""
     epochs: tuple[PositiveInt, PositiveInt] = (40, 80)
-    """Epochs of both stages."""
+    """Epochs of stage I and of stage II."""
     stages: Literal["both", "second", "joined"] = "both"
-    """second: only the second one, from `weights`. joined: stage II alone from random weights, with
-    the epochs of both."""
+    """Stages to train. second: stage II only, from `weights`. joined: stage II only, from random
+    weights, with the epochs of both."""
     slots: Literal["rgb-as-vis", "mri-as-vis"] = "rgb-as-vis"
-    """Which picture of medical pairs is the visible one: as the layouts say, the colourful one if
-    there is one; or the MRI, as in CDDFuse. Then give MRI as the visible picture to fuse, too."""
+    """Visible input for medical pairs: the coloured picture, if there is one; or the MRI, as in
+    CDDFuse, which then is the visible picture of `imfuse fuse`, too."""
     rate: PositiveFloat = 1e-4
-    """Highest learning rate of the five Adams."""
+    """Peak learning rate of the five Adam optimisers."""
     every: PositiveInt = 20
-    """Epochs between two steps of the rates."""
+    """Epochs between two reductions of the learning rates."""
     factor: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """What each step multiplies the rates by."""
+    """Factor of each reduction."""
     floor: NonNegativeFloat = 1e-6
-    """Least rate."""
+    """Lowest learning rate."""
     clip: PositiveFloat | None = 0.01
-    """Largest norm of the gradient of each module; none: any."""
+    """Largest gradient norm of each module, by clipping; none: no clipping."""
     correlations: Literal["paper", "release"] = "paper"
-    """How the decomposition loss correlates: per channel, or as the code does, without gradient."""
+    """Correlation in the decomposition loss: per channel, or without gradient as in the code."""
     interaction: Literal["none", "second", "both"] = "second"
-    """Stages whose decomposition loss has what the graph takes from one modality for the other."""
+    """Stages whose decomposition loss includes the graph's interaction between modalities."""
     reconstruction: Reconstruction = Field(default_factory=Reconstruction)
-    """Weights of stage I."""
+    """Weights of the losses in stage I."""
     fusing: Fusing = Field(default_factory=Fusing)
-    """Weights of stage II."""
+    """Weights of the losses in stage II."""
 
 
 class ReconstructionObjective(Objective):

@@ -1,4 +1,4 @@
-"""A stage of a training: what it minimises, its optimisers with their rates, and its samples."""
+"""A stage of a training: its objective, optimisers with learning rates, and samples."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -15,10 +15,10 @@ from imfuse.learn.batches.transforms import Augmentation
 
 
 class Losses(NamedTuple):
-    """What an objective says of a batch.
+    """Losses of a batch.
 
     Attributes:
-        total: What is minimised.
+        total: The loss to minimise.
         terms: The parts of it, for the log, each before its weight unless its name says otherwise.
     """
 
@@ -27,7 +27,7 @@ class Losses(NamedTuple):
 
 
 class Objective(nn.Module, ABC):
-    """What a stage minimises. It holds the networks that it trains, and those that it only asks."""
+    """The loss of a stage, with the networks that it trains and those that it only runs."""
 
     @abstractmethod
     def forward(self, ir: Tensor, vis: Tensor, labels: Tensor | None) -> Losses:
@@ -76,10 +76,19 @@ class Optimization:
 
 
 class Planned(NamedTuple):
-    """A stage before it begins: its name, and its length in the paper's schedule."""
+    """A stage before it begins.
+
+    Attributes:
+        name: Its name.
+        steps: Its length in the paper's schedule.
+        batch: Name of the setting that is its batch size, such as `segmentation.batch`.
+        crop: Name of the setting that is the size of its crops.
+    """
 
     name: str
     steps: int
+    batch: str = "batch"
+    crop: str = "crop"
 
 
 @dataclass
@@ -87,15 +96,15 @@ class Stage:
     """A part of a training, ready to run.
 
     Attributes:
-        objective: What is minimised.
+        objective: The loss.
         trained: Names of the recipe's modules that train; the others are in evaluation mode.
         optimizations: The optimisers, which each take a step per batch; none where nothing but the
             running means of norms is to change.
         source: The samples.
-        batch: How many make a step, over all processes together.
-        augmentation: How they are varied.
-        least: How many each process needs; two where there are norms over a batch.
-        frozen_norms: Whether norms over a batch keep the means that they have seen.
+        batch: Batch size, summed over all processes.
+        augmentation: Random changes of the samples.
+        least: Smallest batch size of each process; two where there are batch norms.
+        frozen_norms: Whether batch norms keep their statistics.
     """
 
     objective: Objective
@@ -110,7 +119,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Workshop:
-    """What a recipe gets to build a stage with.
+    """Everything that a recipe needs to build a stage.
 
     Attributes:
         source: The training samples.
@@ -119,7 +128,7 @@ class Workshop:
         lead: Whether this process is the one that writes files.
         wait: Returns when all processes have called it.
         autocast: Gives a context in which networks compute as precisely as in training.
-        tell: Takes a few words on what is going on before the first step, where that lasts.
+        tell: Takes a few words of progress while the first step has to wait.
     """
 
     source: Source

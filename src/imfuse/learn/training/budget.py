@@ -1,4 +1,4 @@
-"""How long a training may take, and what that makes of the paper's schedule."""
+"""Budgets of time or steps, to which the paper's schedule is scaled."""
 
 import re
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class Budget:
     seconds: float | None = None
 
     def scale(self, plan: Sequence[Planned], seconds_a_step: Sequence[float]) -> float:
-        """Return by what all stages are to be shortened or stretched.
+        """Return the factor by which all stages are shortened or stretched.
 
         Args:
             plan: The stages of the paper's schedule.
@@ -47,7 +47,7 @@ def parse_budget(text: str) -> Budget:
     amount = float(found[1]) if found else 0.0
     whole = found is not None and (found[2] != "it" or amount == int(amount))
     if found is None or amount <= 0 or not whole:
-        raise UsageError(f"{text!r} is no budget", expected="e.g. 30m, 2h or 5000it")
+        raise UsageError(f"{text!r} is not a budget", expected="e.g. 30m, 2h or 5000it")
     if found[2] == "it":
         return Budget(text, steps=int(amount))
     return Budget(text, seconds=amount * _SECONDS[found[2]])

@@ -155,7 +155,7 @@ class Trainer:
 
     def _run(self, index: int, state: State, log: Journal | None, stop: threading.Event) -> None:
         """Run what is left of a stage."""
-        name, planned = self.plan[index]
+        name, planned = self.plan[index].name, self.plan[index].steps
         steps = self.steps[index]
         stage = self.recipe.stage(index, self._workshop())
         running = Running(stage, self.recipe, self._fabric)

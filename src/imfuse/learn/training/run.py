@@ -9,7 +9,8 @@ from typing import Any
 import torch
 
 from imfuse import __version__
-from imfuse.errors import OutputError, TrainingInterrupted
+from imfuse.data.checks import check_readable
+from imfuse.errors import OutputError, TrainingInterrupted, UnreadableImage
 from imfuse.io.atomic import remove_stale_temporaries
 from imfuse.io.locks import locked
 from imfuse.learn.models.base import Origin
@@ -28,6 +29,9 @@ from imfuse.learn.training.folder import (
 from imfuse.learn.training.loop import Progress, Trainer
 from imfuse.learn.training.setup import Run, prepare, reopen, signature
 from imfuse.learn.training.state import State
+
+_NAMED, _TOLD = 5, 200
+"""Most broken pairs that a message names, and most characters on each."""
 
 Watch = Callable[[Progress], None]
 
@@ -155,6 +159,7 @@ def fit(run: Run, folder: Path, state: State | None, watch: Watch) -> tuple[Trai
     """Train in a folder that exists and that this process holds; see `execute`."""
     if run.fabric.is_global_zero and state is None:
         check_folder(folder)
+        _check_files(run)
     # Reads the samples of previews, and fails before anything is written if it can't.
     trainer = Trainer(
         run.recipe,
@@ -180,6 +185,19 @@ def fit(run: Run, folder: Path, state: State | None, watch: Watch) -> tuple[Trai
             file=folder,
             remedy="Resume with --resume; if memory ran out, with --set workers=0.",
         ) from error
+
+
+def _check_files(run: Run) -> None:
+    """Refuse pairs that can't be read, all of them together."""
+    sources = [run.source, *([] if run.held_out is None else [run.held_out])]
+    broken = [one for source in sources for one in check_readable(source)]
+    if broken:
+        told = "; ".join(f"{name}: {str(error)[:_TOLD]}" for name, error in broken[:_NAMED])
+        more = f"; and {len(broken) - _NAMED} more" if len(broken) > _NAMED else ""
+        raise UnreadableImage(
+            f"{len(broken)} of {sum(map(len, sources))} pairs can't be read: {told}{more}",
+            remedy="Mend or remove these files; `imfuse data check DIR` lists all of them.",
+        )
 
 
 def origin_after(run: Run, steps: int) -> Origin:

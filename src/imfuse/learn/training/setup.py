@@ -76,8 +76,7 @@ def prepare(config: RunConfig, *, device: str = "auto") -> Run:
     if budget is not None and config.steps is None:
         paces = [0.0] * len(plan)
         if budget.seconds is not None:
-            # The trial changes the weights of its recipe.
-            paces = seconds_a_step(kind(settings), source, fabric)
+            paces = seconds_a_step(recipe.twin(), source, fabric)
         factor = budget.scale(plan, paces)
     steps = scaled(plan, factor)
     if config.steps is not None:
@@ -94,8 +93,7 @@ def prepare(config: RunConfig, *, device: str = "auto") -> Run:
             "imfuse": __version__,
         }
     )
-    torch.manual_seed(settings.seed)
-    return Run(kind(settings), source, held_out, plan, steps, config, fabric)
+    return Run(recipe, source, held_out, plan, steps, config, fabric)
 
 
 def _check_steps(steps: Sequence[int], plan: Sequence[Planned]) -> None:
