@@ -245,6 +245,29 @@ def test_a_description_of_tensors_without_end_is_refused(tmp_path):
         load_foreign(tmp_path / "long.pth")
 
 
+@pytest.mark.parametrize(
+    ("network", "settings", "words"),
+    [
+        ("lrrnet", {"blocks": 1000}, "values in a file of 2"),
+        ("lrrnet", {"blocks": 10**30}, "the setting blocks=1e\\+30"),
+        ("ifcnn", {"fusion": 3}, "fusion"),
+        ("nothing", {}, "nothing"),
+    ],
+)
+def test_settings_of_a_file_can_not_make_a_giant(tmp_path, network, settings, words):
+    import safetensors.torch
+
+    metadata = {
+        "imfuse.network": network,
+        "imfuse.settings": json.dumps(settings),
+        "imfuse.origin": json.dumps({"licence": "MIT"}),
+    }
+    path = tmp_path / "giant.safetensors"
+    safetensors.torch.save_file({"a": torch.zeros(2)}, path, metadata)
+    with pytest.raises(imfuse.ImfuseError, match=words):
+        load_weights(path)
+
+
 TUPLES = {
     "one in one": b"K\x01" + b"\x85" * 200_000,
     "with marks": b"(" * 200_000 + b"t" * 200_000,

@@ -47,7 +47,7 @@ _WRAPPERS = (
 weights (EMA) are what their authors evaluate."""
 
 _LEFT_BY_WRAPPING = re.compile(r"^(?:module\.|_orig_mod\.)+")
-"""What training on several GPUs, and compiling, put before every key."""
+"""Prefix that training on several GPUs, or compiling, puts before every key."""
 
 _TRAINING_ONLY = re.compile(r"optim|sched|scaler|discriminator|(^|_)dis($|_)|netd$", re.IGNORECASE)
 """Sections that no network for fusing has."""
