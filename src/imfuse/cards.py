@@ -1,4 +1,4 @@
-"""What is known of each network: its paper, cost, published weights, and scores measured here.
+"""Facts about each network: its paper, cost, published weights, and scores measured here.
 
 The cards are data beside this module, so that showing one takes no PyTorch. They are written by
 `benchmarks/cards.py` from the networks themselves and from what the benchmarks measured.
@@ -24,9 +24,9 @@ class Published(BaseModel):
     files: str
     """Over what files they are spread; empty where it is one."""
     licence: str
-    """What their authors say of using them."""
+    """Terms that their authors state."""
     training_data: str
-    """What they were trained on."""
+    """Data that they were trained on."""
 
 
 class Score(BaseModel):
@@ -43,13 +43,13 @@ class Score(BaseModel):
 
 
 class NetworkCard(BaseModel):
-    """What is known of one network."""
+    """Facts about one network."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     spec: FusionSpec
     good_for: str
-    """What it is good for, and what it is not."""
+    """Uses that it suits, and those that it does not."""
     gmacs_256: float
     """Billions of multiply-accumulate operations for a pair of 256x256."""
     milliseconds: float | None

@@ -27,7 +27,7 @@ RAW_TYPES = frozenset({np.dtype(np.int16), np.dtype(np.int32), np.dtype(np.uint3
 
 @dataclass(frozen=True, kw_only=True)
 class Metadata:
-    """What a picture file says besides its pixels. Each is None where the file has none."""
+    """Facts that a picture file holds besides its pixels. Each is None where the file has none."""
 
     exif: bytes | None = None
     """EXIF block without the `Exif\\0\\0` head; orientation already applied and set to 1."""
@@ -91,7 +91,7 @@ class Picture:
 
     @property
     def is_colour(self) -> bool:
-        """Whether the picture has three channels."""
+        """True if the picture has three channels."""
         return self.pixels.ndim == 3
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Pixels:  # noqa: FBT001 - NumPy's protocol
@@ -209,7 +209,7 @@ misunderstand a new file; a new field alone does not, as unknown fields are igno
 
 
 class FusionSpec(BaseModel):
-    """What a fusion method says of itself; stored in the metadata of ONNX files as JSON.
+    """Description of a fusion method; stored in the metadata of ONNX files as JSON.
 
     Generic code and contract tests read this, and contain no method names.
     """
@@ -229,16 +229,16 @@ class FusionSpec(BaseModel):
     licence: Text = "Apache-2.0"
     """Licence of the weights for networks, of the code otherwise (SPDX)."""
     visible: Literal["luma", "rgb"] = "luma"
-    """What the engine takes as its visible input: `(H, W)` luma or `(H, W, 3)` RGB."""
+    """Visible input that the engine takes: `(H, W)` luma or `(H, W, 3)` RGB."""
     output: Literal["luma", "rgb"] = "luma"
-    """What the engine returns."""
+    """Kind of picture that the engine returns."""
     activation: Literal["none", "tanh", "sigmoid", "clamp"] = "none"
-    """What bounds the engine's output; `none`: values may leave [0, 1] and are clamped."""
+    """Function that bounds the engine's output; `none`: values may leave [0, 1] and are clamped."""
     size: SizeRule = SizeRule()
     tile: TileRule | None = None
     """None: the result depends on the whole picture, which then is never cut."""
     symmetric: bool = False
-    """Whether exchanging infrared and (gray) visible leaves the fused luma unchanged."""
+    """True if exchanging infrared and (gray) visible leaves the fused luma unchanged."""
     parameters: int = Field(default=0, ge=0)
     """Trainable parameters; 0 for classical methods."""
     bytes_per_pixel: int = Field(default=64, ge=0, le=1 << 32)
@@ -263,7 +263,7 @@ class Engine(Protocol):
 
     @property
     def spec(self) -> FusionSpec:
-        """What the method says of itself."""
+        """Description of the method."""
         ...
 
     def fuse(self, ir: Float, vis: Float) -> Float:

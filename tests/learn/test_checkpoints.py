@@ -241,8 +241,55 @@ def test_a_description_of_tensors_without_end_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "long.pth", "w") as file:
         file.writestr("archive/data.pkl", b"\x80\x02" + b"]" * 17_000_000 + b".")
         file.writestr("archive/version", b"3")
-    with pytest.raises(WeightsError, match="17 MB that describe the tensors"):
+    with pytest.raises(WeightsError, match="more than 4 MB that describe tensors"):
         load_foreign(tmp_path / "long.pth")
+
+
+@pytest.mark.parametrize(
+    ("network", "settings", "words"),
+    [
+        ("lrrnet", {"blocks": 1000}, "values in a file of 2"),
+        ("lrrnet", {"blocks": 10**30}, "the setting blocks=1e\\+30"),
+        ("ifcnn", {"fusion": 3}, "fusion"),
+        ("nothing", {}, "nothing"),
+    ],
+)
+def test_settings_of_a_file_can_not_make_a_giant(tmp_path, network, settings, words):
+    import safetensors.torch
+
+    metadata = {
+        "imfuse.network": network,
+        "imfuse.settings": json.dumps(settings),
+        "imfuse.origin": json.dumps({"licence": "MIT"}),
+    }
+    path = tmp_path / "giant.safetensors"
+    safetensors.torch.save_file({"a": torch.zeros(2)}, path, metadata)
+    with pytest.raises(imfuse.ImfuseError, match=words):
+        load_weights(path)
+
+
+TUPLES = {
+    "one in one": b"K\x01" + b"\x85" * 200_000,
+    "with marks": b"(" * 200_000 + b"t" * 200_000,
+    "beside another": b"K\x01" + b"N\x86" * 200_000,
+    "remembered": b"K\x01q\x00" + b"0h\x00\x85q\x00" * 200_000,
+}
+
+
+@pytest.mark.parametrize("kind", TUPLES)
+@pytest.mark.parametrize("legacy", [False, True])
+def test_keys_that_overflow_the_stack_are_refused(tmp_path, kind, legacy):
+    """Python's hash of such a tuple ends the process."""
+    pickled = b"\x80\x02}" + TUPLES[kind] + b"K\x01s."
+    path = tmp_path / "deep.pth"
+    if legacy:
+        path.write_bytes(pickled)
+    else:
+        with zipfile.ZipFile(path, "w") as file:
+            file.writestr("archive/data.pkl", pickled)
+            file.writestr("archive/version", b"3")
+    with pytest.raises(WeightsError, match="more than 100 tuples in one another"):
+        load_foreign(path)
 
 
 def test_a_dictionary_that_holds_itself(tmp_path):

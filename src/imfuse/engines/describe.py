@@ -47,7 +47,7 @@ _STACKS = {2: (1, 1), 6: (3, 3)}
 
 @dataclass(frozen=True)
 class Description:
-    """What was found out about a network.
+    """Result of examining a network.
 
     Attributes:
         spec: What generic code needs to know.
@@ -243,6 +243,7 @@ def _spec(
             title=settings.get("title", f"the network in {brief(path.name, 80)}"),
             kind="network",
             licence=settings.get("licence", "not stated"),
+            training_data="not known",
             visible="rgb" if feed.sees_colour else "luma",
             output="rgb" if colour else "luma",
             size=rule,

@@ -111,7 +111,7 @@ class Feed(BaseModel):
 
     @property
     def sees_colour(self) -> bool:
-        """Whether the network takes the visible picture in colour."""
+        """True if the network takes the visible picture in colour."""
         planes = [plane for one in self.inputs for plane in one.planes]
         return any(plane.of == "vis" and plane.channels == 3 for plane in planes)
 

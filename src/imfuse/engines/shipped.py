@@ -26,10 +26,10 @@ class Shipped(BaseModel):
     """Name of the ONNX file beside the manifest."""
     sha256: str
     origin: dict[str, str | int | None]
-    """What the file hands on: `licence`, `training_data` (all of it), `training_terms` and
+    """Terms that the file passes on: `licence`, `training_data` (all of it), `training_terms` and
     `training_steps`."""
     card: dict[str, Any]
-    """What `imfuse train` wrote of the training, and the `commit` of imfuse that it ran with."""
+    """Record that `imfuse train` wrote, and the `commit` of imfuse that it ran with."""
 
 
 def _folder() -> Path:

@@ -31,7 +31,7 @@ from imfuse.learn.formats import (
 )
 from imfuse.learn.formats.foreign import Foreign
 from imfuse.learn.models.base import FusionNetwork, Origin
-from imfuse.learn.networks import create_network
+from imfuse.learn.networks import create_network, create_stored_network
 from imfuse.learn.onnx_file import read_onnx
 from imfuse.learn.torch_file import read_torch_file
 
@@ -240,7 +240,8 @@ def load_weights(path: Path) -> Loaded:
             weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping
         settings = json.loads(metadata[_SETTINGS])
         origin = Origin(**json.loads(metadata[_ORIGIN]))
-        network = create_network(metadata[_NETWORK], **settings)
+        values = sum(one.numel() for one in weights.values())
+        network = create_stored_network(metadata[_NETWORK], settings, values, path)
         network.load_state_dict(weights)
     except ImfuseError:
         raise

@@ -1,4 +1,4 @@
-"""What a network costs: multiply-accumulate operations, counted without computing anything."""
+"""Cost of a network in multiply-accumulate operations, counted without computing anything."""
 
 import copy
 

@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from importlib import import_module
 from inspect import signature
+from pathlib import Path
 from typing import Any
 
-from imfuse.errors import UnknownName
+import torch
+
+from imfuse.errors import UnknownName, WeightsError
 from imfuse.learn.blocks.building import build
 from imfuse.learn.models.base import FusionNetwork
 
@@ -66,3 +69,40 @@ def create_network(name: str, **settings: Any) -> FusionNetwork:
         UsageError: A setting is of another type, or none of the values that it may have.
     """
     return build(find_network(name), name, settings)
+
+
+_LARGEST_SETTING = 10_000
+"""Most that a number in the settings of a file may be; no network has so many layers."""
+_SPARE = 1_000_000
+"""Values that a network may have beside twice those of its file: what only training needs."""
+
+
+def create_stored_network(
+    name: str, settings: Mapping[str, Any], values: int, file: Path
+) -> FusionNetwork:
+    """Return a network as a file says that it was built, if it is not far larger than the file.
+
+    Args:
+        name: Name of the network.
+        settings: Arguments of its constructor.
+        values: Number of values that the file holds.
+        file: The file, for messages.
+
+    Raises:
+        UnknownName: No network has this name, or it has no such setting.
+        UsageError: A setting is of another type, or none of the values that it may have.
+        WeightsError: The network would be far larger than the file.
+    """
+    remedy = "The file was changed or damaged. Write it again."
+    for key, value in settings.items():
+        if isinstance(value, int) and abs(value) > _LARGEST_SETTING:
+            raise WeightsError(f"the setting {key[:40]}={value:.0e}", file=file, remedy=remedy)
+    with torch.device("meta"):  # takes no memory
+        size = sum(one.numel() for one in create_network(name, **settings).state_dict().values())
+    if size > 2 * values + _SPARE:
+        raise WeightsError(
+            f"settings of a network with {size:,} values in a file of {values:,}",
+            file=file,
+            remedy=remedy,
+        )
+    return create_network(name, **settings)

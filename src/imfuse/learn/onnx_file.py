@@ -1,6 +1,7 @@
 """ONNX files of fusion networks, seen from PyTorch: compared with a network, or read as one."""
 
 import json
+import math
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,17 +13,17 @@ from torch import Tensor
 from imfuse.engines.onnx import OnnxEngine
 from imfuse.errors import WeightsError
 from imfuse.learn.models.base import FusionNetwork
-from imfuse.learn.networks import create_network
+from imfuse.learn.networks import create_stored_network
 from imfuse.types import FusionSpec
 
 SETTINGS_KEY = "imfuse.settings"
 """Metadata key that holds the settings that a network was built with, as JSON."""
 
 HALF = "_half"
-"""What the names of weights in half precision end with."""
+"""Suffix of the names of half-precision weights."""
 
 PREFIX = "network."
-"""What the names of a network's weights begin with."""
+"""Prefix of the names of a network's weights."""
 
 TOLERANCE = 1e-4
 """Most that a fused value may differ between PyTorch and ONNX Runtime."""
@@ -34,7 +35,7 @@ _COMPARED = ((3, 4), (9, 6))
 
 
 class Contents(NamedTuple):
-    """What an ONNX file of a fusion network holds.
+    """Contents of an ONNX file of a fusion network.
 
     Attributes:
         network: The network, with its weights, in evaluation mode.
@@ -68,7 +69,8 @@ def read_onnx(path: Path) -> Contents:
         raise WeightsError(
             "an ONNX file that does not say how its network was built", file=path, remedy=_REMEDY
         ) from error
-    network = create_network(engine.spec.name, **settings).eval()
+    values = sum(math.prod(stored.dims) for stored in model.graph.initializer)
+    network = create_stored_network(engine.spec.name, settings, values, path).eval()
     weights = network.state_dict()
     for stored in model.graph.initializer:
         name = stored.name.removeprefix(PREFIX).removesuffix(HALF)

@@ -1,11 +1,13 @@
 """Files that `torch.save` wrote, perhaps by strangers: read without running anything, in bounds."""
 
 import pickle
+import pickletools
 import re
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,8 +18,13 @@ from imfuse.errors import WeightsError
 _PICKLE, _ZIP = b"\x80", b"PK"
 """First bytes of the files that `torch.save` writes."""
 
-_MOST_PICKLED = 16_000_000
+_MOST_PICKLED = 4_000_000
 """Bytes that the description of the tensors may take; honest ones take some 200 a tensor."""
+_DEEPEST = 100
+"""Tuples in tuples that a file may hold. Python overflows its stack where a dictionary's key is
+nested deeply; honest files have some ten."""
+_LEGACY_PICKLES = 5
+"""Pickles at the beginning of a file that PyTorch before 1.6 wrote."""
 _SMALL = 64_000_000
 """Bytes that a file may always unpack to; larger ones may be four times what lies on the disk."""
 
@@ -40,7 +47,7 @@ _WRAPPERS = (
 weights (EMA) are what their authors evaluate."""
 
 _LEFT_BY_WRAPPING = re.compile(r"^(?:module\.|_orig_mod\.)+")
-"""What training on several GPUs, and compiling, put before every key."""
+"""Prefix that training on several GPUs, or compiling, puts before every key."""
 
 _TRAINING_ONLY = re.compile(r"optim|sched|scaler|discriminator|(^|_)dis($|_)|netd$", re.IGNORECASE)
 """Sections that no network for fusing has."""
@@ -71,7 +78,11 @@ def read_torch_file(path: Path) -> StateDict:
         with path.open("rb") as file:
             head = file.read(2)
         if head.startswith(_ZIP):
-            _check_sizes(path)
+            _check_archive(path)
+        elif head.startswith(_PICKLE):
+            with path.open("rb") as file:
+                for _ in range(_LEGACY_PICKLES):
+                    _check_pickle(file, path)
         known = head.startswith((_PICKLE, _ZIP))
         content = torch.load(path, map_location="cpu", weights_only=True) if known else None
     except WeightsError:
@@ -107,29 +118,72 @@ def read_torch_file(path: Path) -> StateDict:
     return StateDict(weights, tuple(notes))
 
 
-def _check_sizes(path: Path) -> None:
+def _check_archive(path: Path) -> None:
     """Refuse a file whose parts are far larger than itself, before anything is unpacked."""
     try:
         with zipfile.ZipFile(path) as archive:
-            parts = [(part.filename, part.file_size) for part in archive.infolist()]
-    except (zipfile.BadZipFile, NotImplementedError, ValueError):
+            parts = archive.infolist()
+            on_disk, unpacked = path.stat().st_size, sum(part.file_size for part in parts)
+            if unpacked > max(_SMALL, 4 * on_disk):
+                raise WeightsError(
+                    f"its {on_disk / 1e6:.3g} MB unpack to {unpacked / 1e6:,.0f} MB",
+                    file=path,
+                    expected="weights as torch.save writes them",
+                    remedy="Don't load it; PyTorch compresses nothing.",
+                )
+            for part in parts:
+                if part.filename.endswith("data.pkl"):
+                    with archive.open(part) as file:
+                        _check_pickle(file, path)
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError):
         return  # PyTorch says what is wrong with it
-    on_disk, unpacked = path.stat().st_size, sum(size for _, size in parts)
-    if unpacked > max(_SMALL, 4 * on_disk):
-        raise WeightsError(
-            f"its {on_disk / 1e6:.3g} MB unpack to {unpacked / 1e6:,.0f} MB",
-            file=path,
-            expected="weights as torch.save writes them",
-            remedy="Don't load it; PyTorch compresses nothing.",
-        )
-    pickled = max((size for name, size in parts if name.endswith("data.pkl")), default=0)
-    if pickled > _MOST_PICKLED:
-        raise WeightsError(
-            f"{pickled / 1e6:,.0f} MB that describe the tensors",
-            file=path,
-            expected=f"at most {_MOST_PICKLED // 10**6} MB",
-            remedy="Save the weights of the network (state_dict) and nothing else.",
-        )
+
+
+def _check_pickle(file: IO[bytes], path: Path) -> None:
+    """Refuse a pickle that is very long, or whose tuples are nested deeply; go to its end."""
+    begin = file.tell()
+    depths: list[int] = []  # of what lies on the unpickler's stack
+    marks: list[int] = []
+    memo: dict[int, int] = {}
+    try:
+        for operation, argument, _ in pickletools.genops(file):
+            name = operation.name
+            if file.tell() - begin > _MOST_PICKLED:
+                raise _too_much(
+                    path, f"more than {_MOST_PICKLED // 10**6} MB that describe tensors"
+                )
+            if name == "MARK":
+                marks.append(len(depths))
+            elif "PUT" in name or name == "MEMOIZE":
+                memo[len(memo) if argument is None else int(argument)] = depths[-1]
+            elif "GET" in name:
+                depths.append(memo.get(int(argument or 0), 0))
+            else:
+                taken = _taken(operation.stack_before, depths, marks)
+                depth = max(taken, default=0) + name.startswith("TUPLE")
+                if depth > _DEEPEST:
+                    raise _too_much(path, f"more than {_DEEPEST} tuples in one another")
+                depths.extend([depth] * len(operation.stack_after))
+    except (ValueError, IndexError) as error:
+        if isinstance(error, WeightsError):
+            raise
+        # A damaged pickle: PyTorch says what is wrong with it.
+
+
+def _taken(before: Sequence[object], depths: list[int], marks: list[int]) -> list[int]:
+    """Take from the stack what an operation takes, and return it."""
+    count = len(before)
+    if pickletools.markobject in before:
+        below = list(before).index(pickletools.markobject)
+        count = len(depths) - (marks.pop() - below)
+    taken = depths[len(depths) - count :] if count else []
+    del depths[len(depths) - len(taken) :]
+    return taken
+
+
+def _too_much(path: Path, found: str) -> WeightsError:
+    remedy = "Save the weights of the network (state_dict) and nothing else."
+    return WeightsError(found, file=path, expected="a state dict", remedy=remedy)
 
 
 def _chosen(content: object, notes: list[str]) -> dict[str, Tensor]:

@@ -28,7 +28,7 @@ _MOST_PIXELS = 1 << 25
 
 
 class SegmenterSpec(BaseModel):
-    """What a file of ours says of itself."""
+    """Description that our own files carry."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -37,7 +37,7 @@ class SegmenterSpec(BaseModel):
     classes: Annotated[tuple[Text, ...], Field(max_length=256)]
     """Names of the classes, by number."""
     on: Literal["vis", "ir", "fused"] = "vis"
-    """What kind of pictures it was trained on."""
+    """Kind of pictures that it was trained on."""
     minimum: Annotated[int, Field(ge=1, le=1 << 12)] = 1
     """Least height and width; smaller pictures are continued at their borders."""
     training_data: Text = ""

@@ -1,4 +1,4 @@
-"""What is known of a published file format of weights."""
+"""Description of a published file format of weights."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
