@@ -1,11 +1,11 @@
-"""What the machine offers to this process."""
+"""Cores and memory available to this process."""
 
 import os
 from pathlib import Path
 
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _ASSUMED_MEMORY = 8_000_000_000
-"""Bytes of memory of a machine that doesn't tell."""
+"""Memory in bytes to assume if the machine does not report any."""
 
 
 def available_cores() -> int:
@@ -14,7 +14,7 @@ def available_cores() -> int:
 
 
 def total_memory() -> int:
-    """Return the bytes of memory that the machine, or the container around us, has in all."""
+    """Return the total memory in bytes of the machine, or of the container if that is less."""
     try:
         total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):  # Windows has no sysconf
