@@ -87,7 +87,7 @@ def render(
         UsageError: A size is below 1 or above 32000, the seed is negative, or `misalign` is
             negative or not finite.
 
-    Example:
+    Examples:
         >>> scene = render("street-night", size=(48, 64), seed=3)
         >>> scene.ir.shape, scene.vis.shape
         ((48, 64), (48, 64, 3))

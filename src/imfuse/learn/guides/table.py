@@ -42,7 +42,7 @@ def create_guide(name: str, **settings: Any) -> Segmenter:  # noqa: ANN401 - eac
         UsageError: A setting has the wrong type or a value that is not allowed, or a package is
             missing.
 
-    Example:
+    Examples:
         >>> create_guide("banet", classes=4).title
         'ResNet-18 with a decoder of gates, 12.9 million parameters'
     """
