@@ -1,6 +1,6 @@
 """Write the cards of the networks, `src/imfuse/cards.json`, from the networks and the results.
 
-`--check` changes nothing and fails where the cards are not what they should be.
+`--check` changes nothing and fails if the cards are out of date.
 """
 
 import json

@@ -1,9 +1,9 @@
-"""What weights of ImageNet are worth to a segmenter that guides fusion.
+"""Benefit of ImageNet weights for a segmenter that guides fusion.
 
-BANet on EfficientNet-Lite0 learns MSRS's nine classes on one half of its labelled pairs, with and
-without them, and labels the other half; then the halves change places. The halves are those of a
-fixed two-fold split of the test pairs, as the labelled training pairs are not at hand: nothing
-that fuses learns from them. It looks at pictures fused by the default method. Needs `IMFUSE_DATA`.
+BANet on EfficientNet-Lite0 learns MSRS's nine classes on one half of the labelled pairs, with and
+without ImageNet weights, and labels the other half; then the halves swap. They are a fixed two-fold
+split of the test pairs, because the labelled training pairs are not available; no fusion network
+learns from them. Its inputs are fused by the default method. Needs `IMFUSE_DATA`.
 """
 
 import json
@@ -28,7 +28,7 @@ def _link(data: Path, names: list[str], into: Path) -> None:
 
 
 def _score(where: Path, folds: list[str], fused: Path, pretrained: str, steps: int) -> dict:
-    """Return how well all pairs are labelled, each half by what the other one has taught."""
+    """Return the scores over all pairs, each half labelled by the network trained on the other."""
     labels = where / f"labels-{pretrained}"
     seconds = 0.0
     for learned, asked in (folds, folds[::-1]):
@@ -60,7 +60,7 @@ def _score(where: Path, folds: list[str], fused: Path, pretrained: str, steps: i
 
 
 def main() -> None:
-    """Train and score with and without weights of ImageNet."""
+    """Train and score with and without ImageNet weights."""
     arguments = parser(__doc__)
     arguments.add_argument("--steps", type=int, default=1200)
     steps = arguments.parse_args().steps

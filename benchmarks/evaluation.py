@@ -1,7 +1,7 @@
 """Scoring of folders: pictures per second of the whole command, and memory over 10,000 pairs.
 
 Throughput: the nine metrics of the papers at 640x480, from files (fused and visible in colour),
-with one and with two workers, each stage in threads of its own. Memory: peak of the command for 100
+with one and with two workers, each stage in its own threads. Memory: peak of the command for 100
 and for 10,000 small pairs.
 """
 
@@ -18,7 +18,7 @@ FOLDERS = ("fused", "ir", "vis")
 
 
 def _make(root: Path, size: tuple[int, int], suffix: str, count: int, copies: int) -> list[str]:
-    """Render and fuse pairs, link each a number of times, and return the three folders."""
+    """Render and fuse pairs, link each several times, and return the three folders."""
     render_pairs(root, ["random"], count=count, size=size, seed=0)
     list(prepare(FolderJob(ir=root / "ir", vis=root / "vis", out=root / "fused")))
     for folder in FOLDERS:

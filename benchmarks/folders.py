@@ -1,13 +1,13 @@
 """Throughput of a folder run against the pure method, at 640x480 with two workers.
 
-Goal: at least 90 % of the pure method's throughput. Two readings of that are given. `one_thread`
-compares with the method called in a loop in one thread, which is what a script without a folder
-runner would do at best (decoding and encoding cost it nothing here). `two_threads` compares with
-the method alone on two threads: then decoding and encoding compete for the same two cores, and
-the ratio can only approach 1 for methods that take much longer than they do.
+Goal: at least 90 % of the pure method's throughput. The ratio is reported in two ways. `one_thread`
+compares with the method called in a loop in one thread, the best that a script without a folder
+runner could do (decoding and encoding are free here). `two_threads` compares with the method alone
+on two threads; decoding and encoding then compete for the same two cores, so the ratio approaches 1
+only for methods that take much longer than they do.
 
-Pairs are read and written as PNG, and again as uncompressed TIFF, which shows what the runner
-itself costs when coding is next to nothing.
+Pairs are read and written as PNG, and again as uncompressed TIFF, which shows the cost of the
+runner itself, since coding is then almost free.
 """
 
 import os
@@ -70,7 +70,7 @@ def _prepare_pairs(root: Path, count: int) -> list[ImagePair]:
 
 
 def _codec_ms(root: Path, pairs: list[ImagePair]) -> dict[str, float]:
-    """Return milliseconds of one thread for decoding a pair and for encoding one picture."""
+    """Return the milliseconds on one thread for decoding a pair and for encoding one picture."""
     found = {}
     for suffix, kind in (("png", "PNG"), ("tif", "TIFF")):
         files = sorted((root / suffix / "ir").iterdir())
@@ -107,7 +107,7 @@ def _measure(root: Path, method: str, pairs: list[ImagePair]) -> dict[str, objec
 
 def main() -> None:
     """Measure every method, best of three runs each, on rendered pairs."""
-    # As the command does before NumPy is loaded; here NumPy has to find it in its environment.
+    # The command sets this before NumPy is loaded; here it must be in the environment.
     if os.environ.get("OPENBLAS_NUM_THREADS") != "1":
         os.environ["OPENBLAS_NUM_THREADS"] = "1"
         os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606 - this very script

@@ -1,4 +1,4 @@
-"""What the benchmarks share: medians, and results as JSON with all that they depend on."""
+"""Shared parts of the benchmarks: medians, and results as JSON with their conditions."""
 
 import argparse
 import datetime as dt
@@ -18,7 +18,7 @@ PACKAGES = ("numpy", "opencv-python-headless", "onnxruntime", "pillow", "pywavel
 
 
 def median_seconds(work: Callable[[], object], repeats: int) -> float:
-    """Return the median wall time of some work, after one run that does not count."""
+    """Return the median wall time of a task, after one warm-up run."""
     work()
     seconds = []
     for _ in range(repeats):
@@ -29,7 +29,7 @@ def median_seconds(work: Callable[[], object], repeats: int) -> float:
 
 
 def imfuse(*arguments: str | Path) -> str:
-    """Run a command of imfuse, and return what it prints; errors are shown as they are."""
+    """Run an imfuse command and return its output; errors are passed through."""
     command = [sys.executable, "-m", "imfuse", *map(str, arguments)]
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
 
@@ -66,7 +66,7 @@ def write_results(name: str, results: object) -> None:
 
 def peak_mb(arguments: list[str]) -> tuple[float, float, int, str]:
     """Run a command; return its peak resident megabytes, seconds, exit code and messages."""
-    # VmHWM, not ru_maxrss: the latter remembers the size of the process that started this one.
+    # VmHWM, not ru_maxrss, which inherits the size of the parent process.
     code = (
         "import sys\nfrom imfuse.cli import main\ntry:\n    main(sys.argv[1:])\n"
         "finally:\n    lines = open('/proc/self/status').read().splitlines()\n"
@@ -84,5 +84,5 @@ def peak_mb(arguments: list[str]) -> tuple[float, float, int, str]:
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
-    """Return a parser that has the first line of a module docstring as its description."""
+    """Return a parser described by the first line of a module docstring."""
     return argparse.ArgumentParser(description=(description or "").splitlines()[0])

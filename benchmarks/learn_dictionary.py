@@ -1,12 +1,12 @@
-"""Learn the dictionary of the method `mst-sr` from textures that this script draws itself.
+"""Learn the dictionary of the method `mst-sr` from synthetic textures.
 
 Run `python benchmarks/learn_dictionary.py`; it writes `src/imfuse/weights/mst_sr_dictionary.npy`
 (256 atoms of 8x8 pixels, float32) in half a minute. The same seed gives the same dictionary up to
 rounding of the linear algebra library.
 
 The textures are dead leaves (shaded shapes that occlude one another) and fractal noise, both with
-the 1/f spectrum of natural pictures, free of sensor noise and of anyone's copyright. The learning
-is K-SVD in its approximate form: sparse coding, then each atom by one power iteration.
+the 1/f spectrum of natural pictures, free of sensor noise and copyright. Training is approximate
+K-SVD: sparse coding, then one power iteration per atom.
 
 References:
     M. Aharon, M. Elad, A. Bruckstein, "K-SVD: an algorithm for designing overcomplete dictionaries
@@ -34,7 +34,7 @@ LEAST_STD = 2.0
 
 
 def dead_leaves(rng: np.random.Generator) -> Array:
-    """Draw ellipses and rectangles of random shade over one another, sizes ~ 1/r^3."""
+    """Draw overlapping ellipses and rectangles of random shade, with sizes distributed as 1/r^3."""
     picture = np.full((4 * SIDE, 4 * SIDE), rng.uniform(0, 255), np.float32)
     for _ in range(1500):
         radius = 8 / np.sqrt(rng.uniform(1e-3, 1))
@@ -63,7 +63,7 @@ def fractal(rng: np.random.Generator) -> Array:
 
 
 def training_patches(rng: np.random.Generator, count: int) -> Array:
-    """Return patches `(count, 64)` without their means, half of either kind of texture."""
+    """Return zero-mean patches `(count, 64)`, half from each kind of texture."""
     found: list[Array] = []
     for number in range(count // 250 + 1):
         picture = dead_leaves(rng) if number % 2 else fractal(rng)
@@ -75,9 +75,9 @@ def training_patches(rng: np.random.Generator, count: int) -> Array:
 
 
 def update(dictionary: Array, signals: Array, codes: Array) -> None:
-    """Improve each atom, and the codes that use it, with the others held fixed; in place.
+    """Improve each atom and the codes that use it in place, with the others fixed.
 
-    An atom that next to nobody uses is replaced by the signal that is represented worst.
+    An atom that is hardly used is replaced by the worst-represented signal.
     """
     error = signals - codes @ dictionary.T
     for k in range(dictionary.shape[1]):
@@ -95,7 +95,7 @@ def update(dictionary: Array, signals: Array, codes: Array) -> None:
 
 
 def learn(signals: Array, rounds: int, rng: np.random.Generator) -> Array:
-    """Return a dictionary `(64, 256)` of unit atoms, starting from signals themselves."""
+    """Return a dictionary `(64, 256)` of unit atoms, initialised with signals."""
     chosen = signals[rng.choice(len(signals), ATOMS, replace=False)]
     dictionary = (chosen / np.linalg.norm(chosen, axis=1, keepdims=True)).T.copy()
     for number in range(rounds):
@@ -107,7 +107,7 @@ def learn(signals: Array, rounds: int, rng: np.random.Generator) -> Array:
 
 
 def main() -> None:
-    """Learn the dictionary and write it where the package looks for it."""
+    """Learn the dictionary and write it into the package."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--patches", type=int, default=40_000)
     parser.add_argument("--rounds", type=int, default=30)

@@ -1,6 +1,6 @@
-"""Peak memory of fusing 8192x8192 with each method, above what the decoded inputs take.
+"""Peak memory of fusing 8192x8192 with each method, above the decoded inputs.
 
-Goal: at most 1 GB above the inputs. Each method runs the real command in a process of its own;
+Goal: at most 1 GB above the inputs. Each method runs the real command in a separate process;
 `above_inputs_mb` is its peak resident size minus that of a bare start and minus the two decoded
 pictures (67 MB gray, 201 MB RGB).
 """
@@ -29,7 +29,7 @@ def _make_pair(folder: Path) -> None:
 
 
 def main() -> None:
-    """Measure every method that works in tiles, and what the others say."""
+    """Measure every method that works in tiles, and record the messages of the others."""
     arguments = parser(__doc__)
     arguments.add_argument("--methods", default=",".join(method_names()))
     options = arguments.parse_args()

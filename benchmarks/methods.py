@@ -1,7 +1,7 @@
 """Time of every method for one colour pair, decoded to fused, at 640x480.
 
-The pair is fused by the whole pipeline (luma, method, recombination, rounding) from arrays in
-memory, with OpenCV on one thread and on all cores.
+The time covers the whole pipeline (luma, method, recombination, rounding) for arrays in memory,
+with OpenCV on one thread and on all cores.
 """
 
 import cv2

@@ -1,8 +1,8 @@
 """Time of the nine metrics of the papers for one 640x480 pair on one core.
 
-Beside it, in the same run, the time of the same definitions written straightforwardly with NumPy
-and SciPy (one two-dimensional convolution per filtered map, as the field's evaluators do it), and
-the largest relative difference between the two.
+The same run also measures a straightforward NumPy and SciPy version of the same definitions (one
+two-dimensional convolution per filtered map, like the field's evaluators), and the largest relative
+difference between the two.
 """
 
 import cv2
@@ -103,7 +103,7 @@ def ssim(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def straightforward(fused: np.ndarray, ir: np.ndarray, vis: np.ndarray) -> dict[str, float]:
-    """Return the nine metrics, each computed by itself in float64."""
+    """Return the nine metrics, each computed separately in float64."""
     rows, columns = np.diff(fused, axis=0), np.diff(fused, axis=1)
     gy, gx = np.gradient(fused)
     counts = np.histogram(fused, bins=256, range=(0, 256))[0] / fused.size
@@ -122,7 +122,7 @@ def straightforward(fused: np.ndarray, ir: np.ndarray, vis: np.ndarray) -> dict[
 
 
 def main() -> None:
-    """Measure all nine together, each by itself, and the straightforward version."""
+    """Measure all nine together, each separately, and the straightforward version."""
     parser(__doc__).parse_args()
     cv2.setNumThreads(1)
     scene = render("street-night", size=(480, 640), seed=0)

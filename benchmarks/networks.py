@@ -1,10 +1,10 @@
-"""Every network at 480x640 on all cores: PyTorch in two ways against our ONNX route in three.
+"""Speed of every network at 480x640 on all cores: PyTorch in two modes, ONNX in three.
 
-Weights are random: they do not matter for time. `eager` is the network as it is; `bf16` runs in
+Weights are random, since they do not affect the time. `eager` is plain PyTorch; `bf16` runs in
 channels_last under bfloat16 autocast; `onnx` is the exported file in ONNX Runtime, as `imfuse fuse`
-uses it; `openvino` and `openvino_bf16` are the same file by the other runtimes of `imfuse fuse`.
-Memory is that of a fresh process that fuses one pair in ONNX Runtime, above what it had before.
-Rows of networks that are not named are kept.
+uses it; `openvino` and `openvino_bf16` are the same file in the other runtimes of `imfuse fuse`.
+Memory is the increase in a fresh process that fuses one pair in ONNX Runtime. Rows of networks that
+are not named are kept.
 """
 
 import json
@@ -30,11 +30,11 @@ from imfuse.machine import available_cores
 
 SIZE = (480, 640)
 _MOST_RUNS, _ENOUGH_SECONDS = 9, 8.0
-"""A median takes this many runs, or as many as begin within this time."""
+"""Number of runs for a median, or as many as start within this time."""
 
 
 def _milliseconds(work: Callable[[], object]) -> float:
-    """Return the median time of some work, after one run that does not count."""
+    """Return the median time of a task, after one warm-up run."""
     work()
     seconds: list[float] = []
     while len(seconds) < _MOST_RUNS and sum(seconds) < _ENOUGH_SECONDS:

@@ -1,6 +1,6 @@
-"""Scores of the networks whose published weights are at hand, on the test pairs of MSRS.
+"""Scores of the published weights that are available, on the test pairs of MSRS.
 
-What `imfuse models info NAME` shows as measured here. Needs the real pairs and the weights
+`imfuse models info NAME` shows them as measured here. Needs the real pairs and the weights
 (`IMFUSE_DATA`). Results of networks that are not named are kept.
 """
 

@@ -1,7 +1,7 @@
-"""Scores of every method on training pairs: what the choice of the default rests on.
+"""Scores of every method on training pairs, the basis for choosing the default method.
 
 30 training pairs of MSRS and the first 60 of RoadScene's 171, by `imfuse bench`; needs the real
-pairs (`IMFUSE_DATA`). Test pairs are for testing, and no method is chosen by them.
+pairs (`IMFUSE_DATA`). Test pairs are never used to choose a method.
 """
 
 import json
@@ -16,7 +16,7 @@ from imfuse.registry import method_names
 
 
 def _bench(*options: str) -> dict[str, object]:
-    """Run the command for all methods and return what its JSON says of the main protocol."""
+    """Run the command for all methods and return its JSON results for the main protocol."""
     command = [sys.executable, "-m", "imfuse", "bench", "--models", ",".join(method_names())]
     fixed = ["--protocols", "reference", "--no-audit", "--no-speed", "--json"]
     done = subprocess.run([*command, *options, *fixed], capture_output=True, text=True, check=True)

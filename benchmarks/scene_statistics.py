@@ -70,7 +70,7 @@ def gradient(x: Gray) -> Gray:
 
 
 def spectrum_slope(x: Gray) -> float:
-    """Return the slope of log power over log frequency, between 0.02 and 0.35 cycles a pixel."""
+    """Return the slope of log power over log frequency, between 0.02 and 0.35 cycles per pixel."""
     window = np.hanning(x.shape[0])[:, None] * np.hanning(x.shape[1])[None]
     power = np.abs(np.fft.rfft2((x - x.mean()) * window)) ** 2
     f = np.hypot(np.fft.fftfreq(x.shape[0])[:, None], np.fft.rfftfreq(x.shape[1])[None])
@@ -82,13 +82,13 @@ def spectrum_slope(x: Gray) -> float:
 
 
 def noise_sigma(x: Gray) -> float:
-    """Estimate noise as 1.4826 MAD of the diagonal second difference (sum of squares 4)."""
+    """Estimate noise as 1.4826 MAD of the diagonal second difference, whose squares sum to 4."""
     d = x[1:, 1:] - x[1:, :-1] - x[:-1, 1:] + x[:-1, :-1]
     return float(1.4826 * np.median(np.abs(d - np.median(d))) / 2)
 
 
 def one_pair(pair: Pair) -> dict[str, float]:
-    """Return the statistics of both pictures and of their relation."""
+    """Return the statistics of both pictures and of their relationship."""
     ir, vis, rgb = pair
     row = {f"ir_{k}": v for k, v in one_picture(ir).items()}
     row |= {f"vis_{k}": v for k, v in one_picture(vis).items()}
@@ -143,7 +143,7 @@ def video_pairs(folder: Path, step: int = 40) -> Iterator[Pair]:
 
 
 def rendered(kind: str, seeds: int) -> Iterator[Pair]:
-    """Yield rendered pairs, rounded to 8 bits as the real ones are."""
+    """Yield rendered pairs, rounded to 8 bits like the real ones."""
     for seed in range(seeds):
         scene = render(kind, seed=seed)
         ir, rgb = (np.rint(a * 255).astype(np.float32) / 255 for a in (scene.ir, scene.vis))
@@ -176,7 +176,7 @@ def summarise(pairs: Iterator[Pair]) -> dict[str, tuple[float, float]]:
 
 
 def markdown(summary: dict[str, dict[str, tuple[float, float]]]) -> str:
-    """Return the table, one column a group."""
+    """Return the table, with one column per group."""
     names = list(summary)
     lines = ["| | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
     keys = [("count", "pairs")]

@@ -11,12 +11,12 @@ SEEDS = 12
 
 
 def main() -> None:
-    """Measure the median over the first seeds of each kind; the very first call is left out."""
+    """Measure the median over the first seeds of each kind, without the very first call."""
     parser(__doc__).parse_args()
     cv2.setNumThreads(1)
     seconds = {}
     for kind in SCENES:
-        seeds = itertools.count(-1)  # the run that does not count renders seed 0 too
+        seeds = itertools.count(-1)  # the warm-up run renders seed 0 too
         seconds[kind] = round(
             median_seconds(lambda k=kind, n=seeds: render(k, seed=max(next(n), 0)), SEEDS), 3
         )

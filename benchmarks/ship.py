@@ -1,4 +1,4 @@
-"""Put trained weights into the package: `python ship.py RUN...`, folders of `imfuse train`.
+"""Put trained weights into the package: `python ship.py RUN...` (folders of `imfuse train`).
 
 Writes `src/imfuse/weights/NETWORK.onnx` in half precision, and its card into the manifest.
 """
@@ -17,19 +17,19 @@ from imfuse.learn.recipes.card import JSON, TrainingCard
 from imfuse.learn.training.folder import CONFIG
 
 TOLD = ("licence", "training_data", "training_terms", "training_steps")
-"""What the manifest tells of the weights' origin, as the file does."""
+"""Fields of the weights' origin that the manifest copies from the file."""
 WEIGHTS = Path(__file__).parents[1] / "src" / "imfuse" / "weights"
 
 
 def _commit(run: Path) -> str:
-    """Return what was committed when the run began, or was last gone on with."""
+    """Return the commit at which the run started or was last resumed."""
     began = int((run / CONFIG).stat().st_mtime)
     command = ["git", "rev-list", "-1", "--abbrev-commit", f"--before={began}", "HEAD"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def ship(run: Path) -> None:
-    """Export the weights of a run, and enter them into the manifest."""
+    """Export the weights of a run, and add them to the manifest."""
     loaded = load_weights(run / "weights.safetensors")
     card = TrainingCard.model_validate_json((run / JSON).read_text())
     name = loaded.network.name
@@ -49,7 +49,7 @@ def ship(run: Path) -> None:
 
 
 def main() -> None:
-    """Ship the runs that are named."""
+    """Ship the given runs."""
     arguments = parser(__doc__)
     arguments.add_argument("runs", nargs="+", type=Path)
     for run in arguments.parse_args().runs:

@@ -1,6 +1,6 @@
 """Write the tables of README.md and docs/ from the results of the benchmarks.
 
-`--check` changes nothing and fails where a table is not what the results say.
+`--check` changes nothing and fails if a table does not match the results.
 """
 
 import json
@@ -35,7 +35,7 @@ def _results(name: str) -> dict[str, object]:
 
 
 def methods() -> str:
-    """Return one row a method: what it is, its time, and how it stands large pictures."""
+    """Return one row per method: its description and times."""
     lines = ["| method | what it is | 1 thread | 2 threads |", "|---|---|---:|---:|"]
     for row in _results("methods")["rows"]:
         spec = find_method(row["method"]).spec
@@ -46,7 +46,7 @@ def methods() -> str:
 
 
 def goals() -> str:
-    """Return one row a goal and what was measured."""
+    """Return one row per goal, with the measured value."""
     start = _results("startup")["median_seconds"]
     memory = [row for row in _results("memory")["rows"] if row["exit_code"] == 0]
     default = next(row for row in memory if row["method"] == DEFAULT_METHOD)
@@ -82,7 +82,7 @@ def _ratios(folders: dict[str, dict[str, float]], method: str) -> str:
 
 
 def metrics() -> str:
-    """Return one row a metric: what it says of itself, and its time."""
+    """Return one row per metric: its description and its time."""
     each = _results("metrics")["each_ms"]
     lines = ["| | metric | unit | better | range | source | ms |", "|---|---|---|---|---|---|---:|"]
     for symbol, metric in METRICS.items():
@@ -102,7 +102,7 @@ def _range(info: MetricInfo) -> str:
 
 
 def metric_speed() -> str:
-    """Return the time of the nine metrics beside that of the straightforward version."""
+    """Return the time of the nine metrics and of the straightforward version."""
     found, folder = _results("metrics"), _results("evaluation")
     return "\n".join(
         [
@@ -120,7 +120,7 @@ def metric_speed() -> str:
 
 
 def protocols() -> str:
-    """Return one row a metric: what each kit does otherwise."""
+    """Return one row per metric, with each kit's departures."""
     kits = [name for name in PROTOCOLS if name != "reference"]
     lines = [f"| | {' | '.join(f'`{kit}`' for kit in kits)} |", "|---" * (len(kits) + 1) + "|"]
     for symbol, metric in METRICS.items():
@@ -133,7 +133,7 @@ def protocols() -> str:
 
 
 def quality() -> str:
-    """Return one row a method and data set: its scores on training pairs."""
+    """Return one row per method and dataset: its scores on training pairs."""
     found = _results("quality")
     symbols = list(next(iter(found.values()))["rows"][0]["mean"])
     lines = [
@@ -151,7 +151,7 @@ def quality() -> str:
 
 
 def networks() -> str:
-    """Return one row a network, from the cards."""
+    """Return one row per network, from the cards."""
     lines = [
         "| network | year | what it is | parameters | GMAC | pictures | published weights |",
         "|---|---|---|---:|---:|---|---|",
@@ -168,7 +168,7 @@ def networks() -> str:
 
 
 def network_speed() -> str:
-    """Return one row a network: its times, and how much faster our route is than plain PyTorch."""
+    """Return one row per network: its times, and the speed-up over plain PyTorch."""
     lines = [
         "| network | eager | bf16 | ONNX Runtime | OpenVINO | OpenVINO bf16 | differs | MB |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
@@ -188,7 +188,7 @@ def network_speed() -> str:
 
 
 def published_scores() -> str:
-    """Return the scores of the authors' weights as run here, beside what papers print of them."""
+    """Return the scores of the authors' weights as run here, next to the printed ones."""
     rows = _results("published")["rows"]
     symbols = [symbol for symbol in rows[0]["means"] if symbol != "SSIM"]
     lines = [f"| network | | {' | '.join(symbols)} |", "|---|---|" + "---:|" * len(symbols)]
@@ -203,7 +203,7 @@ def published_scores() -> str:
 
 
 def training_speed() -> str:
-    """Return one row a stage of a recipe: samples per second, and what part of the time waits."""
+    """Return one row per stage of a recipe: samples per second, and the share of waiting time."""
     lines = [
         "| recipe | stage | batch | bf16 | f32 | faster | waits for data |",
         "|---|---|---:|---:|---:|---:|---:|",
@@ -218,7 +218,7 @@ def training_speed() -> str:
 
 
 def encoders() -> str:
-    """Return the classes' IoU of a segmenter whose encoder has seen ImageNet, and of one not."""
+    """Return the IoU per class of a segmenter with and without ImageNet weights."""
     found = _results("encoders")
     lines = [
         f"| encoder's first weights | mIoU | {' | '.join(found['classes'])} |",
@@ -249,7 +249,7 @@ TABLES = {
 
 
 def render(text: str) -> str:
-    """Replace what stands between the marks of each table."""
+    """Replace the text between the markers of each table."""
     for name, table in TABLES.items():
         pattern = re.compile(rf"(<!-- table:{name} -->\n).*?(<!-- end -->)", re.DOTALL)
         if pattern.search(text):

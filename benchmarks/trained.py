@@ -1,15 +1,14 @@
 """Scores of the networks trained here, on the papers' test pairs, in the papers' conventions.
 
-Every network whose weights are part of imfuse fuses MSRS's 361 test pairs, the 25 of TNO and the 50
-of RoadScene, and those whose papers do so the Harvard test pairs; so do trivial baselines. Each is
-scored as it is, and as most papers save it: every picture stretched to the whole range. Networks
-and sets that are not named keep their rows; each is stored as soon as it is there. Needs
+Every network shipped with imfuse fuses MSRS's 361 test pairs, the 25 of TNO and the 50 of
+RoadScene, and the Harvard test pairs if its paper does; so do trivial baselines. Each is scored
+unchanged, and as most papers save it: with every picture stretched to the full range. Networks and
+datasets that are not named keep their rows; each row is stored as soon as it is ready. Needs
 `IMFUSE_DATA`.
 
-`python trained.py [NAME | RUN]... [--sets SET...] [--every N]`: a folder of `imfuse train` stands
-for a network whose weights are too large for the package, or were trained on medical pairs, the
-only ones that it then fuses. `--every 5` takes every fifth pair, for networks that take half a
-minute for one.
+`python trained.py [NAME | RUN]... [--sets SET...] [--every N]`: a folder of `imfuse train` adds a
+network whose weights are too large for the package, or were trained on medical pairs (it then fuses
+only those). `--every 5` takes every fifth pair, for networks that need half a minute per pair.
 """
 
 import itertools
@@ -39,28 +38,30 @@ SETS = {
 MEDICAL_SETS = tuple(name for name in SETS if name.startswith("Harvard"))
 BASELINES = ("average", "max", "laplacian-max")
 MEDICAL = ("smfnet", "refinefuse", *BASELINES)
-"""What fuses the Harvard pairs."""
+"""Models that fuse the Harvard pairs."""
 
 _HEAVY = ("scgrfuse", "psfusion", "smfnet", "bffr")
-"""What ONNX Runtime takes seconds a picture for, and OpenVINO in bfloat16, where the processor
-multiplies matrices of it, much less. It changed no mean of SCGRFuse's scores on MSRS's 30 training
-pairs by 0.2 %."""
+"""Networks that take seconds per picture in ONNX Runtime, and much less in OpenVINO with bfloat16.
+
+That needs a processor with bfloat16 matrix units. It changed no mean of SCGRFuse's scores on MSRS's
+30 training pairs by as much as 0.2 %.
+"""
 
 
 def _protocols(model: str) -> tuple[str, ...]:
-    """Return the kits with which a paper's tables agree, and which all rows share."""
+    """Return the kits that a paper's tables agree with, and that all rows share."""
     return ("tang", "smfnet") if model.partition(" ")[0] in {"smfnet", *BASELINES} else ("tang",)
 
 
 def _sets(model: str) -> tuple[str, ...]:
-    """Return what a network fuses."""
+    """Return the datasets that a network fuses."""
     if model.endswith("(medical)"):
         return MEDICAL_SETS
     return tuple(name for name in SETS if model in MEDICAL or name not in MEDICAL_SETS)
 
 
 def _linked(data: Path, parts: tuple[str, str, str], every: int, into: Path) -> tuple[Path, Path]:
-    """Return folders with the test pairs alone, or with every so many of them."""
+    """Return folders with only the test pairs, or with every n-th of them."""
     ir, vis, names = parts
     wanted = None
     if names:
@@ -75,7 +76,7 @@ def _linked(data: Path, parts: tuple[str, str, str], every: int, into: Path) -> 
 
 
 def _stretch(fused: Path, out: Path) -> None:
-    """Stretch every picture as a whole to 0..255."""
+    """Stretch every picture to 0..255, all channels together."""
     out.mkdir()
     for file in sorted(fused.glob("*.png")):
         pixels = cv2.imread(str(file), cv2.IMREAD_UNCHANGED).astype(np.float64)
@@ -119,13 +120,13 @@ def _rows(
 
 
 def _training(card: dict[str, Any]) -> dict[str, object]:
-    """Return what the tables say of a training."""
+    """Return the table's description of a training run."""
     kept = ("recipe", "preset", "pairs", "stages", "seconds", "device")
     return {name: card[name] for name in kept} | {"begun_steps": card.get("begun_steps")}
 
 
 def _load() -> tuple[dict[str, Any], dict[tuple[str, str], list[dict[str, object]]]]:
-    """Return what is known already: trainings by name, and rows by network and set."""
+    """Return the stored results: training runs by name, and rows by network and dataset."""
     before = RESULTS / "trained.json"
     found = json.loads(before.read_text())["results"] if before.exists() else {}
     rows: dict[tuple[str, str], list[dict[str, object]]] = {}
@@ -135,7 +136,7 @@ def _load() -> tuple[dict[str, Any], dict[tuple[str, str], list[dict[str, object
 
 
 def _place(key: tuple[str, str]) -> tuple[int, str, int]:
-    """Return where rows stand: by network, in the order of `imfuse models list`, then by set."""
+    """Return the sort key of a row: network, in the order of `imfuse models list`, then dataset."""
     known = [*network_cards(), *BASELINES]
     return known.index(key[0].partition(" ")[0]), key[0], list(SETS).index(key[1])
 
@@ -161,7 +162,7 @@ def main() -> None:
             if dataset not in given.sets:
                 continue
             found = _rows(name, source, dataset, data, given.every)
-            # Read anew each time: another process may have scored another network meanwhile.
+            # Read again each time, since another process may have scored another network.
             trainings, rows = _load()
             rows[name, dataset] = found
             if card is not None:

@@ -1,4 +1,4 @@
-"""Tables of what was trained here, from `results/trained.json`; `tables.py` puts them into docs."""
+"""Tables of the networks trained here, from `results/trained.json`, for `tables.py`."""
 
 import json
 
@@ -7,10 +7,10 @@ from harness import RESULTS
 from imfuse.metrics.published import QuotedRow, published_rows
 
 _STRETCHED = ("seafusion", "scgrfuse", "smfnet")
-"""Whose published programs stretch every fused picture to the whole range before they save it."""
+"""Networks whose published programs stretch every fused picture to the full range when saving."""
 
 _GOALS = ("VIF", "Qabf", "EN", "SD", "SF")
-"""What should come to 95 % of the paper's value on MSRS."""
+"""Metrics that should reach 95 % of the paper's value on MSRS."""
 
 
 def _results() -> dict[str, object]:
@@ -18,7 +18,7 @@ def _results() -> dict[str, object]:
 
 
 def trainings() -> str:
-    """Return one row for each training."""
+    """Return one row per training run."""
     lines = [
         "| network | preset | pairs | steps before | steps | of the preset's schedule | time |",
         "|---|---|---:|---:|---:|---:|---|",
@@ -35,16 +35,16 @@ def trainings() -> str:
 
 
 def _printed(dataset: str, model: str) -> list[QuotedRow]:
-    """Return what papers print of a network, its own paper first, one row a paper."""
+    """Return the printed rows of a network, one per paper, its own paper first."""
     rows = [*published_rows(dataset), *published_rows(dataset, task="ablation")]
-    method = model.replace(" (medical)", "*")  # as SMFNet's paper marks what medical pairs taught
+    method = model.replace(" (medical)", "*")  # SMFNet's mark for medical training
     mine = [row for row in rows if row.method.casefold() == method]
     mine.sort(key=lambda row: row.paper.casefold() != method.rstrip("*"))
     return list({row.paper: row for row in reversed(mine)}.values())[::-1]
 
 
 def goals() -> str:
-    """Return one row a network: its values on MSRS, and what part of the printed ones they are."""
+    """Return one row per network: its values on MSRS, and their share of the printed ones."""
     lines = [
         f"| network | printed in | {' | '.join(_GOALS)} |",
         "|---|---|" + "---:|" * len(_GOALS),
@@ -70,7 +70,7 @@ def goals() -> str:
 
 
 def scores() -> str:
-    """Return the scores of networks trained here, beside the printed ones, for each data set."""
+    """Return the scores of networks trained here, next to the printed ones, for each dataset."""
     rows = _results()["rows"]
     symbols = list(rows[0]["means"])
     lines = [

@@ -1,8 +1,9 @@
-"""How fast the recipes train: samples per second, and how much of the time waits for data.
+"""Training speed of the recipes: samples per second, and the share of time waiting for data.
 
-Each stage of each recipe takes some steps on rendered pairs of 640x480, cut to 128x128 in batches
-of 4, in bfloat16 and in single precision by turns. Recipes that are not named keep their rows.
-`python training.py smfnet --batch 2` for what does not fit into memory otherwise.
+Each stage of each recipe takes some steps on rendered pairs of 640x480, cropped to 128x128 in
+batches of 4, alternating between bfloat16 and single precision. Recipes that are not named keep
+their rows. Use `python training.py smfnet --batch 2` for networks that do not fit into memory
+otherwise.
 """
 
 import itertools
@@ -40,7 +41,7 @@ def _recipe(name: str, batch: int) -> Recipe:
 
 
 def _measure(recipe: Recipe, index: int, source: Source, precision: str) -> tuple[float, float]:
-    """Return seconds of a step, and the share of them that it waits for its batch."""
+    """Return the seconds per step, and the share of waiting for the batch."""
     middle = recipe.plan(source)[index].steps / 2
     fabric = Fabric(accelerator="cpu", devices=1, precision=_PRECISIONS[precision])
     stage = recipe.stage(index, Workshop(source, None, fabric.device))
@@ -66,7 +67,7 @@ def _rows(name: str, source: Source, batch: int) -> list[dict[str, object]]:
     seen, rows = set(), []
     for index, planned in enumerate(recipe.plan(source)):
         kind = planned.name.rstrip(" 0123456789")
-        # Of rounds the second counts: in the first no segmenter takes part.
+        # The second round counts; the first has no segmenter.
         if kind in seen or (planned.name.endswith(" 1") and len(recipe.plan(source)) > 2):
             continue
         seen.add(kind)
@@ -86,7 +87,7 @@ def main() -> None:
     arguments.add_argument("--batch", type=int, default=4)
     given = arguments.parse_args()
     source = CachedSource(open_source("scenes:12", split="train"))
-    for index in range(len(source)):  # rendering is not what is measured
+    for index in range(len(source)):  # rendering is not part of the measurement
         source.load(index)
     before = RESULTS / "training.json"
     kept = json.loads(before.read_text())["results"]["rows"] if before.exists() else []

@@ -1,4 +1,4 @@
-"""What the machine offers to this process."""
+"""Cores and memory available to this process."""
 
 import ctypes
 import os
@@ -11,7 +11,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """Numbers of glibc's mallopt(3)."""
 
 _ASSUMED_MEMORY = 8_000_000_000
-"""Bytes of memory of a machine that doesn't tell."""
+"""Memory in bytes to assume if the machine does not report any."""
 
 
 def available_cores() -> int:
@@ -20,7 +20,7 @@ def available_cores() -> int:
 
 
 def total_memory() -> int:
-    """Return the bytes of memory that the machine, or the container around us, has in all."""
+    """Return the total memory in bytes of the machine, or of the container if that is less."""
     try:
         total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):  # Windows has no sysconf

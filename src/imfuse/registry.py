@@ -1,7 +1,7 @@
 """Literal tables from names to the objects that implement them, imported only on demand.
 
 Packages outside imfuse add methods through the entry point group `imfuse.methods`, whose values
-point at an `imfuse.types.Engine`, as the values of the table here do.
+point at an `imfuse.types.Engine`, like the values of the table here.
 """
 
 from functools import cache
@@ -28,7 +28,7 @@ DEFAULT_METHOD = "laplacian-max"
 
 @cache
 def _methods() -> dict[str, str]:
-    """Return the table with plug-ins added; a plug-in can't replace a method of ours."""
+    """Return the table with plug-ins added; a plug-in can't replace a built-in method."""
     return {p.name: p.value for p in entry_points(group="imfuse.methods")} | METHODS
 
 
@@ -38,7 +38,7 @@ def method_names() -> list[str]:
 
 
 def find_method(name: str) -> Engine:
-    """Return the engine that a name stands for.
+    """Return the engine with this name.
 
     Raises:
         UnknownName: No method has this name; the message holds the closest ones.

@@ -1,4 +1,4 @@
-"""A web server on the loopback that serves a folder, with ranges, and fails when told to."""
+"""A local web server for tests. It serves a folder, with ranges, and fails when told to."""
 
 import threading
 from collections import Counter
@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 
 class Mirror:
-    """What is served, how it fails, and what was asked for.
+    """A served folder, its planned failures, and a record of the requests.
 
     Attributes:
         files: Content by path.

@@ -69,7 +69,7 @@ def confusion_matrix(
             worst = values.max() if values.max() >= classes else values.min()
             raise BadValues(
                 f"{what} {worst}",
-                expected=f"classes 0..{classes - 1}, or {IGNORE} for labels not to count",
+                expected=f"classes 0..{classes - 1}, or {IGNORE} for pixels to ignore",
             )
     counts = np.bincount(true * classes + found, minlength=classes * classes)
     return counts.reshape(classes, classes)

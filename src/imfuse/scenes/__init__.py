@@ -1,7 +1,7 @@
-"""Rendered infrared and visible pairs of made-up scenes, with labels and true displacement.
+"""Rendered infrared and visible pairs of synthetic scenes, with labels and true displacement.
 
-`world` says what stands where and of what it is made, the drawing files turn that into surface
-properties per pixel (`canvas`), `light` into light and heat, and `sensors` into two pictures.
+`world` describes the objects of a scene. The drawing modules turn them into surface properties per
+pixel (`canvas`), `light` computes light and heat from those, and `sensors` makes two pictures.
 """
 
 from imfuse.scenes.render import SCENES as SCENES

@@ -1,4 +1,4 @@
-"""What keeps cars in their place: kerbs, car stops and bumps, and guardrails."""
+"""Barriers for cars: kerbs, car stops, bumps and guardrails."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,7 +19,7 @@ Shadow = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Kerb:
-    """One stretch of the raised stone between road and pavement."""
+    """One stretch of kerb between road and pavement."""
 
     street: Street
     side: float
@@ -46,7 +46,7 @@ class Kerb:
         canvas.face([(a, 0, near), (a, high, near), (b, high, far), (b, 0, far)], face, c.CURVE)
 
     def shadows(self, weather: Weather) -> list[Shadow]:
-        """Kerbs are too low to matter."""
+        """Return no shadows, since kerbs are too low to matter."""
         return []
 
 
@@ -73,7 +73,7 @@ class Block:
     label: int
 
     def draw(self, canvas: Canvas, weather: Weather) -> None:
-        """Draw a ramped profile in bands across."""
+        """Draw the ramped profile in bands across the street."""
         contact_shadow(
             canvas,
             (self.x, self.z + self.length / 2),

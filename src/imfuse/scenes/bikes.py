@@ -28,15 +28,15 @@ _TUBES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Bike:
-    """A bicycle that stands on both wheels.
+    """A bicycle standing on both wheels.
 
     Attributes:
         x: World position.
         z: World position along the street.
         heading: 0 points away from the camera.
         colour: Albedo of the frame.
-        rider: Who rides it, if anybody.
-        lit: Whether its lamp shines.
+        rider: Its rider, if any.
+        lit: True if its lamp is on.
     """
 
     x: float
@@ -123,7 +123,7 @@ class Bike:
 
 
 def _flattened(points: Points, shift: NDArray[np.float64]) -> Points:
-    """Drop points to the ground along the light."""
+    """Project points to the ground along the light."""
     return np.stack(
         [
             points[:, 0] + shift[0] * points[:, 1],

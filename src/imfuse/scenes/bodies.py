@@ -1,4 +1,4 @@
-"""Shapes and paints of cars."""
+"""Shapes and paint colours of cars."""
 
 Colour = tuple[float, float, float]
 
@@ -15,7 +15,7 @@ PAINTS: tuple[Colour, ...] = (
 )
 
 Station = tuple[float, float, float, float, float]
-"""Place along the car, heights of sill, belt line and top, half width of the top, in metres."""
+"""Position along the car, heights of sill, belt line and top, half width of the top, in metres."""
 
 STATIONS: dict[str, tuple[Station, ...]] = {
     "sedan": (

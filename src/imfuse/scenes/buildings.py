@@ -11,7 +11,7 @@ from imfuse.scenes.walls import Facade, paint_plane, roof_surface, wall_surface
 from imfuse.scenes.weather import Weather
 
 EAVES = 0.45
-"""Metres by which a pitched roof stands out over the walls."""
+"""Overhang of a pitched roof over the walls in metres."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class Building:
         z1: Far side.
         height: Height of the walls in metres.
         ridge: Height of the ridge above the walls; 0 for a flat roof. It runs along the street.
-        facade: What its walls look like.
+        facade: Look of its walls.
     """
 
     x0: float
@@ -43,7 +43,7 @@ class Building:
 
     @property
     def z(self) -> float:
-        """Far side of the box: what stands beside its walls is drawn after it."""
+        """Far side of the box; objects beside its walls are drawn after it."""
         return self.z1
 
     def draw(self, canvas: Canvas, weather: Weather) -> None:

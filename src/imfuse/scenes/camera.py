@@ -1,4 +1,4 @@
-"""Where the world's points fall on the picture: a pinhole camera over a flat ground."""
+"""Projection from world to picture: a pinhole camera over flat ground."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,13 @@ from numpy.typing import ArrayLike, NDArray
 from imfuse.types import Float
 
 NEAR = 0.4
-"""Metres in front of the eye where polygons are cut off."""
+"""Distance of the near plane, where polygons are clipped, in metres."""
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels; right and bottom are excluded."""
 
 Points = NDArray[np.float64]
-"""Rows of coordinates: `(N, 3)` metres in the world or `(N, 2)` pixels in the picture."""
+"""Rows of coordinates: `(N, 3)` in metres in the world or `(N, 2)` in pixels in the picture."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class Camera:
         horizon: Row of the horizon in pixels.
         eye: Height of the camera above the ground in metres.
         x: Position across the street in metres.
-        yaw: Turn to the right in radians.
+        yaw: Rotation to the right in radians.
     """
 
     height: int
@@ -48,7 +48,7 @@ class Camera:
         return 0, 0, self.width, self.height
 
     def depth(self, x: float, z: float) -> float:
-        """Distance along the optical axis of a point of the ground plan, in metres."""
+        """Return the distance of a point on the ground along the optical axis, in metres."""
         return float((x - self.x) * np.sin(self.yaw) + z * np.cos(self.yaw))
 
     def view(self, points: ArrayLike) -> Points:
@@ -70,7 +70,7 @@ class Camera:
         return self.picture(self.view(points))
 
     def outline(self, polygon: ArrayLike) -> Points:
-        """Project a polygon, cut at the near plane; fewer than 3 rows if nothing is left."""
+        """Project a polygon, clipped at the near plane; fewer than 3 rows if nothing is left."""
         return self.picture(_cut(self.view(polygon)))
 
     def scale(self, depth: float) -> float:
@@ -104,7 +104,7 @@ def _cut(view: Points) -> Points:
 
 
 def enclosing(points: Points, frame: Box, margin: float = 1.0) -> Box | None:
-    """Return the box around pixel positions, cut to a frame, or None where nothing is left."""
+    """Return the box around pixel positions, clipped to a frame, or None if nothing is left."""
     if not len(points):
         return None
     low, high = points.min(0) - margin, points.max(0) + margin

@@ -1,4 +1,4 @@
-"""What every pixel looks at: the surface properties that the two cameras' pictures come from."""
+"""Surface properties per pixel, from which the pictures of both cameras are computed."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,18 +14,18 @@ ALBEDO, GLOW, NORMAL = slice(0, 3), slice(3, 6), slice(6, 9)
 TEMPERATURE, EMISSIVITY, DEPTH, GLOSS, OPENNESS, HEATING, SUNLIT = range(9, 16)
 CHANNELS = 16
 FAR = 5000.0
-"""Depth in metres of what has none, such as the sky."""
+"""Depth in metres assigned to the sky and the like."""
 
 CAR, PERSON, BIKE, CURVE, CAR_STOP, GUARDRAIL, CONE, BUMP = range(1, 9)
 
 
 class Grain(NamedTuple):
-    """Irregularities of a surface, laid over a box of the picture: zero mean, about unit spread.
+    """Irregularities of a surface over a box of the picture, with mean 0 and spread about 1.
 
     Attributes:
         box: Part of the picture that is covered.
-        values: How light, and how steep, the surface is.
-        heat: How warm it is, where that differs from how light it is.
+        values: Variation in lightness and slope.
+        heat: Variation in temperature, where it differs from that in lightness.
     """
 
     box: Box
@@ -35,16 +35,16 @@ class Grain(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Material:
-    """What a surface is made of.
+    """Optical and thermal properties of a surface.
 
     Attributes:
         albedo: Reflected share of red, green and blue light, linear.
         warmth: Kelvin above the air.
         emissivity: Share of black-body radiation at 8 to 14 um; the rest mirrors the surroundings.
         gloss: Share of light mirrored at straight view.
-        heating: Share of its absorbed sunlight that warms the surface rather than what is below.
-            (The canvas holds the share of all sunlight: heating times what is absorbed.)
-        glow: Light given off, in units of a white surface under the day's full light.
+        heating: Share of absorbed sunlight that warms the surface rather than the material below.
+            (The canvas stores the share of all sunlight: heating times absorption.)
+        glow: Emitted light, in units of a white surface in full daylight.
     """
 
     albedo: tuple[float, float, float]
@@ -73,9 +73,9 @@ class Material:
 
 
 def absorbed(albedo: float) -> float:
-    """Return the share of the sun's heat that a surface of a mean visible albedo takes in.
+    """Return the share of solar heat that a surface of a given mean visible albedo absorbs.
 
-    Half of that heat is beyond red, where the albedo of paints differs little from one another.
+    Half of that heat is in the near infrared, where the albedos of paints differ little.
     """
     return 0.78 - 0.35 * albedo
 
@@ -84,10 +84,10 @@ class Canvas:
     """Surface properties per pixel, painted from far to near.
 
     Attributes:
-        camera: Where points fall.
-        fields: `(H, W, CHANNELS)`; edges hold the mixture of what they divide.
-        labels: MSRS classes of the surface that fills most of a pixel.
-        sunlit: Whether the sun reaches what is painted next, 0 to 1.
+        camera: Projection of points.
+        fields: `(H, W, CHANNELS)`; pixels at edges hold a mixture of both sides.
+        labels: MSRS class of the surface that fills most of each pixel.
+        sunlit: Share of sunlight that reaches the object painted next, 0 to 1.
     """
 
     def __init__(self, camera: Camera) -> None:
@@ -101,7 +101,7 @@ class Canvas:
     ) -> None:
         """Lay surface properties over a box with a coverage of 0 to 1 per pixel.
 
-        A label of None leaves the labels of what is behind.
+        A label of None keeps the labels behind.
         """
         x0, y0, x1, y1 = box
         target = self.fields[y0:y1, x0:x1]
@@ -118,7 +118,7 @@ class Canvas:
             self.blend(box, coverage(points, box), fields, label)
 
     def face(self, corners: ArrayLike, material: Material, label: int = 0) -> None:
-        """Fill a flat polygon of the world, lit by its own normal."""
+        """Fill a flat polygon of the world, shaded by its own normal."""
         p = np.asarray(corners, np.float64)
         normal = np.cross(p[1] - p[0], p[2] - p[0])
         normal /= np.linalg.norm(normal) + 1e-9
@@ -141,8 +141,8 @@ class Canvas:
     ) -> None:
         """Draw a round bar between two pixel positions, shaded like a tapered cylinder.
 
-        Coverage is the overlap of the bar with a pixel-wide window across it, which stays true
-        for bars thinner than a pixel. A standing bar is cut off flat at its first end.
+        Coverage is the overlap of the bar with a pixel-wide window across it, which stays accurate
+        for bars thinner than a pixel. An upright bar is cut off flat at its first end.
         """
         reach = max(radii) + 1
         box = enclosing(ends, self.camera.frame, reach)
@@ -163,7 +163,7 @@ class Canvas:
         if grain is not None:
             _roughen(values, grain, box)
             if grain.heat is not None:
-                # Clothes stand off at the sides, and rims radiate less towards the camera.
+                # Clothes are loose at the sides, and rims radiate less towards the camera.
                 values[..., TEMPERATURE] *= 1.03 - 0.2 * bulge**2
         self.blend(box, alpha, values, label)
 
@@ -186,7 +186,7 @@ def _bar(ends: Points, radii: tuple[float, float], box: Box) -> tuple[Float, Flo
 
 
 def _roughen(values: Float, grain: Grain, box: Box) -> None:
-    """Vary albedo, temperature and slope by a grain that covers the box."""
+    """Vary albedo, temperature and slope by irregularities over the box."""
     left, top = grain.box[0], grain.box[1]
     rough = grain.values[box[1] - top : box[3] - top, box[0] - left : box[2] - left]
     values[..., ALBEDO] *= np.clip(1 + 0.22 * rough, 0.3, 1.8)[..., None]
@@ -199,12 +199,12 @@ def _roughen(values: Float, grain: Grain, box: Box) -> None:
 
 
 def coverage(points: Points, box: Box) -> Float:
-    """Return how much of each pixel of a box an outline covers, 0 to 1."""
+    """Return the share of each pixel of a box that an outline covers, 0 to 1."""
     height, width = box[3] - box[1], box[2] - box[0]
     fine = 2 if height * width > 30000 else 4
     mask = np.zeros((height * fine, width * fine), np.uint8)
-    # OpenCV's own anti-aliasing fattens shapes by half a pixel. It puts the centre of the first
-    # pixel at 0, and takes 28.4 fixed-point numbers here.
+    # OpenCV's own anti-aliasing enlarges shapes by half a pixel. Its origin is the centre of the #
+    # first pixel, and it takes 28.4 fixed-point numbers here.
     fixed = np.rint(((np.clip(points, -1e5, 1e5) - box[:2]) * fine - 0.5) * 16)
     cv2.fillPoly(mask, [fixed.astype(np.int32)], 255, cv2.LINE_8, 4)
     small = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)

@@ -33,9 +33,9 @@ class Car:
         heading: 0 drives away from the camera, pi towards it.
         body: A key of the body table.
         paint: Albedo.
-        driven: How warm engine, tyres and exhaust are: 0 parked since long, 1 hot.
-        lights: Whether head and tail lamps shine.
-        braking: Whether the brake lamps shine.
+        driven: Warmth of engine, tyres and exhaust, from 0 (parked for long) to 1 (hot).
+        lights: True if head and tail lamps are on.
+        braking: True if the brake lamps are on.
     """
 
     x: float
@@ -54,7 +54,7 @@ class Car:
         return placed
 
     def draw(self, canvas: Canvas, weather: Weather) -> None:
-        """Draw the closed space below, then the body."""
+        """Draw the space below the car, then the body."""
         if canvas.camera.depth(self.x, self.z) < 3.2:
             return
         cos, sin = abs(np.cos(self.heading)), abs(np.sin(self.heading))
@@ -130,7 +130,7 @@ class Car:
         return faces
 
     def _mirror(self, side: float) -> list[Face]:
-        """Return the outside mirror of one side, as seen from ahead and from behind."""
+        """Return the outside mirror of one side, as seen from the front and from behind."""
         x0, x1 = sorted(side * (HALF_WIDTH[self.body] + d) for d in (-0.04, 0.15))
         y, paint = STATIONS[self.body][-3][2] + 0.02, self._paint(bonnet=False)
         boards = []
@@ -248,7 +248,7 @@ class Car:
         )
 
     def lamps(self) -> list[Lamp]:
-        """Return what the head lamps (and tail lamps) throw on the street."""
+        """Return the light that the head lamps and tail lamps throw on the street."""
         if not self.lights:
             return []
         nose, tail = STATIONS[self.body][-1][0], STATIONS[self.body][0][0]

@@ -13,5 +13,5 @@ def pick(rng: np.random.Generator, options: tuple[T, ...]) -> T:
 
 
 def streams(seed: int, *names: str) -> list[np.random.Generator]:
-    """Return independent generators, so that a change in one part of a world moves no other."""
+    """Return independent generators, so that a change in one part of a world affects no other."""
     return [np.random.default_rng([seed, *name.encode()]) for name in names]

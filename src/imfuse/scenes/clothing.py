@@ -1,4 +1,4 @@
-"""What people wear, and how much of their warmth each part of it shows."""
+"""Clothing, and how much body warmth shows through each part of it."""
 
 from dataclasses import dataclass
 
@@ -24,21 +24,21 @@ LEGS: tuple[Colour, ...] = (
     (0.07, 0.07, 0.07),
 )
 BARE = frozenset({"skin", "face", "hands", "limb"})
-"""Parts that blood keeps warm, whatever the sun and the folds do."""
+"""Parts kept warm by blood, whatever the sun and the folds do."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wear:
-    """The cut of somebody's clothes; it follows from the person, not from the hour.
+    """The cut of a person's clothes, which does not depend on the time of day.
 
     Attributes:
-        sleeves: Whether the forearms are covered.
-        trousers: Whether the shins are covered.
-        open_front: Whether the coat shows what is below it.
-        glasses: Whether glasses hide the eyes; they are opaque to heat.
-        hat: Whether a hat covers the hair.
-        shares: Share of the skin's excess over the air that shows at each part.
-        colours: Albedo of the parts that an outfit does not name.
+        sleeves: True if the forearms are covered.
+        trousers: True if the shins are covered.
+        open_front: True if the coat is open.
+        glasses: True if glasses, which are opaque to heat, cover the eyes.
+        hat: True if a hat covers the hair.
+        shares: Share of the skin's excess temperature over the air that shows at each part.
+        colours: Albedo of parts that the outfit does not name.
     """
 
     sleeves: bool
@@ -51,7 +51,7 @@ class Wear:
 
 
 def wear(seed: int, insulation: float, skin: Colour) -> Wear:
-    """Return what somebody wears; cloth is colder the more heat it keeps inside."""
+    """Return a person's outfit; cloth looks colder the better it insulates."""
     rng = np.random.default_rng([seed, 12])
     sleeves, trousers, front, glasses, hat = rng.random(5)
     top, legs, hands, hair, shoes, bag = rng.standard_normal(6)
@@ -66,7 +66,7 @@ def wear(seed: int, insulation: float, skin: Colour) -> Wear:
         "glasses": 0.3,
         "top": torso,
         "shirt": min(torso + 0.24, 0.84),
-        # Trousers lie closer to the body than coats, so they are the warmer part most of the time.
+        # Trousers are closer to the body than coats, so they are usually warmer.
         "legs": float(np.clip(0.66 - 0.2 * insulation + 0.13 * legs, 0.25, 0.84)),
         "shoes": float(np.clip(0.2 + 0.1 * shoes, 0.0, 0.45)),
         "bag": float(np.clip(0.1 + 0.06 * bag, 0.0, 0.25)),
@@ -84,14 +84,14 @@ def wear(seed: int, insulation: float, skin: Colour) -> Wear:
 
 
 def body_heat(seed: int, box: Box, foot: NDArray[np.float64], scale: float, close: Points) -> Float:
-    """Return where clothes are warmer (where they touch) and colder (where they hang), about 0.
+    """Return a temperature variation around 0: warmer where clothes touch, colder where they hang.
 
     Args:
         seed: Seed of the folds.
         box: Part of the picture that is filled.
-        foot: Pixel that the folds hang on.
+        foot: Pixel to which the folds are anchored.
         scale: Pixels per metre.
-        close: `(N, 2)` pixels at which cloth lies close to the body, such as armpits and neck.
+        close: `(N, 2)` pixels where cloth is close to the body, such as armpits and neck.
     """
     folds = patch(seed + 3, box, foot, max(0.012 * scale, 0.05), slope=0.7)
     regions = patch(seed + 5, box, foot, max(0.022 * scale, 0.05), slope=1.25)

@@ -1,4 +1,4 @@
-"""What stands on pavements: bollards, cones, lamp posts and signs."""
+"""Street furniture: bollards, cones, lamp posts and signs."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ def strip(a: tuple[float, float], b: tuple[float, float], width: float) -> Shado
 
 @dataclass(frozen=True, kw_only=True)
 class Bollard:
-    """A stone or steel post that keeps cars off; MSRS counts it as a car stop."""
+    """A stone or steel post against cars; MSRS labels it as a car stop."""
 
     x: float
     z: float
@@ -85,7 +85,7 @@ class Cone:
         material: Material,
         depth: float,
     ) -> None:
-        """Draw a cut cone as three flat strips that face left, ahead and right."""
+        """Draw a truncated cone as three flat strips that face left, ahead and right."""
         (u0, v0), (u1, v1) = ends
         cuts = (-1.0, -0.45, 0.45, 1.0)
         for a, b, nx in zip(cuts[:-1], cuts[1:], (-0.75, 0.0, 0.75), strict=True):
@@ -147,7 +147,7 @@ class LampPost:
         canvas.capsule(ends, (0.09 * scale, 0.07 * scale), lamp.fields(depth))
 
     def lamps(self) -> list[Lamp]:
-        """Return the light that it throws."""
+        """Return its light source."""
         place = (self.x + self.arm, self.height - 0.1, self.z)
         r, g, b = self.colour
         power = 4.5 * self.power / 20

@@ -1,4 +1,4 @@
-"""The sky, and the street's surface with its marks."""
+"""The sky, and the surface of the street with its markings."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -16,16 +16,16 @@ from imfuse.types import Float
 
 @dataclass(frozen=True, kw_only=True)
 class Street:
-    """The ground's plan. Distances across are from the middle line, in metres.
+    """Plan of the ground. Distances across are measured from the middle line, in metres.
 
     Attributes:
         half: Half the width of the road.
         walk: Width of the pavement on either side.
         bend: Curvature: the middle line is at x = bend z^2.
-        verge: What lies behind the pavement.
+        verge: Ground behind the pavement.
         lines: Style of the middle line.
         crossing: Distance along the street of a zebra crossing, or None.
-        kerbs: Whether raised kerbs divide road and pavement.
+        kerbs: True if raised kerbs separate road and pavement.
         seed: Seed of the surface's irregularities.
         road: Albedo of the road.
         pavement: Albedo of the pavement.
@@ -43,7 +43,7 @@ class Street:
     pavement: tuple[float, float, float]
 
     def x(self, across: float, z: float) -> float:
-        """World x of a place given by its distance from the middle line."""
+        """Return the world x of a point, given its distance from the middle line."""
         return across + self.bend * z * z
 
 
@@ -55,7 +55,7 @@ _VERGES = {
 
 
 def _inside(value: Float, low: float, high: float, blur: Float) -> Float:
-    """Return how much of a pixel's footprint lies between two positions."""
+    """Return the share of a pixel's footprint between two positions."""
     result: Float = np.clip((value - low) / blur + 0.5, 0, 1) * np.clip(
         (high - value) / blur + 0.5, 0, 1
     )
@@ -63,7 +63,7 @@ def _inside(value: Float, low: float, high: float, blur: Float) -> Float:
 
 
 def _stripes(value: Float, period: float, share: float, blur: Float) -> Float:
-    """Return the coverage by stripes that repeat, fading to their mean when below a pixel."""
+    """Return the coverage by periodic stripes, which fade to their mean below pixel size."""
     phase = np.abs(np.mod(value, period) - period / 2)
     sharp = np.clip((period * share / 2 - phase) / blur + 0.5, 0, 1)
     fade = np.clip(1.6 - 1.2 * blur / period, 0, 1)
@@ -72,7 +72,7 @@ def _stripes(value: Float, period: float, share: float, blur: Float) -> Float:
 
 
 def _roughness(street: Street, x: Float, z: Float, blur: Float) -> tuple[Float, Float]:
-    """Return fine and coarse irregularities of the ground; cells below a pixel fade out."""
+    """Return fine and coarse irregularities of the ground; cells below pixel size fade out."""
     fine = np.zeros_like(x)
     for i, cell in enumerate((0.012, 0.05, 0.23)):
         tile = fractal_tile((street.seed + i) % 7, 0.35)
@@ -114,7 +114,7 @@ _Maps = tuple[NDArray[np.floating], ...]
 
 
 def _surfaces(target: Float, street: Street, weather: Weather, maps: _Maps) -> None:
-    """Mix road, pavement and verge by place, and put the marks on the road."""
+    """Mix road, pavement and verge by position, and add the road markings."""
     across, z, fine, coarse, blur, blur_along = maps
     walk = street.half + street.walk
     road = _inside(across, -street.half, street.half, blur)
@@ -142,7 +142,7 @@ def _surfaces(target: Float, street: Street, weather: Weather, maps: _Maps) -> N
 
 
 def _warm(target: Float, street: Street, weather: Weather, shares: _Maps, maps: _Maps) -> None:
-    """Give the ground its warmth, which has little to do with how light it is."""
+    """Set the temperature of the ground, which depends little on its lightness."""
     across, z, _, coarse, blur, blur_along = maps
     road, paved, rest, tracks = shares
     lift = 1.5 if weather.night else 0.6
@@ -155,7 +155,7 @@ def _warm(target: Float, street: Street, weather: Weather, shares: _Maps, maps: 
 
 
 def _repairs(street: Street, across: Float, z: Float, blur: Float, blur_along: Float) -> Float:
-    """Return how much darker (or lighter) the road is by patches, cracks and manhole covers."""
+    """Return the change in lightness of the road from patches, cracks and manhole covers."""
     wide, long = np.float32(2.1), np.float32(5.3)
     column, row = np.floor(across / wide), np.floor(z / long)
     table = np.random.default_rng([street.seed, 6]).random((4, 32, 32), np.float32)
@@ -199,7 +199,7 @@ def _marks(street: Street, across: Float, z: Float, blur: Float, blur_along: Flo
 
 
 def _wet(target: Float, weather: Weather, coarse: Float) -> None:
-    """Darken the ground and let it mirror, most where water stands."""
+    """Darken the ground and make it reflective, most of all where water stands."""
     puddle = np.clip((coarse + 0.2) * 0.9, 0, 1) * np.float32(weather.wet)
     target[..., c.ALBEDO] *= (1 - 0.5 * np.maximum(puddle, 0.5 * weather.wet))[..., None]
     target[..., c.GLOSS] = 0.08 + 0.55 * puddle
@@ -208,7 +208,7 @@ def _wet(target: Float, weather: Weather, coarse: Float) -> None:
 
 
 def paint_sky(canvas: Canvas, weather: Weather, seed: int) -> None:
-    """Paint everything above the horizon as light and cold that come from far away."""
+    """Paint everything above the horizon as distant light and cold."""
     camera = canvas.camera
     bottom = min(max(int(np.ceil(camera.horizon + 0.02)), 0), camera.height)
     if bottom <= 0:
@@ -262,7 +262,7 @@ def sky_light(weather: Weather, rise: Float, cover: Float | float = 0.0) -> Floa
 
 
 def sky_chill(weather: Weather, rise: Float) -> Float:
-    """Return how many kelvin the clear sky looks colder than the air; it is warmest at its rim."""
+    """Return the kelvin by which the clear sky looks colder than the air, least at the horizon."""
     depth = 34.0 - 20.0 * weather.cloud
     result: Float = -np.float32(depth) * (1 - np.exp(-rise * 4.0)) - 1.5
     return result

@@ -1,4 +1,4 @@
-"""What only the infrared camera sees of the ground: heat that came or went, and what lies below."""
+"""Ground heat that only the infrared camera sees, from buried objects and past shadows."""
 
 from typing import Protocol
 
@@ -10,7 +10,7 @@ from imfuse.types import Float
 
 
 class Place(Protocol):
-    """What is asked of a street."""
+    """Properties that a street must have."""
 
     @property
     def seed(self) -> int:
@@ -24,22 +24,22 @@ class Place(Protocol):
 
 
 STALL = 6.4
-"""Metres of kerb that a parked car takes."""
+"""Length of kerb taken by a parked car in metres."""
 
 
 def ground_blotches(seed: int, across: Float, z: Float, blur: Float) -> Float:
-    """Return how warm the ground is for reasons that no eye sees: soil, damp and pipes below it.
+    """Return the ground's temperature variation from invisible causes: soil, damp and pipes.
 
     Args:
         seed: Seed of the street.
         across: Metres from the middle line.
         z: Metres along the street.
-        blur: Size of a pixel along the street in metres; what is smaller fades out.
+        blur: Size of a pixel along the street in metres; smaller detail fades out.
     """
     broad = sample(fractal_tile((seed + 2) % 7, 1.25), across * np.float32(3.1), z * np.float32(1))
     small = sample(fractal_tile((seed + 5) % 7, 0.35), across * np.float32(11), z * np.float32(6))
     small *= np.clip(1.6 - blur, 0, 1)
-    # A trench that was closed with other soil than it was dug from.
+    # A trench that was filled with different soil.
     middle = np.float32(seed % 37 / 9.0 - 2)
     trench = np.clip((np.float32(0.5) - np.abs(across - middle)) / np.float32(0.12), 0, 1)
     result: Float = np.float32(0.3) * broad + np.float32(0.12) * small
@@ -48,7 +48,7 @@ def ground_blotches(seed: int, across: Float, z: Float, blur: Float) -> Float:
 
 
 def parked_traces(seed: int, place: tuple[Float, Float], half: float, blur: Float) -> Float:
-    """Return where cars have stood beside the kerbs (-1 to 1): engines warm, shadows cool."""
+    """Return traces of cars parked along the kerbs (-1 to 1): engines warm, shadows cool."""
     across, z = place
     slot = np.floor(z / np.float32(STALL))
     table = np.random.default_rng([seed, 15]).random((3, 64), np.float32)
@@ -64,7 +64,7 @@ def parked_traces(seed: int, place: tuple[Float, Float], half: float, blur: Floa
 
 
 def lids(seed: int, across: Float, z: Float, blur: Float) -> Float:
-    """Return kelvin by which manhole lids differ from the road around them."""
+    """Return the kelvin by which manhole lids differ from the surrounding road."""
     wide, long = np.float32(2.3), np.float32(7.1)
     column, row = np.floor(across / wide), np.floor(z / long)
     table = np.random.default_rng([seed, 16]).random((2, 32, 32), np.float32)
@@ -77,12 +77,12 @@ def lids(seed: int, across: Float, z: Float, blur: Float) -> Float:
 
 
 def ground_heat(street: Place, road: Float, maps: tuple[Float, ...]) -> Float:
-    """Return kelvin by which places on the ground differ for reasons that no eye sees.
+    """Return the kelvin by which points of the ground differ from invisible causes.
 
-    Heat flows, so every second pixel is enough.
+    Heat diffuses, so every second pixel is enough.
 
     Args:
-        street: The ground's plan.
+        street: Plan of the ground.
         road: Coverage by the road.
         maps: Metres across and along, and the size of a pixel in both directions.
     """

@@ -1,4 +1,4 @@
-"""The land on the horizon: hills or roofs far away, and trees before them."""
+"""The land on the horizon: distant hills or roofs, with trees in front."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from imfuse.types import Float
 
 
 def paint_horizon(canvas: Canvas, weather: Weather, seed: int) -> None:
-    """Paint what closes the view: hills or roofs far away, and a row of trees before them."""
+    """Paint the background: distant hills or roofs, and a row of trees in front."""
     camera = canvas.camera
     dx, _, dz = camera.rays((0, 0, camera.width, 1))
     angle = np.arctan2(dx, dz)[0]
@@ -39,7 +39,7 @@ def paint_horizon(canvas: Canvas, weather: Weather, seed: int) -> None:
 
 
 def _speckle(fields: NDArray[np.float32], seed: int, angle: Float, rise: Float) -> None:
-    """Give a far layer the mottled look of leaves and windows."""
+    """Give a distant layer the mottled look of leaves and windows."""
     shape = fields.shape[:2]
     noise = sample(
         fractal_tile(seed % 7, 0.8),

@@ -1,4 +1,4 @@
-"""Draws streets at random: their plan, houses, trees and lamps, and the traffic on them."""
+"""Random streets: their plan, houses, trees and lamps, and the traffic on them."""
 
 import numpy as np
 
@@ -59,7 +59,7 @@ def street_world(seed: int, *, night: bool, foggy: bool = False) -> World:
 
 
 def random_street(rng: np.random.Generator) -> Street:
-    """Draw the ground's plan."""
+    """Draw a random plan of the ground."""
     tone = float(rng.uniform(0.085, 0.23))
     paving = float(rng.uniform(0.2, 0.34))
     red = float(rng.choice([0, 0, 0.06]))
@@ -78,7 +78,7 @@ def random_street(rng: np.random.Generator) -> Street:
 
 
 def kerbs(street: Street) -> list[Thing]:
-    """Return kerbs on both sides, in stretches that grow with distance, where there are any."""
+    """Return the kerbs on both sides, if any, in stretches that grow with distance."""
     things: list[Thing] = []
     z, length = -1.0, 2.5
     while z < 85 and street.kerbs:
@@ -136,7 +136,7 @@ def lamps_and_signs(
 def house(
     rng: np.random.Generator, street: Street, side: float, back: float, place: tuple[float, float]
 ) -> Building:
-    """Return a house whose front stands `back` metres from the middle line."""
+    """Return a house whose front is `back` metres from the middle line."""
     z, run = place
     middle = street.x(side * back, z + run / 2)
     deep = float(rng.uniform(8, 14))
@@ -217,7 +217,7 @@ def grove(
 def avenue(
     rng: np.random.Generator, street: Street, across: float, leaf: Colour, *, bare: bool
 ) -> list[Thing]:
-    """Return a row of like trees along the street."""
+    """Return a row of similar trees along the street."""
     step, height = float(rng.uniform(7, 12)), float(rng.uniform(5, 9))
     start = float(rng.uniform(4, 12))
     return [

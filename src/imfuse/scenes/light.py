@@ -1,4 +1,4 @@
-"""Light and heat on the surfaces: sun, sky, lamps and shadows, and the air in between."""
+"""Light and heat on surfaces: sun, sky, lamps, shadows, and the air in between."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,14 +16,14 @@ from imfuse.scenes.weather import Weather
 from imfuse.types import Float
 
 SKY_BELOW_AIR = 14.0
-"""Kelvin that the sky's half-space lies below the air for a body that mirrors it, when clear."""
+"""Kelvin by which the reflected clear sky is colder than the air, over the whole half-space."""
 
 
 SUN_HEAT = 15.0
-"""Kelvin that full sunlight adds to a surface that takes all of it in and passes none on."""
+"""Kelvin that full sunlight adds to a surface that absorbs all of it and conducts none away."""
 
 LAG = 0.3
-"""Radians that the sun has moved since the ground took most of its present warmth in."""
+"""Radians that the sun has moved since the ground absorbed most of its present heat."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class Lamp:
         place: World position in metres.
         colour: Linear RGB power: radiance of a white surface one metre away.
         aim: Unit direction of a beam, or None for light to all sides.
-        spread: Angle in radians at which a beam has lost most of its light.
+        spread: Angle in radians at which most of the beam's light is gone.
     """
 
     place: tuple[float, float, float]
@@ -44,24 +44,24 @@ class Lamp:
 
 
 def cast_shadows(canvas: Canvas, shapes: Sequence[NDArray[np.float64]], weather: Weather) -> None:
-    """Take the sun from the parts of the bare ground that lie in the shadow of `shapes`.
+    """Remove the sunlight from the parts of the bare ground in the shadow of `shapes`.
 
     Args:
-        canvas: Holds nothing but ground and sky so far.
+        canvas: With only ground and sky so far.
         shapes: Outlines on the ground plane, `(N, 3)` in metres.
-        weather: Says whether there is direct light.
+        weather: Determines whether there is direct light.
     """
     if not shapes or weather.sunlight <= 0 or weather.night:
         return
     camera = canvas.camera
     shade = _shade(camera, shapes)
-    # The sun is half a degree wide, so edges are soft; some light leaks around all of them.
+    # The sun is half a degree wide, so edges are soft and some light leaks around them.
     shade = blur(shade, max(camera.focal * 0.0022, 0.3))
     canvas.fields[..., c.SUNLIT] = 1 - 0.97 * shade
 
 
 def earlier(weather: Weather) -> Weather:
-    """Return the weather with the sun where it was when the ground took its warmth in."""
+    """Return the weather with the sun where it was when the ground absorbed its heat."""
     x, y, z = weather.sun
     turn = LAG if x > 0 else -LAG
     cos, sin = float(np.cos(turn)), float(np.sin(turn))
@@ -69,12 +69,12 @@ def earlier(weather: Weather) -> Weather:
 
 
 def lag_heat(canvas: Canvas, shapes: Sequence[NDArray[np.float64]], weather: Weather) -> None:
-    """Warm the ground by the shadows of a while ago as well as by those that light shows now.
+    """Set the ground's solar heat from earlier shadows as well as from the present ones.
 
     Args:
-        canvas: Holds nothing but ground and sky so far; knows the shadows of now.
+        canvas: With only ground and sky so far, and with the present shadows.
         shapes: Outlines on the ground plane of the earlier shadows.
-        weather: The weather of now.
+        weather: The present weather.
     """
     if not shapes or weather.sunlight <= 0 or weather.night:
         return
@@ -108,7 +108,7 @@ def _shade(camera: Camera, shapes: Sequence[NDArray[np.float64]]) -> Float:
 
 
 def in_shade(x: float, z: float, shapes: Sequence[NDArray[np.float64]]) -> bool:
-    """Return whether a place on the ground lies in one of the shadows of houses."""
+    """Return True if a point on the ground is in the shadow of a house."""
     place = (float(x), float(z))
     outlines = (shape[:, [0, 2]].astype(np.float32) for shape in shapes)
     return any(cv2.pointPolygonTest(o, place, measureDist=False) > 0 for o in outlines)
@@ -117,13 +117,13 @@ def in_shade(x: float, z: float, shapes: Sequence[NDArray[np.float64]]) -> bool:
 def contact_shadow(
     canvas: Canvas, centre: tuple[float, float], size: tuple[float, float], strength: float
 ) -> None:
-    """Close the ground off from the sky around what stands on it, as a soft ellipse.
+    """Occlude the sky for the ground around an object, as a soft ellipse.
 
     Args:
         canvas: Painted so far.
-        centre: x and z of the middle on the ground.
+        centre: x and z of the centre on the ground.
         size: Half extents along x and z in metres.
-        strength: Share of the sky that is hidden in the middle.
+        strength: Share of the sky that is hidden at the centre.
     """
     camera = canvas.camera
     angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)
@@ -142,7 +142,7 @@ def contact_shadow(
 
 
 def visible_light(canvas: Canvas, weather: Weather, lamps: Sequence[Lamp]) -> Float:
-    """Return the linear light that leaves every surface towards the camera, `(H, W, 3)`."""
+    """Return the linear light from every surface towards the camera, `(H, W, 3)`."""
     f = canvas.fields
     normal = f[..., c.NORMAL]
     up = normal[..., 1]
@@ -168,7 +168,7 @@ def visible_light(canvas: Canvas, weather: Weather, lamps: Sequence[Lamp]) -> Fl
 
 
 def _mirrored(canvas: Canvas, weather: Weather, light: Float) -> Float:
-    """Return the light that glossy surfaces mirror: the sky above, the street below."""
+    """Return the light that glossy surfaces reflect: the sky above, the street below."""
     f = canvas.fields
     camera = canvas.camera
     dx, dy, dz = camera.rays(camera.frame)
@@ -190,7 +190,7 @@ def lamplight(canvas: Canvas, lamps: Sequence[Lamp]) -> Float:
     """Return the light of all lamps on every surface, `(H, W, 3)`.
 
     It changes slowly over most surfaces, so every second pixel is enough; positions come from the
-    depth of what a pixel shows.
+    depth at each pixel.
     """
     camera = canvas.camera
     f = canvas.fields
@@ -215,10 +215,10 @@ def lamplight(canvas: Canvas, lamps: Sequence[Lamp]) -> Float:
 
 
 def apparent_temperature(canvas: Canvas, weather: Weather) -> Float:
-    """Return what a perfect thermometer would read at every surface, in kelvin above the air.
+    """Return the apparent temperature of every surface, in kelvin above the air.
 
-    Surfaces are warmed by the sunlight that they absorb; shiny ones mirror the cold sky when they
-    look up and the warm street when they look down.
+    Absorbed sunlight warms surfaces; shiny ones reflect the cold sky if they face up and the warm
+    street if they face down.
     """
     f = canvas.fields
     warmth = f[..., c.TEMPERATURE].copy()
@@ -235,7 +235,7 @@ def apparent_temperature(canvas: Canvas, weather: Weather) -> Float:
 
 
 def through_air(canvas: Canvas, weather: Weather, light: Float) -> Float:
-    """Let visible light fade into the air's own light with distance."""
+    """Fade visible light into the light of the air with distance."""
     depth = np.minimum(canvas.fields[..., c.DEPTH], np.float32(c.FAR))
     sky = canvas.fields[..., c.DEPTH] > 2000
     clear = np.exp(-np.float32(weather.fog) * depth)
@@ -248,7 +248,7 @@ def through_air(canvas: Canvas, weather: Weather, light: Float) -> Float:
 
 
 def through_air_infrared(canvas: Canvas, weather: Weather, warmth: Float) -> Float:
-    """Let apparent temperatures fade to the air's with distance; fog hinders heat far less."""
+    """Fade apparent temperatures to that of the air with distance; fog attenuates heat far less."""
     depth = np.minimum(canvas.fields[..., c.DEPTH], np.float32(c.FAR))
     clear = np.exp(-np.float32(0.0004 + 0.12 * weather.fog) * np.minimum(depth, 600))
     clear[canvas.fields[..., c.DEPTH] > 2000] = 1

@@ -1,4 +1,4 @@
-"""Solid bodies made of flat faces, drawn by numbering what each fine pixel shows."""
+"""Solid bodies made of flat faces, drawn with a face index per fine pixel."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -19,9 +19,9 @@ class Face(NamedTuple):
 
     Attributes:
         corners: `(N, 3)` in metres.
-        material: What it is made of.
+        material: Its material.
         layer: Parts of higher layers lie on top of those below.
-        smooth: Whether it belongs to a curved surface together with its neighbours.
+        smooth: True if it forms a curved surface together with its neighbours.
     """
 
     corners: Points
@@ -31,7 +31,7 @@ class Face(NamedTuple):
 
 
 def draw_faces(canvas: Canvas, faces: Sequence[Face], label: int) -> None:
-    """Draw a body; faces that look away are left out, near ones cover far ones."""
+    """Draw a body: faces that point away are skipped, near faces cover far ones."""
     camera = canvas.camera
     middle = np.concatenate([f.corners for f in faces]).mean(0)
     eye = np.array([camera.x, camera.eye, 0.0])
@@ -59,7 +59,7 @@ def draw_faces(canvas: Canvas, faces: Sequence[Face], label: int) -> None:
 
 
 def _normal(corners: Points) -> NDArray[np.float64]:
-    """Return the unit normal by Newell's method, which bears corners that lie in no one plane."""
+    """Return the unit normal by Newell's method, which tolerates corners that are not coplanar."""
     a, b = np.roll(corners, 1, 0), corners
     x = (a[:, 1] * b[:, 2] - a[:, 2] * b[:, 1]).sum()
     y = (a[:, 2] * b[:, 0] - a[:, 0] * b[:, 2]).sum()
@@ -70,7 +70,7 @@ def _normal(corners: Points) -> NDArray[np.float64]:
 
 
 def _fill(outlines: Sequence[Points], table: Float, box: Box) -> tuple[Float, Float]:
-    """Number the faces on a finer grid, look their properties up, and average them per pixel."""
+    """Draw face indices on a finer grid, look up their properties, and average them per pixel."""
     height, width = box[3] - box[1], box[2] - box[0]
     fine = 2 if height * width > 12000 else 4
     numbers = np.zeros((height * fine, width * fine), np.int32)

@@ -7,7 +7,7 @@ from imfuse.types import Float
 
 
 def random_flow(height: int, width: int, amount: float, rng: np.random.Generator) -> Float:
-    """Draw a smooth displacement: shift, turn, scale, and slow bends, as from a second camera.
+    """Draw a smooth random displacement, as from a second camera: shift, rotation, scale and bends.
 
     Args:
         height: Rows.
@@ -37,7 +37,7 @@ def random_flow(height: int, width: int, amount: float, rng: np.random.Generator
 
 
 def pull(picture: Float, flow: Float, *, cubic: bool = True) -> Float:
-    """Return the picture whose pixel p holds what `picture` shows at p + flow(p)."""
+    """Return the picture whose pixel p is that of `picture` at p + flow(p)."""
     height, width = picture.shape[:2]
     x = np.arange(width, dtype=np.float32)[None] + flow[..., 0]
     y = np.arange(height, dtype=np.float32)[:, None] + flow[..., 1]
@@ -45,7 +45,7 @@ def pull(picture: Float, flow: Float, *, cubic: bool = True) -> Float:
 
 
 def push(picture: Float, flow: Float) -> Float:
-    """Undo `pull`: what `picture` shows at p moves to p + flow(p).
+    """Undo `pull`: move the pixel of `picture` at p to p + flow(p).
 
     The inverse displacement g solves g(q) = -flow(q + g(q)); iterating it converges because the
     flow changes by far less than a pixel per pixel.

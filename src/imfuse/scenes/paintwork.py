@@ -1,4 +1,4 @@
-"""What one camera alone sees of a wall: paint without heat, and heat without paint."""
+"""Wall features that only one camera sees: paint without heat, and heat without paint."""
 
 import numpy as np
 
@@ -16,13 +16,13 @@ SIGNS: tuple[Colour, ...] = (
 
 
 def band(phase: Float, half: Float | np.float32 | float, blur: Float) -> Float:
-    """Return the coverage of a strip of a half width around 0."""
+    """Return the coverage by a strip around 0, given its half width."""
     result: Float = np.clip((np.asarray(half, np.float32) - np.abs(phase)) / blur + 0.5, 0, 1)
     return result
 
 
 class Cells:
-    """Numbers in [0, 1) that are fixed per cell of a wall."""
+    """Random numbers in [0, 1), fixed per cell of a wall."""
 
     def __init__(self, seed: int, column: Float, row: Float | float) -> None:
         table = np.random.default_rng([seed, 8]).random((8, 64 * 64), np.float32)
@@ -36,7 +36,7 @@ class Cells:
 
 
 def paint_posters(fields: Float, seed: int, maps: Maps, free: Float) -> None:
-    """Glue posters and spray marks on the lowest three metres; paper is as warm as its wall."""
+    """Add posters and graffiti to the lowest three metres; paper is as warm as its wall."""
     s, y, blur_s, blur_y = maps
     if not (y < 3).any():
         return
@@ -56,7 +56,7 @@ def paint_posters(fields: Float, seed: int, maps: Maps, free: Float) -> None:
 
 
 def storey_paint(seed: int, storey: float, cells: Cells, maps: Maps) -> Float:
-    """Return by what factor panels below windows, and every other storey, differ in paint."""
+    """Return the factor of albedo for panels below windows and for every other storey."""
     _, y, _, blur_y = maps
     row = np.floor(y / np.float32(storey))
     strength = np.float32((0.0, 0.3, 0.55)[seed % 3])
@@ -68,16 +68,16 @@ def storey_paint(seed: int, storey: float, cells: Cells, maps: Maps) -> Float:
 
 
 def wall_heat(seed: int, cell: tuple[float, float], loss: float, maps: Maps) -> tuple[Float, Float]:
-    """Return kelvin by which parts of a wall are set apart, and how much the sun warms them.
+    """Return the kelvin by which parts of a wall differ, and how much the sun warms them.
 
     Args:
         seed: Seed of the house.
         cell: Distance between windows and height of a storey in metres.
-        loss: Kelvin above the air that heating gives the wall.
-        maps: Places on the wall.
+        loss: Kelvin above the air from indoor heating.
+        maps: Positions on the wall.
     """
     height, width = maps[0].shape
-    # Heat flows, so every second pixel is enough.
+    # Heat diffuses, so every second pixel is enough.
     s, y, blur_s, blur_y = (np.ascontiguousarray(m[::2, ::2]) for m in maps)
     bay, storey = (np.float32(v) for v in cell)
     column, row = np.floor(s / bay), np.floor(y / storey)
@@ -86,7 +86,7 @@ def wall_heat(seed: int, cell: tuple[float, float], loss: float, maps: Maps) -> 
     heat: Float = np.float32((0.6, 1.4, 2.4)[seed // 3 % 3]) * (rooms.draw(4) - np.float32(0.5))
     damp = sample(fractal_tile((seed + 5) % 7, 0.8), s * 4 + 31, y * 4 + seed % 53)
     heat += np.float32(0.45) * damp
-    # Ceilings and walls between rooms reach the outside through the insulation.
+    # Ceilings and inner walls are thermal bridges through the insulation.
     bridges = band(up, 0.16, 2 * blur_y) + np.float32(0.6) * band(across, 0.12, 2 * blur_s)
     heat += np.float32(0.4 + 0.5 * loss) * bridges
     radiator = band(up - np.float32(0.5), 0.3, 2 * blur_y) * (rooms.draw(5) < 0.4)

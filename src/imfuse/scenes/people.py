@@ -1,4 +1,4 @@
-"""People: jointed figures of round limbs, clothed, warm where skin is bare."""
+"""People: clothed, articulated figures of round limbs, warm where skin is bare."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -18,7 +18,7 @@ Vector = NDArray[np.float64]
 
 
 class Limb(NamedTuple):
-    """A tapered round bar between two joints, with a name for its clothing."""
+    """A tapered round bar between two joints, with the name of its clothing."""
 
     start: NDArray[np.float64]
     end: NDArray[np.float64]
@@ -28,20 +28,20 @@ class Limb(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """Somebody on the street.
+    """A person on the street.
 
     Attributes:
         x: World position.
         z: World position along the street.
         height: Body height in metres.
         heading: 0 walks away from the camera, pi towards it.
-        phase: Where in the cycle of steps (or pedals), in radians.
-        stride: Swing of the legs in radians; 0 stands.
+        phase: Phase of the gait (or of the pedals) in radians.
+        stride: Swing of the legs in radians; 0 when standing.
         coat: Length of the upper garment below the waist in metres.
-        burden: What is carried: nothing, a backpack, or a bag.
+        burden: Luggage: nothing, a backpack, or a bag.
         clothes: Albedo by name of clothing.
         insulation: Share of body heat that the upper clothes keep inside, 0 to 1.
-        riding: Whether the figure sits on a bicycle.
+        riding: True if the figure sits on a bicycle.
         seed: Seed of the folds.
     """
 
@@ -100,7 +100,7 @@ class Person:
         ]
 
     def _front(self, cut: Wear, top: Vector, hip: Vector, head: Vector) -> list[Limb]:
-        """Return what only shows from ahead: glasses, and what an open coat lets see."""
+        """Return the parts visible only from the front: glasses, and the front of an open coat."""
         limbs = []
         if cut.open_front and np.cos(self.heading) < -0.4:
             hem = hip + np.array([0, -0.8 * self.coat, 0.14])
@@ -152,13 +152,13 @@ class Person:
         return []
 
     def turned(self) -> list[Limb]:
-        """Return the limbs turned to the heading, in world axes around the standing place."""
+        """Return the limbs rotated to the heading, in world axes around the figure's position."""
         cos, sin = np.cos(self.heading), np.sin(self.heading)
         turn = np.array([[cos, 0, -sin], [0, 1, 0], [sin, 0, cos]])
         return [Limb(a @ turn, b @ turn, r, n) for a, b, r, n in self.limbs()]
 
     def materials(self, weather: Weather) -> dict[str, Material]:
-        """Return what the parts of the figure are made of."""
+        """Return the materials of the figure's parts."""
         cut = self.wear
         albedo = self.clothes | cut.colours
         return {
@@ -184,7 +184,7 @@ class Person:
             contact_shadow(canvas, (self.x, self.z), (0.34, 0.3), 0.55)
         flat = np.array(
             [1.0, 1.0, 0.0]
-        )  # one depth for all limbs: a person is far thinner than far
+        )  # one depth for all limbs: a person is thin compared with the distance
         scale = camera.scale(depth)
         ends = [camera.project(np.stack([limb.start, limb.end]) * flat + at) for limb in limbs]
         grain = self._folds(canvas, limbs, ends, scale)
@@ -202,12 +202,12 @@ class Person:
     def _folds(
         self, canvas: Canvas, limbs: list[Limb], ends: list[Points], scale: float
     ) -> Grain | None:
-        """Return folds as light shows them, and the warmth that seeps through the clothes."""
+        """Return the visible folds, and the warmth that shows through the clothes."""
         box = enclosing(np.concatenate(ends), canvas.camera.frame, 0.35 * scale + 3)
         if box is None:
             return None
         foot = canvas.camera.project([(self.x, 0.0, self.z)])[0]
-        # Limbs begin where cloth lies close to the body: armpits, hips, neck, knees.
+        # Limbs begin where cloth is close to the body: armpits, hips, neck, knees.
         close = [e[0] for limb, e in zip(limbs, ends, strict=True) if limb.cloth in ("top", "legs")]
         light = patch(self.seed, box, foot, max(0.013 * scale, 0.05), slope=1.1)
         return Grain(box, light, body_heat(self.seed, box, foot, scale, np.array(close)))
@@ -234,7 +234,7 @@ class Person:
 def random_person(
     rng: np.random.Generator, x: float, z: float, weather: Weather, *, heading: float | None = None
 ) -> Person:
-    """Draw a passer-by for a place."""
+    """Draw a random passer-by for a position."""
     cold = {"summer": 0.1, "autumn": 0.5, "winter": 0.85}[weather.season]
     walking = rng.random() < 0.75
     random_heading = float(rng.choice([0, np.pi, np.pi / 2, -np.pi / 2]) + rng.normal(0, 0.35))

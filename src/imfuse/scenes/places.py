@@ -1,4 +1,4 @@
-"""Places other than the common street: a yard full of smoke, and a path behind leaves."""
+"""Special scenes: a street in smoke, and a park path behind leaves."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ CAMOUFLAGE: tuple[Colour, ...] = (
     (0.045, 0.055, 0.03),
     (0.14, 0.11, 0.07),
 )
-"""Albedos of clothes that hide among leaves."""
+"""Albedos of clothes that blend in with leaves."""
 
 
 def smoke_world(seed: int) -> World:
@@ -33,7 +33,7 @@ def smoke_world(seed: int) -> World:
     camera = world.view.camera(480, 640)
 
     def across(u: float, z: float) -> float:
-        """Return the world x that a 4:3 picture shows at a share of its width."""
+        """Return the world x at a given share of the width of a 4:3 picture."""
         return float(camera.x + z * (np.tan(camera.yaw) + (u - 0.5) * 640 / camera.focal))
 
     places = [(float(u), float(z)) for u, z in clouds.uniform((0, 4.5), (1, 18), (4, 2))]
@@ -92,7 +92,7 @@ def foliage_world(seed: int) -> World:
 def hidden_people(
     people: np.random.Generator, leaves: np.random.Generator, view: View, weather: Weather
 ) -> list[Thing]:
-    """Return people in the colours of leaves and earth, with shrubs and branches before them."""
+    """Return people in the colours of leaves and earth, with shrubs and branches in front."""
     camera = view.camera(480, 640)
     leaf = pick(leaves, LEAVES[weather.season])
     things: list[Thing] = []

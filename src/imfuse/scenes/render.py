@@ -1,4 +1,4 @@
-"""From a kind and a seed to a pair of pictures with its truth."""
+"""Render a pair of pictures with ground truth from a kind and a seed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,24 +33,24 @@ SCENES = tuple(_WORLDS)
 """Kinds of scenes that `render` knows, besides `random`."""
 
 LARGEST = 32000
-"""Pixels per side; OpenCV's remapping keeps positions in 16 bits."""
+"""Largest side in pixels; OpenCV's remapping stores positions in 16 bits."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """A rendered pair and its truth.
+    """A rendered pair and its ground truth.
 
     Attributes:
         ir: `(H, W)` infrared picture in [0, 1].
         vis: `(H, W, 3)` visible RGB picture in [0, 1].
         labels: `(H, W)` classes of MSRS, in the geometry of `vis`: 0 unlabelled, 1 car, 2 person,
             3 bike, 4 curve (kerb), 5 car stop, 6 guardrail, 7 colour cone, 8 bump.
-        mask: `(H, W)` whether a pixel shows a salient object: car, person or bike.
-        flow: `(H, W, 2)` displacement (dx, dy) in pixels: what `vis` shows at (x, y) is at
-            (x + dx, y + dy) in `ir`. Reading `ir` there (`cv2.remap` with map (x + dx, y + dy))
-            gives the infrared picture in the geometry of `vis`. All zero without misalignment.
-        kind: What was rendered; never `random`.
-        seed: Seed that it was rendered with.
+        mask: `(H, W)` bool, True for pixels of salient objects: car, person or bike.
+        flow: `(H, W, 2)` displacement (dx, dy) in pixels: the point at (x, y) in `vis` is at (x +
+            dx, y + dy) in `ir`. Reading `ir` there (`cv2.remap` with map (x + dx, y + dy)) gives
+            the infrared picture in the geometry of `vis`. All zero without misalignment.
+        kind: Kind of the scene; never `random`.
+        seed: Seed of the scene.
     """
 
     ir: Float
@@ -69,24 +69,25 @@ def render(
     seed: int = 0,
     misalign: float = 0.0,
 ) -> Scene:
-    """Render an infrared and a visible picture of one made-up scene, with its truth.
+    """Render an infrared and a visible picture of one synthetic scene, with ground truth.
 
     Args:
         kind: One of `SCENES`, or `random` to let the seed choose.
         size: Height and width in pixels. Other sizes show the same scene: a 4:3 window around the
             middle is always inside the picture.
-        seed: What is where. `street-day`, `street-night` and `fog` of one seed are one street.
-        misalign: Length in pixels of the longest displacement of `ir` against `vis`.
+        seed: Seed of the scene's content. `street-day`, `street-night` and `fog` of one seed show
+            the same street.
+        misalign: Largest displacement of `ir` against `vis`, in pixels.
 
     Returns:
-        Both pictures, labels, mask and displacement; the same for the same arguments, always.
+        Both pictures, labels, mask and displacement; always the same for the same arguments.
 
     Raises:
         UnknownName: `kind` is not known.
         UsageError: A size is below 1 or above 32000, the seed is negative, or `misalign` is
             negative or not finite.
 
-    Example:
+    Examples:
         >>> scene = render("street-night", size=(48, 64), seed=3)
         >>> scene.ir.shape, scene.vis.shape
         ((48, 64), (48, 64, 3))
@@ -99,14 +100,14 @@ def render(
 
 
 def random_kind(seed: int) -> str:
-    """Return the kind that `random` stands for with a seed."""
+    """Return the kind that `random` chooses for a seed."""
     return SCENES[int(np.random.default_rng([seed, 404]).integers(len(SCENES)))]
 
 
 def photograph(
     world: World, size: tuple[int, int], *, kind: str = "", misalign: float = 0.0
 ) -> Scene:
-    """Take both pictures of a world; its seed also chooses the cameras and their noise."""
+    """Take both pictures of a world; its seed also determines the cameras and their noise."""
     height, width = size
     fine = _finer(height, width)
     canvas = paint(world, height * fine, width * fine)
@@ -132,7 +133,7 @@ def photograph(
 
 
 def _checked(kind: str, size: tuple[int, int], seed: int, misalign: float) -> tuple[int, int]:
-    """Return height and width, or refuse what can't be rendered."""
+    """Return height and width, or refuse sizes that can't be rendered."""
     if kind not in SCENES and kind != "random":
         raise UnknownName("scene", kind, (*SCENES, "random"))
     height, width = size
@@ -146,20 +147,20 @@ def _checked(kind: str, size: tuple[int, int], seed: int, misalign: float) -> tu
 
 
 def _finer(height: int, width: int) -> int:
-    """Return by how much a small picture is drawn larger: a few pixels can't hold shapes."""
+    """Return the supersampling factor for small pictures, which can't hold shapes directly."""
     wanted = int(np.ceil(200 / min(height, width)))
     return max(1, min(wanted, int(np.sqrt(640 * 480 / (height * width)))))
 
 
 def _averaged(field: Float, fine: int) -> Float:
-    """Return the means over squares of fine pixels."""
+    """Return means over squares of fine pixels."""
     if fine == 1:
         return field
     return shrink(field, field.shape[0] // fine, field.shape[1] // fine)
 
 
 def paint(world: World, height: int, width: int) -> Canvas:
-    """Return what every pixel of a picture of the world looks at."""
+    """Return the surface properties at every pixel of a picture of the world."""
     camera = world.view.camera(height, width)
     canvas = Canvas(camera)
     weather = world.weather
@@ -176,7 +177,7 @@ def paint(world: World, height: int, width: int) -> Canvas:
     def depth(thing: Thing) -> float:
         return camera.depth(thing.x, thing.z)
 
-    # Kerbs and bumps lie on the ground and hide nothing that stands on it.
+    # Kerbs and bumps are flat on the ground and hide nothing that stands on it.
     for thing in sorted(world.flat, key=depth, reverse=True):
         thing.draw(canvas, weather)
     houses = [thing for thing in world.things if isinstance(thing, Building)]

@@ -1,4 +1,4 @@
-"""What the two cameras make of the light and the heat that reach them."""
+"""The two cameras: from arriving light and heat to pictures."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from imfuse.scenes.weather import Weather
 from imfuse.types import Float
 
 GHOSTS = ((-1.0, 1.6, (0.9, 0.3, 0.6)), (-0.55, 2.6, (0.3, 0.6, 0.4)), (0.45, 2.0, (0.5, 0.4, 0.9)))
-"""Images of bright spots that a lens adds: magnification, blur (of eighths of pixels), tint."""
+"""Lens ghosts of bright spots: magnification, blur (in eighths of a pixel), tint."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,16 +19,16 @@ class VisibleCamera:
     """A colour camera with automatic exposure.
 
     Attributes:
-        target: Mean luma that the exposure aims at.
+        target: Target mean luma of the exposure.
         gain_limit: Largest exposure gain; dark scenes stay dark beyond it.
         balance: Error of the white balance per channel.
         blur: Spread of the lens and the colour filter interpolation in pixels.
         noise: Read noise (linear, at gain 1).
-        shot: Strength of the noise that grows with the root of the light.
+        shot: Strength of the shot noise, which grows with the square root of the light.
         glare: Share of the light that the lens scatters around bright spots.
         vignette: Loss of light in the corners.
         black: Luma of black, lifted by flare or by the tone curve of a cheap camera.
-        saturation: Gain of colour over gray.
+        saturation: Gain of colour relative to gray.
         contrast: Strength of the S-shaped tone curve, 0 to 1.
     """
 
@@ -45,11 +45,11 @@ class VisibleCamera:
     contrast: float
 
     def take(self, light: Float, scale: float, rng: np.random.Generator) -> Float:
-        """Return the `(H, W, 3)` picture in [0, 1] of linear light.
+        """Return the `(H, W, 3)` picture in [0, 1] for linear light.
 
         Args:
             light: `(H, W, 3)`, 1 for a white surface in full daylight.
-            scale: Picture scale against 640x480.
+            scale: Picture scale relative to 640x480.
             rng: Source of the noise.
         """
         seen = _scatter(light, self.glare, scale)
@@ -64,7 +64,7 @@ class VisibleCamera:
         return self._tone(seen)
 
     def _exposure(self, brightness: Float) -> float:
-        """Choose a gain that brings the geometric mean of the light to the target."""
+        """Choose the gain that brings the geometric mean of the light to the target."""
         middle = float(np.exp(np.mean(np.log(np.clip(brightness, 1e-4, 4.0)))))
         linear = self.target**2.2
         return float(np.clip(linear / middle, 0.05, self.gain_limit))
@@ -82,10 +82,10 @@ class VisibleCamera:
 
 
 def _grain(shape: tuple[int, int], rng: np.random.Generator) -> Float:
-    """Return noise of unit spread before, and blotchy after, what cameras do against it."""
+    """Return sensor noise after a camera's denoising; its spread was 1 before."""
     grain = rng.standard_normal((*shape, 3), np.float32)
     fine = blur(grain, 0.8)
-    # Noise filters spare luma more than colour, so colour noise is coarse and weak.
+    # Denoisers filter colour more than luma, so colour noise is coarse and weak.
     mean = luma(fine)[..., None]
     coarse = blur(fine, 1.6)
     result: Float = np.float32(1.6) * mean + np.float32(1.2) * (coarse - luma(coarse)[..., None])
@@ -140,7 +140,7 @@ class InfraredCamera:
         detail: Gain of fine detail over the base.
         blur: Spread of the lens in pixels.
         noise: Noise-equivalent temperature difference in kelvin.
-        fixed: Spread of the pattern that stays between frames, in kelvin.
+        fixed: Spread of the fixed pattern noise in kelvin.
     """
 
     span: float
@@ -152,7 +152,7 @@ class InfraredCamera:
     fixed: float
 
     def optics(self, warmth: Float, air: float, scale: float) -> Float:
-        """Return the band radiance behind the lens, in kelvin of a body at air temperature.
+        """Return the band radiance behind the lens, as kelvin around air temperature.
 
         In the 8 to 14 um band, radiance grows about as the 4.5th power of the temperature.
         """
@@ -161,7 +161,7 @@ class InfraredCamera:
         return blur(radiance.astype(np.float32), max(self.blur * scale, 0.3))
 
     def take(self, radiance: Float, scale: float, rng: np.random.Generator) -> Float:
-        """Return the `(H, W)` picture in [0, 1] of the radiance behind the lens."""
+        """Return the `(H, W)` picture in [0, 1] for the radiance behind the lens."""
         grain = blur(rng.standard_normal(radiance.shape, np.float32), 0.5)
         seen = radiance + np.float32(1.7 * self.noise) * grain
         seen += np.float32(self.fixed) * fixed_pattern(*radiance.shape)
@@ -178,7 +178,7 @@ class InfraredCamera:
 
 
 def fixed_pattern(height: int, width: int) -> Float:
-    """Return the pattern of one camera's pixels, columns and rows; the same in every picture."""
+    """Return one camera's fixed pattern of pixels, columns and rows."""
     rng = np.random.default_rng([9, 2026])
     columns = rng.standard_normal(width, np.float32)[None]
     rows = rng.standard_normal(height, np.float32)[:, None]
@@ -193,7 +193,7 @@ def _plateau(seen: Float) -> Float:
     if high - low < 1e-6:
         return np.full_like(seen, 0.5)
     counts, edges = np.histogram(seen, bins=512, range=(low, high))
-    # What every bin gets leaves room between the few hottest things, which would all be white.
+    # A floor for every bin separates the few hottest objects, which would all be white.
     capped = np.minimum(counts, 4.0 * seen.size / 512) + 0.7 * seen.size / 512
     total = np.concatenate([[0], np.cumsum(capped)])
     mapped = np.interp(seen.ravel(), edges, total / total[-1])
@@ -202,11 +202,11 @@ def _plateau(seen: Float) -> Float:
 
 
 def random_visible(rng: np.random.Generator, weather: Weather) -> VisibleCamera:
-    """Draw a visible camera; the same number of draws by day and by night."""
+    """Draw a random visible camera, with the same number of draws by day and by night."""
     cast = rng.normal(0, 0.05, 2)
     bright, noise, glare, soft, vivid = rng.uniform(0, 1, 5)
     night = weather.night
-    # Cameras err towards green under street lamps.
+    # White balance errs towards green under street lamps.
     green = 0.25 * vivid if night else 0.0
     return VisibleCamera(
         target=0.125 + 0.2 * bright**2 if night else 0.4 + 0.16 * bright,
@@ -225,17 +225,17 @@ def random_visible(rng: np.random.Generator, weather: Weather) -> VisibleCamera:
 
 
 def random_infrared(rng: np.random.Generator, weather: Weather) -> InfraredCamera:
-    """Draw an infrared camera; the same number of draws by day and by night.
+    """Draw a random infrared camera, with the same number of draws by day and by night.
 
     Some map a fixed span of temperatures, wide enough for people, and leave the rest dark (as in
-    MSRS and M3SVD); others spread the tones over the picture (as in RoadScene).
+    MSRS and M3SVD); others equalise the tones of each picture (as in RoadScene).
     """
     style, span, noise, soft, detail = rng.uniform(0, 1, 5)
     spreading = style > (0.65 if weather.night else 0.4)
     hot = max(weather.skin(), 7.0)
     floor = -1.5 - 2.0 * float(span) - (2.0 if spreading else 0.0)
     if not (weather.night or spreading):
-        # By day cameras put black near the cooler surfaces, or all but people would be gray.
+        # By day cameras put black near the cooler surfaces; otherwise all but people would be gray.
         floor = -2.0 + 0.18 * hot * float(detail)
     return InfraredCamera(
         # Faces, and by day faces in the sun, come out a little below white.

@@ -1,4 +1,4 @@
-"""Smoke: hides visible light with a lit, billowing haze, and hardly hinders heat."""
+"""Smoke: a lit, billowing haze that hides visible light and hardly attenuates heat."""
 
 from collections.abc import Sequence
 
@@ -12,11 +12,11 @@ from imfuse.scenes.world import Puff
 from imfuse.types import Float
 
 INFRARED_SHARE = 0.035
-"""Extinction of smoke at 10 um against visible light: its droplets are far below that size."""
+"""Extinction of smoke at 10 um relative to visible light; its droplets are much smaller."""
 
 
 def optical_depth(canvas: Canvas, smoke: Sequence[Puff]) -> tuple[Float, Float]:
-    """Return the smoke's optical depth before each pixel's surface, and its billows' shading."""
+    """Return the smoke's optical depth in front of each pixel, and the shading of its billows."""
     camera = canvas.camera
     dx, dy, dz = camera.rays(camera.frame)
     length2 = dx * dx + dy * dy + dz * dz
@@ -46,19 +46,19 @@ def optical_depth(canvas: Canvas, smoke: Sequence[Puff]) -> tuple[Float, Float]:
 
 
 def smoke_over(weather: Weather, light: Float, total: Float, shading: Float) -> Float:
-    """Lay lit smoke of a known optical depth and shading over visible light."""
+    """Blend lit smoke of a given optical depth and shading over visible light."""
     clear = np.exp(-total)
     tint = np.array([0.5, 0.56, 0.6], np.float32)
     strength = 0.02 if weather.night else 0.55 + 0.35 * weather.sunlight
     lit = np.clip(1 + 0.38 * shading, 0.4, 1.8) * np.float32(strength)
-    # Dense smoke shades itself, so its thick parts are a little darker and bluer than its rim.
+    # Dense smoke shadows itself, so thick parts are a little darker and bluer than the rim.
     lit *= 1 - 0.25 * np.clip(total / 6, 0, 1)
     result: Float = light * clear[..., None] + ((1 - clear) * lit)[..., None] * tint
     return result
 
 
 def smoke_over_infrared(warmth: Float, total: Float) -> Float:
-    """Lay smoke, a little warmer than the air, over apparent temperatures."""
+    """Blend smoke, a little warmer than the air, over apparent temperatures."""
     clear = np.exp(-np.float32(INFRARED_SHARE) * total)
     result: Float = warmth * clear + (1 - clear) * np.float32(1.5)
     return result

@@ -1,4 +1,4 @@
-"""Fractal noise and leaf clusters: the irregularities that make drawn surfaces look natural."""
+"""Fractal noise and leaf clusters, which make drawn surfaces look natural."""
 
 from functools import lru_cache
 
@@ -29,7 +29,7 @@ def fractal_tile(seed: int, slope: float = 1.0) -> Float:
 
 def sample(tile: Float, x: NDArray[np.floating], y: NDArray[np.floating]) -> Float:
     """Read a periodic tile at fractional positions, in tile cells."""
-    # remap keeps positions in 16 bits; what lies farther is below a pixel and may repeat.
+    # remap stores positions in 16 bits; anything farther is below pixel size and may repeat.
     limit = 30000
     found = cv2.remap(
         tile,
@@ -46,7 +46,7 @@ def patch(
 ) -> Float:
     """Return noise over a box of the picture, with tile cells `cell` pixels wide.
 
-    It hangs on the anchor (a pixel position), so that what the frame cuts off changes nothing.
+    It is anchored at a pixel position, so that cropping by the frame does not change it.
     """
     start = np.float32(seed * 37 % TILE)
     x = (np.arange(box[0], box[2]) + 0.5 - anchor[0]) / cell + start
@@ -72,8 +72,8 @@ def wave(seed: int, position: Float, octaves: int = 5) -> Float:
 def leaf_cluster(variant: int, *, size: int = 512, clumps: int = 50, leaves: int = 110) -> Float:
     """Draw a rounded mass of leaves, as `(size, size, 4)`: light, hue, depth cue, coverage.
 
-    Clumps of dabs are laid from back to front; dabs are lighter at the upper side of their clump,
-    as leaves are that see more of the sky.
+    Clumps of dabs are drawn from back to front; dabs are lighter on the upper side of their clump,
+    like leaves that face the sky.
     """
     rng = np.random.default_rng([variant, 4711])
     image = np.zeros((size, size, 4), np.float32)
@@ -97,7 +97,7 @@ def leaf_cluster(variant: int, *, size: int = 512, clumps: int = 50, leaves: int
 
 @lru_cache(maxsize=64)
 def _shrunk(variant: int, level: int) -> Float:
-    """Return a cluster, weighted with its coverage, at a half, a quarter, ... of its size."""
+    """Return a cluster, weighted by its coverage, at 1/2, 1/4, ... of its size."""
     if level == 0:
         whole = leaf_cluster(variant).copy()
         whole[..., :3] *= whole[..., 3:]
@@ -107,7 +107,7 @@ def _shrunk(variant: int, level: int) -> Float:
 
 
 def fit_cluster(variant: int, height: int, width: int, *, flip: bool = False) -> Float:
-    """Return a leaf cluster at a size; its rim keeps its own colour."""
+    """Return a leaf cluster at a given size; its rim keeps its own colour."""
     source = leaf_cluster(variant).shape[0]
     level = int(np.clip(np.log2(source / max(height, width, 1)), 0, 5))
     image = _shrunk(variant, level)

@@ -1,4 +1,4 @@
-"""Leaves close to the camera, drawn one by one, that hide what is behind them."""
+"""Foliage close to the camera, drawn leaf by leaf."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from imfuse.scenes.weather import Weather
 from imfuse.types import Float
 
 Colour = tuple[float, float, float]
-# Half of a leaf's outline: place along the stalk and half width.
+# Half of a leaf's outline: position along the stalk and half width.
 _OUTLINE = ((0.0, 0.0), (0.15, 0.17), (0.4, 0.25), (0.7, 0.17), (1.0, 0.0))
 
 
@@ -31,7 +31,7 @@ class Thicket:
         leaf: Albedo of the leaves.
         leaves: Number of leaves.
         length: Mean length of a leaf in metres.
-        hanging: Whether it hangs down from above rather than stands on the ground.
+        hanging: True if it hangs down from above instead of standing on the ground.
         seed: Seed of its shape.
     """
 
@@ -47,7 +47,7 @@ class Thicket:
     hanging: bool = False
 
     def draw(self, canvas: Canvas, weather: Weather) -> None:
-        """Draw twigs, then leaves from back to front; labels stay those of what is behind."""
+        """Draw twigs, then leaves from back to front, keeping the labels behind them."""
         camera = canvas.camera
         depth = camera.depth(self.x, self.z)
         if depth < 0.7:
@@ -135,5 +135,5 @@ class Thicket:
             cv2.fillPoly(image, [fixed[i]], (light[i], hue[i], 0.0, 1.0), cv2.LINE_8, 4)
 
     def shadows(self, weather: Weather) -> list[NDArray[np.float64]]:
-        """Leave the ground as it is: it is hidden by the leaves themselves."""
+        """Return no shadow, since the leaves themselves hide it."""
         return []

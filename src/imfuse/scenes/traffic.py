@@ -1,4 +1,4 @@
-"""Draws traffic at random: cars, people, bicycles, and the small things around them."""
+"""Random traffic: cars, people, bicycles, and small objects around them."""
 
 import numpy as np
 
@@ -66,7 +66,7 @@ def random_car(
     parked: bool,
     weather: Weather,
 ) -> Car:
-    """Return a car for a place."""
+    """Return a car for a position."""
     lit = weather.night or weather.fog > 0.01 or weather.wet > 0.5
     recently = float(rng.uniform(0, 0.5)) if rng.random() < 0.3 else 0.0
     moving = float(rng.uniform(0.6, 1))
@@ -118,7 +118,7 @@ def walkers_on(rng: np.random.Generator, street: Street, weather: Weather) -> li
 
 
 def rider(rng: np.random.Generator, x: float, z: float, weather: Weather) -> Bike:
-    """Return somebody on a bicycle."""
+    """Return a person on a bicycle."""
     heading = float(rng.choice([0.0, np.pi, np.pi / 2, -np.pi / 2]) + rng.normal(0, 0.2))
     person = Person(
         x=x,
@@ -140,7 +140,7 @@ def rider(rng: np.random.Generator, x: float, z: float, weather: Weather) -> Bik
 
 
 def small_things(rng: np.random.Generator, street: Street) -> list[Thing]:
-    """Return cones, car stops, bollards and guardrails, each in some of the worlds."""
+    """Return cones, car stops, bollards and guardrails, each of which only some worlds have."""
     things: list[Thing] = []
     if rng.random() < 0.3:
         z, across = float(rng.uniform(4, 12)), float(rng.uniform(-0.9, 0.9)) * street.half
@@ -181,7 +181,7 @@ def small_things(rng: np.random.Generator, street: Street) -> list[Thing]:
 
 
 def bumps(rng: np.random.Generator, street: Street) -> list[Thing]:
-    """Return a speed bump across the road in some of the worlds."""
+    """Return a speed bump across the road, which only some worlds have."""
     if rng.random() > 0.25:
         return []
     z = float(rng.uniform(6, 16))

@@ -36,7 +36,7 @@ class Tree:
         crown: Radius of the crown in metres.
         trunk: Height at which the crown begins in metres; 0 for a bush.
         leaf: Albedo of the leaves.
-        bare: Whether it has shed its leaves.
+        bare: True if it has shed its leaves.
         seed: Seed of its shape.
     """
 
@@ -65,7 +65,7 @@ class Tree:
             self._leaves(canvas, weather, depth, rng)
 
     def _wood(self, canvas: Canvas, depth: float, rng: np.random.Generator) -> None:
-        """Draw trunk and branches, which fork a few times."""
+        """Draw the trunk and branches, which fork a few times."""
         scale = canvas.camera.scale(depth)
         base = canvas.camera.project([(self.x, 0.0, self.z)])[0]
         radius = 0.022 * self.height + 0.05
@@ -111,7 +111,7 @@ class Tree:
     def _leaves(
         self, canvas: Canvas, weather: Weather, depth: float, rng: np.random.Generator
     ) -> None:
-        """Lay leaf clusters over one another, the lower and farther ones first."""
+        """Draw leaf clusters over one another, lower and farther ones first."""
         tall = (self.height - self.trunk) / 2
         middle = self.trunk + tall
         count = 5 if self.trunk and depth < 45 else 3
@@ -152,7 +152,7 @@ class Tree:
     def _round(
         self, fields: Float, box: tuple[int, int, int, int], centre: Points, half: Points
     ) -> None:
-        """Give the cluster the slopes of a ball, so that one side takes the sun."""
+        """Give the cluster the slopes of a sphere, so that one side is sunlit."""
         u = (np.arange(box[0], box[2], dtype=np.float32) + 0.5 - centre[0]) / half[0]
         v = (np.arange(box[1], box[3], dtype=np.float32) + 0.5 - centre[1]) / half[1]
         fields[..., 6] = 0.9 * u[None]
@@ -204,7 +204,7 @@ def leaf_fields(part: Float, leaf: Colour, depth: float, hue: float = 1.0) -> Fl
     for i in range(3):
         fields[..., i] *= light * np.maximum(tint[i], 0.2)
     fields[..., c.OPENNESS] = np.clip(0.25 + 0.6 * light, 0, 1)
-    # Leaves take the air's warmth; how much water they breathe out differs from bough to bough.
+    # Leaves are at air temperature; transpiration differs from bough to bough.
     rows, columns = part.shape[:2]
     step = 4 if min(rows, columns) > 24 else 1
     x = np.arange(0, columns, step, dtype=np.float32) * np.float32(70 / max(rows, columns))

@@ -26,7 +26,7 @@ from imfuse.types import Float
 
 @dataclass(frozen=True, kw_only=True)
 class Facade:
-    """How the walls of one house look.
+    """Look of the walls of one house.
 
     Attributes:
         wall: Albedo of the wall.
@@ -35,10 +35,10 @@ class Facade:
         bay: Distance between windows in metres.
         window: Width and height of a window as shares of its cell.
         brick: Strength of the courses of bricks, 0 to 1.
-        shop: Whether the ground floor has wide panes and signs.
+        shop: True if the ground floor has wide panes and signs.
         lit: Share of windows that are lit at night.
-        warmth: Kelvin above the air that heating gives the wall.
-        seed: Seed of stains and of which windows are lit.
+        warmth: Kelvin above the air from indoor heating.
+        seed: Seed of the stains and of the choice of lit windows.
     """
 
     wall: Colour
@@ -59,13 +59,14 @@ def paint_plane(
     axes: tuple[ArrayLike, ArrayLike],
     surface: Callable[[Float, Maps], None],
 ) -> None:
-    """Paint a flat polygon whose looks depend on the place on it.
+    """Paint a flat polygon whose look depends on the position on it.
 
     Args:
         canvas: Painted so far.
-        corners: `(N, 3)` outline in metres; places are counted from its first corner.
+        corners: `(N, 3)` outline in metres; positions are relative to its first corner.
         axes: Unit vectors along and up the surface.
-        surface: Fills in albedo, glow, temperature and so on for places on the surface.
+        surface: Function that sets albedo, glow, temperature and so on for positions on the
+            surface.
     """
     camera = canvas.camera
     points = np.asarray(corners, np.float64)
@@ -98,7 +99,7 @@ def paint_plane(
 
 
 def roof_surface(facade: Facade) -> Callable[[Float, Maps], None]:
-    """Return the painter of a tiled roof."""
+    """Return the surface function of a tiled roof."""
 
     def paint(fields: Float, maps: Maps) -> None:
         s, y, blur_s, blur_y = maps
@@ -109,7 +110,7 @@ def roof_surface(facade: Facade) -> Callable[[Float, Maps], None]:
         tone = (1 + 0.16 * stain) * (1 - near * (0.35 * (1 - course) + 0.15 * (1 - tile)))
         for i in range(3):
             fields[..., i] = tone * np.float32(facade.roof[i])
-        # What is below the tiles, not their colour, says how warm they get.
+        # The structure below the tiles, not their colour, determines their temperature.
         attic = sample(fractal_tile((facade.seed + 2) % 7, 1.25), s * 4 + 19, y * 4)
         rafters = band(np.mod(s, np.float32(0.9)) - np.float32(0.45), 0.06, blur_s)
         fields[..., c.TEMPERATURE] = -1.5 + 0.9 * attic + 0.7 * rafters
@@ -120,7 +121,7 @@ def roof_surface(facade: Facade) -> Callable[[Float, Maps], None]:
 
 
 def wall_surface(facade: Facade, weather: Weather, height: float) -> Callable[[Float, Maps], None]:
-    """Return the painter of a wall whose windows end at a height."""
+    """Return the surface function of a wall whose windows end at a given height."""
 
     def paint(fields: Float, maps: Maps) -> None:
         y = maps[1]
@@ -144,7 +145,7 @@ def wall_surface(facade: Facade, weather: Weather, height: float) -> Callable[[F
         place = (facade.bay, facade.storey)
         heat, bare = wall_heat(facade.seed, place, facade.warmth, maps)
         heat += np.float32(facade.warmth) + 0.15 * stain - 0.3 * ledge
-        # Panes mirror what is opposite and differ with what is behind them; frames leak.
+        # Panes reflect the opposite side and vary with the room behind them; frames leak.
         glass = np.float32(facade.warmth - 0.4) + 0.8 * lit + draught
         heat += pane * (glass - heat) + (0.5 + 0.5 * facade.warmth) * frame
         fields[..., c.TEMPERATURE] = heat
@@ -157,7 +158,7 @@ def wall_surface(facade: Facade, weather: Weather, height: float) -> Callable[[F
 
 
 def _plaster(facade: Facade, maps: Maps, height: float, cells: Cells) -> tuple[Float, Float, Float]:
-    """Return the wall's tone, its stains, and the ledges between storeys."""
+    """Return the tone of the wall with stains, and the ledges between storeys."""
     s, y, blur_s, blur_y = maps
     stain = sample(
         fractal_tile(facade.seed % 7, 1.0), s * 6 + facade.seed % 91, y * np.float32(2.2)
@@ -185,7 +186,7 @@ def _plaster(facade: Facade, maps: Maps, height: float, cells: Cells) -> tuple[F
 
 
 def _windows(facade: Facade, maps: Maps, height: float, cells: Cells) -> tuple[Float, ...]:
-    """Return coverage by panes and frames, and per window its light, curtain and heat."""
+    """Return the coverage by panes and frames, and the light, curtain and heat of each window."""
     s, y, blur_s, blur_y = maps
     bay, storey = np.float32(facade.bay), np.float32(facade.storey)
     column, row = np.floor(s / bay), np.floor(y / storey)
@@ -215,7 +216,7 @@ def _windows(facade: Facade, maps: Maps, height: float, cells: Cells) -> tuple[F
 
 
 def _shop_signs(fields: Float, facade: Facade, weather: Weather, maps: Maps) -> None:
-    """Paint coloured boards above the panes of the ground floor; some shine at night."""
+    """Paint coloured signs above the ground-floor panes; some are lit at night."""
     s, y, blur_s, blur_y = maps
     wide = np.float32(facade.bay * 2)
     column = np.floor(s / wide)

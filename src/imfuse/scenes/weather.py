@@ -1,4 +1,4 @@
-"""The hour, the sky and the season: what lights and warms a world."""
+"""Time of day, sky and season: the light and warmth of a world."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,14 +14,14 @@ class Weather:
     """Light and air of a scene.
 
     Attributes:
-        night: Whether lamps and windows are the main light.
+        night: True if lamps and windows are the main light.
         air: Air temperature in degrees Celsius.
         sun: Unit vector towards the sun (or the moon).
         sunlight: Strength of the direct light, 0 (overcast) to 1 (clear).
         cloud: Cloud cover, 0 to 1.
         fog: Extinction of visible light per metre of air.
-        wet: How wet the ground is, 0 to 1.
-        season: What the trees and clothes look like.
+        wet: Wetness of the ground, 0 to 1.
+        season: Season, which determines the look of trees and clothes.
         warmth_of_light: -1 (blue hour) to 1 (low, orange sun).
     """
 
@@ -37,16 +37,16 @@ class Weather:
 
     @property
     def sun_vector(self) -> NDArray[np.float32]:
-        """Direction towards the sun as an array."""
+        """Unit vector towards the sun as an array."""
         return np.array(self.sun, np.float32)
 
     def shift(self) -> NDArray[np.float64]:
-        """Metres that a shadow moves along x and z per metre of height."""
+        """Shift of a shadow along x and z in metres per metre of height."""
         height = max(self.sun[1], 0.2)
         return -np.array([self.sun[0], self.sun[2]]) / height
 
     def skin(self) -> float:
-        """Kelvin by which uncovered skin is above the air."""
+        """Excess temperature of bare skin over the air in kelvin."""
         return 33.5 - 0.12 * max(20 - self.air, 0) - self.air
 
 
@@ -54,7 +54,7 @@ _SEASONS: tuple[Season, ...] = ("summer", "summer", "autumn", "winter")
 
 
 def random_weather(rng: np.random.Generator, *, night: bool, foggy: bool = False) -> Weather:
-    """Draw a weather; day and night of one generator state share season, wetness and fog."""
+    """Draw random weather; day and night of one generator state share season, wetness and fog."""
     season = _SEASONS[rng.integers(len(_SEASONS))]
     warm = {"summer": (15, 26), "autumn": (8, 18), "winter": (-3, 9)}[season]
     air = float(rng.uniform(*warm))

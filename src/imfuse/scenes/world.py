@@ -1,4 +1,4 @@
-"""What stands where: one world per seed, seen by day or by night."""
+"""The content of a scene: one world per seed, seen by day or by night."""
 
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -13,7 +13,7 @@ from imfuse.scenes.weather import Weather
 
 
 class Thing(Protocol):
-    """Anything that stands on the ground."""
+    """An object that stands on the ground."""
 
     @property
     def x(self) -> float:
@@ -26,11 +26,11 @@ class Thing(Protocol):
         ...
 
     def draw(self, canvas: Canvas, weather: Weather) -> None:
-        """Paint it over what is farther away."""
+        """Paint it over everything farther away."""
         ...
 
     def shadows(self, weather: Weather) -> list[NDArray[np.float64]]:
-        """Return outlines on the ground that it keeps the sun from."""
+        """Return the outlines of its shadow on the ground."""
         ...
 
 
@@ -41,7 +41,7 @@ class Puff:
     Attributes:
         place: Centre in metres.
         radius: Radius in metres.
-        density: Extinction of visible light per metre in its middle.
+        density: Extinction of visible light per metre at its centre.
         seed: Seed of its billows.
     """
 
@@ -53,12 +53,12 @@ class Puff:
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """Where the camera stands, apart from the picture's size.
+    """Position and direction of the camera, independent of the picture's size.
 
     Attributes:
         eye: Height above the ground in metres.
         x: Position across the street.
-        yaw: Turn to the right in radians.
+        yaw: Rotation to the right in radians.
         focal: Focal length as a share of the height of a 4:3 picture.
         horizon: Row of the horizon as a share of the height of a 4:3 picture.
     """
@@ -70,7 +70,7 @@ class View:
     horizon: float
 
     def camera(self, height: int, width: int) -> Camera:
-        """Return the camera for a size: a 4:3 window around the middle always fits inside."""
+        """Return the camera for a size; a central 4:3 window is always inside the picture."""
         window = min(height, 0.75 * width)
         return Camera(
             height=height,
@@ -85,17 +85,17 @@ class View:
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """Everything that a scene shows.
+    """The complete content of a scene.
 
     Attributes:
         seed: Seed of sky and land.
-        view: Where the camera stands.
-        street: The ground's plan.
+        view: Position of the camera.
+        street: Plan of the ground.
         weather: Light and air.
-        things: What stands on the ground, in any order.
-        flat: What lies on the ground and hides nothing that stands there, in any order.
+        things: Objects that stand on the ground, in any order.
+        flat: Flat objects on the ground that hide nothing standing there, in any order.
         smoke: Balls of smoke.
-        headlights: Whether the camera's own car lights the road.
+        headlights: True if the camera's own car lights the road.
     """
 
     seed: int

@@ -1,1 +1,1 @@
-"""Building blocks that two or more papers share."""
+"""Building blocks shared by two or more papers."""

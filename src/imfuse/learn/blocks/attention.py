@@ -1,4 +1,4 @@
-"""Transformer blocks whose attention runs between channels, and their feed-forward layers."""
+"""Transformer blocks with channel attention, and their feed-forward layers."""
 
 import torch
 from torch import Tensor, nn
@@ -10,14 +10,14 @@ from imfuse.learn.blocks.conv import Padding
 def channel_attention(query: Tensor, key: Tensor, value: Tensor, temperature: Tensor) -> Tensor:
     """Attend between the channels of each head: softmax(temperature q k^T) v.
 
-    Rows of q and k, one for each channel, have unit length over all pixels, so that cost and
-    memory grow linearly with the picture.
+    Rows of q and k, one per channel, are normalised to unit length over all pixels. Cost and memory
+    grow linearly with the number of pixels.
 
     Args:
         query: `(b, c, h, w)`.
         key: `(b, c, h, w)`.
         value: `(b, c, h, w)`.
-        temperature: `(heads, 1, 1)`, what multiplies the products before the softmax.
+        temperature: `(heads, 1, 1)`, factor of the products before the softmax.
 
     Returns:
         `(b, c, h, w)`.
@@ -26,28 +26,29 @@ def channel_attention(query: Tensor, key: Tensor, value: Tensor, temperature: Te
     shape = (batch, heads, channels // heads, -1)
     q, k, v = query.reshape(shape), key.reshape(shape), value.reshape(shape)
     products = q @ k.transpose(-2, -1)
-    # Lengths divide the few products, not the many pixels.
+    # Dividing the few products by the lengths is cheaper than dividing the many pixels.
     lengths = _lengths(q) * _lengths(k).transpose(-2, -1)
     attended: Tensor = (products / lengths * temperature).softmax(-1) @ v
     return attended.reshape(value.shape)
 
 
 def _lengths(rows: Tensor) -> Tensor:
-    """Return the lengths of rows as a column, never 0."""
+    """Return the lengths of rows as a column, bounded away from 0."""
     lengths: Tensor = rows.norm(dim=-1, keepdim=True)
     return lengths.clamp_min(1e-12)
 
 
 def apply_in_parts(pointwise: nn.Conv2d, spatial: nn.Conv2d, x: Tensor, count: int) -> list[Tensor]:
-    """Return what two convolutions make of `x`, cut into parts along the channels.
+    """Apply two convolutions to `x` and return the result split along the channels.
 
-    Each part is made by itself: to cut up the whole takes some runtimes longer than to make it.
+    Each part is computed separately, because some runtimes take longer to split the whole result
+    than to compute it.
 
     Args:
         pointwise: The first one, 1x1 without biases.
-        spatial: The second one, 3x3 without biases, in groups of which each lies within a part, or
-            in one group.
-        x: What goes in.
+        spatial: The second one, 3x3 without biases; either one group, or groups that each lie
+            within a part.
+        x: Input.
         count: Number of parts.
     """
     whole, mode = spatial.groups == 1, spatial.padding_mode
@@ -65,15 +66,16 @@ def apply_in_parts(pointwise: nn.Conv2d, spatial: nn.Conv2d, x: Tensor, count: i
 
 
 class ChannelAttention(nn.Module):
-    """MDTA: attention between channels, with 3x3 convolutions before it.
+    """MDTA: channel attention with 3x3 convolutions before it.
 
-    1x1 then 3x3 convolutions make query, key and value; then `channel_attention` and 1x1.
+    1x1 and 3x3 convolutions compute query, key and value; `channel_attention` and a 1x1 convolution
+    follow.
 
     Args:
         channels: Number of channels.
-        heads: Groups of channels that attend among themselves.
+        heads: Number of groups of channels with separate attention.
         dense: Whether the 3x3 convolution mixes all channels, as in the base branch of CDDFuse,
-            and not each by itself.
+            instead of being depthwise.
 
     References:
         S. W. Zamir et al., Restormer, CVPR 2022, doi:10.1109/CVPR52688.2022.00564, section 3.1.
@@ -95,13 +97,13 @@ class ChannelAttention(nn.Module):
 
 
 class GatedFeedForward(nn.Module):
-    """GDFN: 1x1 and 3x3 convolutions to two halves, gelu(first) * second, 1x1.
+    """GDFN: 1x1 and 3x3 convolutions to two halves, gelu(first) * second, then 1x1.
 
     Args:
         channels: Number of channels.
         expansion: Channels of each half, as a multiple of `channels`.
-        paired: Whether the 3x3 convolution mixes channels two by two, as in the base branch of
-            CDDFuse, and does not take each by itself.
+        paired: Whether the 3x3 convolution mixes channels in pairs, as in the base branch of
+            CDDFuse, instead of being depthwise.
         padding: Extension of the picture at its border.
 
     References:
@@ -128,15 +130,15 @@ class GatedFeedForward(nn.Module):
 
 
 class LocalFeedForward(nn.Module):
-    """LeFF: 1x1, depth-wise 3x3 and 1x1 convolutions, GELU after each, added to what came in.
+    """LeFF: 1x1, depthwise 3x3 and 1x1 convolutions with GELU after each, added to the input.
 
     Args:
         channels: Number of channels throughout.
 
     References:
         Z. Wang et al., Uformer, CVPR 2022, doi:10.1109/CVPR52688.2022.01716, section 3.2.
-    Departures: tokens are no sequence here, so the linear layers are 1x1 convolutions; the sum
-        with what came in is SMFNet's.
+    Departures: tokens are not a sequence here, so the linear layers are 1x1 convolutions; the
+        residual connection is SMFNet's.
     """
 
     def __init__(self, channels: int) -> None:

@@ -1,4 +1,4 @@
-"""Networks from settings that come as plain values, each checked against the constructor."""
+"""Build networks from plain settings, each checked against the constructor."""
 
 from collections.abc import Mapping
 from typing import Any, TypeVar, get_type_hints
@@ -14,13 +14,13 @@ def build(kind: type[_Built], name: str, settings: Mapping[str, Any]) -> _Built:
     """Return an object made from settings.
 
     Args:
-        kind: Its class, whose constructor takes keywords alone, with types.
-        name: What messages call it.
+        kind: Class of the object. Its constructor takes only keywords, with type annotations.
+        name: Name of the object in error messages.
         settings: Arguments of the constructor.
 
     Raises:
         UnknownName: It has no such setting; the message holds the closest ones.
-        UsageError: A setting is of another type, or none of the values that it may have.
+        UsageError: A setting has the wrong type, or a value that is not allowed.
     """
     known = get_type_hints(kind.__init__)
     known.pop("return", None)

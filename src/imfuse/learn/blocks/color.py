@@ -1,4 +1,4 @@
-"""Luma and chroma of batches (BT.601, full range), as the use half has them for arrays."""
+"""Luma and chroma of batches (BT.601, full range); `imfuse.ops.color` does the same for arrays."""
 
 import torch
 from torch import Tensor
@@ -14,11 +14,11 @@ def luma(rgb: Tensor) -> Tensor:
 def recolour(fused: Tensor, rgb: Tensor) -> Tensor:
     """Return colour pictures with another luma and the same chroma, clamped to [0, 1].
 
-    The inverse of BT.601 adds what depends on chroma alone to the luma, so that exchanging the
-    luma is adding the difference to each channel.
+    The inverse of BT.601 adds terms that depend only on chroma to the luma, so replacing the luma
+    means adding the difference to each channel.
 
     Args:
-        fused: `(b, 1, h, w)` luma to have.
-        rgb: `(b, 3, h, w)` pictures that give their chroma.
+        fused: `(b, 1, h, w)` new luma.
+        rgb: `(b, 3, h, w)` pictures that provide the chroma.
     """
     return torch.clamp(rgb + (fused - luma(rgb)), 0, 1)

@@ -1,4 +1,4 @@
-"""Convolutions with what usually follows them."""
+"""Convolutions with padding, activation and unused norms."""
 
 from typing import Literal
 
@@ -9,17 +9,17 @@ Padding = Literal["zeros", "reflect", "replicate"]
 
 
 class ConvAct(nn.Module):
-    """A convolution that keeps height and width, and a leaky ReLU.
+    """A convolution that keeps height and width, followed by a leaky ReLU.
 
     Args:
         inputs: Input channels.
         outputs: Output channels.
         kernel: Side of the kernel, odd.
-        slope: Slope of the leaky ReLU below 0; 0: plain ReLU; None: no activation.
+        slope: Negative slope of the leaky ReLU; 0 for a plain ReLU; None for no activation.
         padding: Extension of the picture at its border.
         bias: Whether the convolution has a bias.
-        idle_norm: Keep the parameters of a batch norm that is never applied, as some published
-            weights do, so that counts and state dicts agree with theirs.
+        idle_norm: Keep the parameters of a batch norm that is never applied. Some published weights
+            contain them, and parameter counts and state dicts must match.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Fusion of two modalities' features: by gates for details, by attention for semantics.
+"""Fusion of two modalities' features: gates for details, attention for semantics.
 
 L. Tang, H. Zhang, H. Xu, J. Ma, "Rethinking the necessity of image fusion in high-level vision
 tasks", Information Fusion 99, 2023, doi:10.1016/j.inffus.2023.101870, equations 4 to 10.
@@ -16,10 +16,10 @@ Variant = Literal["paper", "release"]
 
 
 class DetailFusion(nn.Module):
-    """SDFM: gates per channel, then a weight per value between the two modalities.
+    """SDFM: channel gates, then an element-wise weight between the two modalities.
 
-    In `paper`, each modality is reinforced by the other's gated features, and W is infrared's; in
-    `release`, by its own, and W is visible's.
+    In `paper`, each modality is enhanced by the other's gated features, and W applies to infrared;
+    in `release`, by its own, and W applies to visible.
 
     Args:
         inputs: Channels of each modality.
@@ -61,18 +61,18 @@ class DetailFusion(nn.Module):
 
 
 class SemanticFusion(nn.Module):
-    """PSFM: dense layers, then attention that both modalities ask for together.
+    """PSFM: dense layers, then attention with a query common to both modalities.
 
-    In `paper`, the common query asks the keys of a modality, by softmax(Q K^T). In `release`, the
-    keys ask the query, by softmax(K^T Q), and what they find is multiplied by a learned factor
-    that begins as 0. Both add it to the other modality's features.
+    In `paper`, attention to each modality is softmax(Q K^T). In `release`, it is softmax(K^T Q),
+    and the result is multiplied by a learned factor that starts at 0. Both add the result to the
+    other modality's features.
 
     Args:
         inputs: Channels of each modality.
         outputs: Output channels.
         variant: Follow the paper, or the published code where it computes another function.
-        parts: Parts of the queries that an exported network attends for one after the other;
-            the number of positions is a multiple of it.
+        parts: Number of parts of the queries that an exported network processes one after the
+            other; it must divide the number of positions.
     """
 
     def __init__(self, inputs: int, outputs: int, variant: Variant, *, parts: int = 1) -> None:
@@ -109,7 +109,7 @@ class SemanticFusion(nn.Module):
 
 
 class _DenseEnhancement(nn.Module):
-    """The dense layers of PSFM: each sees all that came before it."""
+    """The densely connected layers of PSFM."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""PyTorch's exporter to ONNX, silenced where it speaks of itself."""
+"""Export to ONNX, without PyTorch's messages about its own exporter."""
 
 import logging
 import warnings
@@ -20,24 +20,24 @@ def trace(
     shape: Mapping[int, Any],
     properties: Mapping[str, str],
 ) -> onnx.ModelProto:
-    """Return a module as an ONNX model, whose weights are the module's own, under their names.
+    """Return a module as an ONNX model that keeps the module's weights under their names.
 
-    What depends on no input is computed beforehand, where no weight goes in: runtimes do the rest
-    as they open the model.
+    Constant expressions are folded unless they involve a weight; runtimes do the rest when they
+    open the model.
 
     Args:
-        module: Takes the inputs in their order, and returns one tensor.
-        inputs: Examples of the inputs, by the names that the model gives them.
+        module: Module that takes the inputs in order and returns one tensor.
+        inputs: Example inputs, by their names in the model.
         output: Name of the output.
-        shape: Axes of each input that are not fixed, see `torch.export.Dim`.
-        properties: What the model says of itself.
+        shape: Dynamic axes of each input; see `torch.export.Dim`.
+        properties: Metadata of the model.
 
     Raises:
         WeightsError: The exporter returned nothing.
     """
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it misses packages we don't need
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # about optional packages
     with warnings.catch_warnings():
-        # Raised inside torch and its exporter, about themselves.
+        # Warnings of torch and its exporter about themselves.
         warnings.simplefilter("ignore", category=FutureWarning)
         warnings.simplefilter("ignore", category=UserWarning)
         warnings.simplefilter("ignore", category=DeprecationWarning)
@@ -59,12 +59,12 @@ def trace(
     optimizer.remove_unused_nodes(program.model)
     model = program.model_proto
     onnx.helper.set_model_props(model, dict(properties))
-    for node in model.graph.node:  # where the exporter ran is nobody's business
+    for node in model.graph.node:  # remove paths of the exporting machine
         del node.metadata_props[:]
         node.doc_string = ""
     return model
 
 
 def _unless_of(weights: Container[str], node: ir.Node) -> bool | None:
-    """Return False for what is made of weights, and None, for usual rules, for all else."""
+    """Return False for nodes with weights, and None (the usual rules) for all others."""
     return False if any(one is not None and one.name in weights for one in node.inputs) else None

@@ -1,4 +1,4 @@
-"""Gradient operators as layers: depth-wise convolutions that begin as Sobel's or Laplace's."""
+"""Gradient operators as layers: depthwise convolutions that start as Sobel or Laplacian."""
 
 import torch
 from torch import Tensor, nn
@@ -10,23 +10,23 @@ _LAPLACE = ((0.0, 1.0, 0.0), (1.0, -4.0, 1.0), (0.0, 1.0, 0.0))
 
 
 def sobel_kernel() -> Tensor:
-    """Return Sobel's kernel for derivatives along x, `(3, 3)`, not divided by 8."""
+    """Return the Sobel kernel for derivatives along x, `(3, 3)`, not divided by 8."""
     return torch.tensor(_SOBEL)
 
 
 def laplace_kernel() -> Tensor:
-    """Return the Laplacian of the four neighbours, `(3, 3)`."""
+    """Return the four-neighbour Laplacian kernel, `(3, 3)`."""
     return torch.tensor(_LAPLACE)
 
 
 class DepthwiseOperator(nn.Module):
-    """A 3x3 operator on each channel by itself, with zeros outside the picture.
+    """A depthwise 3x3 operator with zero padding.
 
     Args:
         channels: Number of channels.
-        kernel: `(3, 3)` operator that every channel begins with.
-        trainable: Whether training may change it: true of several published networks, whose
-            papers speak of fixed operators.
+        kernel: `(3, 3)` initial operator of every channel.
+        trainable: Whether training may change it, as in several published networks whose papers
+            speak of fixed operators.
     """
 
     def __init__(self, channels: int, kernel: Tensor, *, trainable: bool) -> None:
@@ -43,7 +43,7 @@ class DepthwiseOperator(nn.Module):
 
 
 class SobelMagnitude(nn.Module):
-    """|derivative along x| + |derivative along y| of each channel.
+    """Sobel magnitude, |derivative along x| + |derivative along y|, of each channel.
 
     Args:
         channels: Number of channels.
@@ -62,10 +62,10 @@ class SobelMagnitude(nn.Module):
 
 
 class GradientResidualDense(nn.Module):
-    """GRDB: a dense stream of two convolutions beside a stream of Sobel gradients.
+    """GRDB: a dense branch of two convolutions plus a branch of Sobel gradients.
 
-    Main: two 3x3 convolutions, each concatenated with what came in, then 1x1. Residual: Sobel
-    magnitude, then 1x1. The sum of both goes through a leaky ReLU.
+    Main branch: two 3x3 convolutions, each concatenated with its input, then 1x1. Residual branch:
+    Sobel magnitude, then 1x1. The sum of both goes through a leaky ReLU.
 
     Args:
         inputs: Input channels.

@@ -1,4 +1,4 @@
-"""Reasoning over a graph whose nodes are feature maps: scales of two modalities."""
+"""Graph reasoning whose nodes are feature maps: several scales of two modalities."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -12,25 +12,25 @@ _DILATIONS = (4, 8, 16)
 class GraphReasoning(nn.Module):
     """GR of SMFNet: three scales of each modality exchange messages, then merge.
 
-    Nodes of one scale and two modalities exchange twice, then all nodes of one modality twice.
-    What a node l receives along the edge from node k is sigmoid(e) v_k.
+    The nodes of one scale in both modalities exchange messages twice, then all nodes of one
+    modality twice. The message to node l along the edge from node k is sigmoid(e) v_k.
 
     Args:
         channels: Number of channels.
-        variant: `paper`: e = conv(v_l - v_k) on each edge (equations 12 and 13), a message for
-            each neighbour (14 and 15), and a sum of what the gated unit makes of each (16).
-            `release`: between modalities e = conv(v_k - v_l); within one, even channels take the
-            first neighbour's edge and odd ones the second's, whichever neighbour they weight,
-            and the gated unit sees the sum of the messages.
+        variant: `paper`: e = conv(v_l - v_k) on each edge (equations 12 and 13), a message for each
+            neighbour (14 and 15), and a sum of the gated unit's outputs for each (16). `release`:
+            between modalities e = conv(v_k - v_l); within one, even channels take the first
+            neighbour's edge and odd ones the second's, whichever neighbour they weight, and the
+            gated unit gets the sum of the messages.
 
     References:
         X. Zhang et al., SMFNet, 2025, doi:10.48550/arXiv.2407.06159, section 2.2.3; after
         A. Luo et al., Cascade graph neural networks, ECCV 2020,
         doi:10.1007/978-3-030-58610-2_21.
     Departures: nodes come from dilated convolutions, where the text speaks of pooling (equation
-        11). Between modalities messages are added without a gated unit, and within one its
-        output is added to the node by a weight that starts at 0, which no equation has. All of
-        this is as in the published code. Its parameters that are never applied are kept, frozen.
+        11). Between modalities messages are added without a gated unit, and within one the unit's
+        output is added to the node with a weight that starts at 0, which no equation mentions. All
+        of this follows the published code. Its parameters that are never applied are kept frozen.
     """
 
     def __init__(self, channels: int, *, variant: Literal["paper", "release"]) -> None:
@@ -48,7 +48,7 @@ class GraphReasoning(nn.Module):
         self.idle = _idle(channels)
 
     def forward(self, ir: Tensor, vis: Tensor) -> tuple[Tensor, Tensor]:
-        """Reason on `(b, channels, h, w)` of each modality; the same shapes go out."""
+        """Exchange messages between both modalities' `(b, channels, h, w)`, keeping the shapes."""
         pairs = [self._create(k, ir, vis) for k in range(len(_DILATIONS))]
         ir_nodes, vis_nodes = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
         for _ in range(2):
@@ -56,7 +56,7 @@ class GraphReasoning(nn.Module):
         return self.ir_merge(torch.cat(ir_nodes, 1)), self.vis_merge(torch.cat(vis_nodes, 1))
 
     def join(self, ir: Tensor, vis: Tensor) -> Tensor:
-        """Merge what `forward` returns to one `(b, channels, h, w)`."""
+        """Merge the result of `forward` into one `(b, channels, h, w)`."""
         joined: Tensor = self.both(torch.cat([ir, vis], 1))
         return joined
 
@@ -72,7 +72,7 @@ class GraphReasoning(nn.Module):
 
 
 class _ScaleGraph(nn.Module):
-    """The nodes of one modality, each connected with the two others."""
+    """The nodes of one modality, each connected to the two others."""
 
     def __init__(self, channels: int, *, variant: Literal["paper", "release"]) -> None:
         super().__init__()
@@ -126,7 +126,7 @@ def _conv_norm(inputs: int, outputs: int, dilation: int = 1) -> nn.Sequential:
 
 
 def _idle(channels: int) -> nn.Module:
-    """Layers of a cascade of graphs, of which SMFNet has but one."""
+    """Layers of a cascade of graphs; SMFNet has only one."""
     squeeze = [
         nn.Sequential(
             nn.Conv2d(2 * channels, channels // 2, 1, bias=False),

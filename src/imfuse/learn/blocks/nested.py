@@ -12,13 +12,14 @@ from torch import Tensor, nn
 
 
 class NestedDecoder(nn.Module):
-    """Four scales to the features of the finest one.
+    """Decoder from four scales to features at the finest one.
 
-    Node `level_step` joins all earlier nodes of its level with the next level's latest, doubled.
+    Node `level_step` joins all earlier nodes of its level with the latest node of the next level,
+    upsampled by two.
 
     Args:
         widths: Channels of the four scales, finest first.
-        node: Makes the layers of a node from channels that come in and channels that go out.
+        node: Function that builds a node from its numbers of input and output channels.
     """
 
     def __init__(self, widths: Sequence[int], node: Callable[[int, int], nn.Module]) -> None:
@@ -32,7 +33,7 @@ class NestedDecoder(nn.Module):
         self.node1_3 = node(3 * c1 + c2, c1)
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
-        """Map four scales, each half the size of the one before it, to `(b, widths[0], h, w)`."""
+        """Map four scales, each half the size of the previous one, to `(b, widths[0], h, w)`."""
         x1, x2, x3, x4 = features
         x1_1 = self.node1_1(_join(x1, x2))
         x2_1 = self.node2_1(_join(x2, x3))
@@ -44,16 +45,16 @@ class NestedDecoder(nn.Module):
 
 
 def _join(*nodes: Tensor) -> Tensor:
-    """Concatenate nodes with the last one, which has half their size and is doubled."""
+    """Concatenate nodes with the last one, which is upsampled from half their size."""
     size = nodes[0].shape[2:]
     return torch.cat([*nodes[:-1], _double(_double(nodes[-1], 2, size[0]), 3, size[1])], 1)
 
 
 def _double(x: Tensor, axis: int, size: int) -> Tensor:
-    """Repeat each row or column, up to a size of twice as many or one more.
+    """Repeat each row and column once, and the last one once more for an odd size.
 
-    Pooling halves odd sizes downwards; published code then reflects the row or column that lacks,
-    which after doubling is the last one again.
+    Pooling rounds odd sizes down when halving; published code then reflects the missing row or
+    column, which after upsampling equals the last one.
     """
     index = torch.arange(size, device=x.device) // 2
     return x.index_select(axis, index.clamp(max=x.shape[axis] - 1))

@@ -1,4 +1,4 @@
-"""Convolutions with batch norm, and an activation that looks around itself."""
+"""Convolutions with batch norm, and the funnel activation."""
 
 from typing import Literal
 
@@ -13,9 +13,9 @@ class ConvNorm(nn.Sequential):
         inputs: Input channels.
         outputs: Output channels.
         kernel: Side of the kernel, odd.
-        act: What follows the norm.
-        bias: Whether the convolution has a bias, which batch norm makes idle.
-        depthwise: Convolve each channel by itself.
+        act: Activation after the norm.
+        bias: Whether the convolution has a bias, which batch norm makes redundant.
+        depthwise: Convolve each channel separately.
         norms: Number of batch norms in a row; some published networks have two.
     """
 
@@ -44,7 +44,7 @@ class ConvNorm(nn.Sequential):
 
 
 class FunnelReLU(nn.Module):
-    """FReLU: the larger of each value and what a depth-wise 3x3 convolution makes of its place.
+    """FReLU: the maximum of each value and a depthwise 3x3 convolution around it.
 
     Args:
         channels: Number of channels.

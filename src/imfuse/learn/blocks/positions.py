@@ -1,4 +1,4 @@
-"""Attention between the positions of feature maps, and the fixed grids that keep it affordable."""
+"""Attention between positions of feature maps, and fixed grids that keep it affordable."""
 
 import torch
 from torch import Tensor
@@ -6,16 +6,16 @@ from torch.nn import functional
 
 
 def attend_positions(query: Tensor, key: Tensor, value: Tensor, parts: int = 1) -> Tensor:
-    """Return softmax(Q K^T) V over positions, without the usual division by the root of c.
+    """Return softmax(Q K^T) V over positions, without the usual division by sqrt(c).
 
-    The (h w) x (h w) weights are never held in memory at once where PyTorch has a fused kernel.
-    Exported networks do hold them, but only those of one part of the queries at a time.
+    Where PyTorch has a fused kernel, the (h w) x (h w) weights are never all in memory at once.
+    Exported networks do store them, but only for one part of the queries at a time.
 
     Args:
-        query: `(b, c, h, w)`: what the positions of the result ask for.
-        key: `(b, c, h, w)`: what the positions of `value` offer.
-        value: `(b, c, h, w)`: what is averaged.
-        parts: Number of parts; h w is a multiple of it.
+        query: `(b, c, h, w)`, the queries at the positions of the result.
+        key: `(b, c, h, w)`, the keys at the positions of `value`.
+        value: `(b, c, h, w)`, the values to average.
+        parts: Number of parts; it must divide h w.
 
     Returns:
         `(b, c, h, w)`, at the positions of `query`.
@@ -34,15 +34,15 @@ def attend_positions(query: Tensor, key: Tensor, value: Tensor, parts: int = 1) 
 def pool_to_grid(x: Tensor, side: int) -> Tensor:
     """Average `(b, c, h, w)` over the cells of a grid to `(b, c, side, side)`.
 
-    Equal to adaptive average pooling, written as two matrix products because those can be exported
-    with height and width left open.
+    This equals adaptive average pooling, written as two matrix products because those can be
+    exported with dynamic height and width.
     """
     rows, columns = (_cells(n, side, x.device).to(x.dtype) for n in x.shape[2:])
     return rows @ x @ columns.T
 
 
 def _cells(size: int, side: int, device: torch.device) -> Tensor:
-    """Weights `(side, size)` of the pixels of a line in each of `side` cells, which may overlap."""
+    """Return `(side, size)` weights of a line's pixels in `side` cells, which may overlap."""
     cell = torch.arange(side, device=device)[:, None]
     pixel = torch.arange(size, device=device)[None]
     inside = (pixel >= cell * size // side) & (pixel < -(-(cell + 1) * size // side))

@@ -1,4 +1,4 @@
-"""Residual stages of ResNet-18 and ResNet-34, under the parameter names that published weights use.
+"""Residual stages of ResNet-18 and ResNet-34, with the parameter names of published weights.
 
 K. He, X. Zhang, S. Ren, J. Sun, "Deep residual learning for image recognition", CVPR 2016,
 arXiv:1512.03385.
@@ -9,7 +9,7 @@ from torch.nn import functional
 
 
 class ResidualStage(nn.Sequential):
-    """Basic blocks in a row, the first of which may widen and halve its input.
+    """A sequence of basic blocks, the first of which may widen and downsample its input.
 
     Args:
         inputs: Input channels.
@@ -24,10 +24,10 @@ class ResidualStage(nn.Sequential):
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions with batch norm, added to what came in (figure 2).
+    """Two 3x3 convolutions with batch norm and a residual connection (figure 2).
 
-    What came in passes a 1x1 convolution with batch norm where its shape changes. The convolutions
-    begin as He et al. propose, normal with variance 2 / (9 outputs).
+    If the shape changes, the input passes through a 1x1 convolution with batch norm. The
+    convolutions are initialised as He et al. propose: normal with variance 2 / (9 outputs).
 
     Args:
         inputs: Input channels.

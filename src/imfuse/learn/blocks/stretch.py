@@ -1,16 +1,16 @@
-"""Pictures stretched to the whole range, as some networks do with what they see and give."""
+"""Min-max stretching, which some networks apply to their inputs and outputs."""
 
 from torch import Tensor
 
 
 def stretched(pictures: Tensor) -> Tensor:
-    """Return (x - min) / (max - min + 1e-5), with the extremes of each picture.
+    """Return (x - min) / (max - min + 1e-5), with the minimum and maximum of each picture.
 
     Args:
         pictures: `(b, c, h, w)`, on any scale.
 
     Returns:
-        `(b, c, h, w)` in [0, 1]; 0 where a picture has one value only.
+        `(b, c, h, w)` in [0, 1]; 0 for a constant picture.
     """
     least, most = (extreme((1, 2, 3), keepdim=True) for extreme in (pictures.amin, pictures.amax))
     return (pictures - least) / (most - least + 1e-5)

@@ -1,4 +1,4 @@
-"""Transformer layers whose attention stays within windows, which every other layer shifts.
+"""Transformer layers with attention in windows, which every other layer shifts.
 
 Z. Liu et al., "Swin transformer: Hierarchical vision transformer using shifted windows", ICCV 2021,
 doi:10.1109/ICCV48922.2021.00986. Features are `(b, h, w, c)` here, height and width multiples of
@@ -25,15 +25,15 @@ def from_windows(windows: Tensor, height: int, width: int) -> Tensor:
 
 
 def shifted_mask(x: Tensor, side: int) -> Tensor:
-    """Return what keeps apart, in shifted windows, what only the cyclic shift made neighbours.
+    """Return the attention mask for shifted windows, where a cyclic shift joins distant pixels.
 
     Args:
-        x: `(b, h, w, c)`, of which only the size matters.
-        side: Side of a window; half of it is the shift.
+        x: `(b, h, w, c)`; only its size is used.
+        side: Side of a window; the shift is half of it.
 
     Returns:
         `(windows, side * side, side * side)`: 0 where two pixels may attend, minus infinity
-        elsewhere, where published code has -100: that leaves weights so small that they are slow.
+        elsewhere. Published code has -100, which leaves denormal weights that are slow.
     """
     height, width = x.shape[1:3]
     wrapped_rows, wrapped_columns = (
@@ -48,13 +48,13 @@ def shifted_mask(x: Tensor, side: int) -> Tensor:
 class WindowAttention(nn.Module):
     """Attention within windows, for each head: softmax(Q K^T / sqrt(d) + B) V, then a linear layer.
 
-    B depends on where two pixels lie to each other, and is learned.
+    B is learned and depends on the relative position of two pixels.
 
     Args:
         channels: Number of channels.
-        heads: Groups of channels, of d each, that attend by themselves.
+        heads: Number of groups of d channels with separate attention.
         side: Side of a window.
-        cross: Whether keys and values are another modality's, with projections of their own.
+        cross: Whether keys and values come from another modality, with separate projections.
     """
 
     offsets: Tensor
@@ -74,11 +74,11 @@ class WindowAttention(nn.Module):
         self.register_buffer("offsets", _offsets(side), persistent=False)
 
     def forward(self, own: Tensor, other: Tensor, mask: Tensor | None) -> Tensor:
-        """Attend.
+        """Compute the attention of one set of windows to another.
 
         Args:
-            own: `(b, windows, pixels, channels)`, which ask.
-            other: Likewise, what they ask; `own` itself unless `cross`.
+            own: `(b, windows, pixels, channels)`, source of the queries.
+            other: Likewise, source of keys and values; `own` itself unless `cross`.
             mask: `(windows, pixels, pixels)`, added before the softmax.
 
         Returns:
@@ -99,12 +99,12 @@ class WindowAttention(nn.Module):
         return result
 
     def _heads(self, x: Tensor) -> Tensor:
-        """Turn `(b, windows, pixels, channels)` to `(b, windows, heads, pixels, d)`."""
+        """Turn `(b, windows, pixels, channels)` into `(b, windows, heads, pixels, d)`."""
         return x.reshape(*x.shape[:-1], self.heads, -1).transpose(2, 3)
 
 
 def _offsets(side: int) -> Tensor:
-    """Return the place in the table of biases for each two pixels of a window."""
+    """Return the index in the table of biases for each pair of pixels in a window."""
     place = torch.stack(
         torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij"), -1
     ).reshape(-1, 2)
@@ -117,12 +117,12 @@ class SwinLayer(nn.Module):
 
     Args:
         channels: Number of channels.
-        heads: Heads of the attention.
+        heads: Number of attention heads.
         side: Side of a window.
-        expansion: Channels within the feed-forward layer, as a multiple of `channels`.
+        expansion: Hidden channels of the feed-forward layer, as a multiple of `channels`.
         shifted: Whether windows are shifted by half their side.
-        cross: Whether keys and values are another modality's.
-        skipped: How often training leaves a sublayer out.
+        cross: Whether keys and values come from another modality.
+        skipped: Probability that training skips a sublayer.
     """
 
     def __init__(
@@ -154,17 +154,17 @@ class SwinLayer(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def windows(self, x: Tensor) -> Tensor:
-        """Return `norm1` of `(b, h, w, channels)` in this layer's windows: what may be attended."""
+        """Return `norm1` of `(b, h, w, channels)`, cut into this layer's windows."""
         return to_windows(_roll(self.norm1(x), -self.shift), self.side)
 
     def forward(self, x: Tensor, own: Tensor, other: Tensor, mask: Tensor) -> Tensor:
         """Map `(b, h, w, channels)` to the same shape.
 
         Args:
-            x: What comes in.
+            x: Input.
             own: `windows(x)`.
-            other: The windows that are asked; `own` itself unless `cross`.
-            mask: `shifted_mask` of x; without effect where windows aren't shifted.
+            other: Windows that provide keys and values; `own` itself unless `cross`.
+            mask: `shifted_mask` of x; it has no effect if windows are not shifted.
         """
         height, width = x.shape[1:3]
         attended = self.attention(own, other, mask if self.shift else None)
@@ -174,10 +174,10 @@ class SwinLayer(nn.Module):
 
 
 class StochasticDepth(nn.Module):
-    """Leaves out whole samples in training, and scales up the others.
+    """Stochastic depth: drops whole samples in training and scales up the others.
 
     Args:
-        probability: How often, below 1.
+        probability: Drop probability, below 1.
 
     References:
         G. Huang et al., "Deep networks with stochastic depth", ECCV 2016, arXiv:1603.09382.

@@ -1,1 +1,1 @@
-"""What steers training besides the pictures: segmenters, whose losses reach the fusion network."""
+"""Segmenters that guide training: their losses reach the fusion network."""

@@ -19,20 +19,20 @@ _WIDTH = 128
 
 
 class BANet(Segmenter):
-    """A ResNet-18 whose features at 1/8, 1/16 and 1/32 are joined by gates, coarse to fine.
+    """A ResNet-18 with a gated decoder that joins features at 1/32, 1/16 and 1/8.
 
     Args:
-        classes: Number of classes; 9 in MSRS, the background included.
+        classes: Number of classes, including background; 9 in MSRS.
         encoder: `resnet-18`, as published, or `efficientnet-lite0`, which needs the extra
             `imagenet`.
-        pretrained: Whether `efficientnet-lite0` begins with weights of ImageNet.
+        pretrained: Whether `efficientnet-lite0` starts with ImageNet weights.
 
     Raises:
         UsageError: The extra `imagenet` is missing.
 
-    Departures: as in the code that SeAFusion and SCGRFuse publish, where it is called BiSeNet.
-        Its encoder begins there with weights of ImageNet; here with random ones, unless `adopt`
-        brings some.
+    Departures: this follows the code that SeAFusion and SCGRFuse publish, where it is called
+        BiSeNet. There its encoder starts with ImageNet weights; here with random ones, unless
+        `adopt` loads some.
     """
 
     name = "banet"
@@ -70,10 +70,10 @@ class BANet(Segmenter):
         self.auxiliary_head = _head(64, classes)
 
     def adopt(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over weights: our own, or a published ResNet-18's for the encoder.
+        """Load weights: our own, or those of a published ResNet-18 for the encoder.
 
         Raises:
-            RuntimeError: They are of another network.
+            RuntimeError: They belong to another network.
         """
         if "conv1.weight" in weights:
             whole = {key: value for key, value in weights.items() if not key.startswith("fc.")}
@@ -82,7 +82,7 @@ class BANet(Segmenter):
             super().adopt(weights)
 
     def segment(self, pictures: Tensor) -> Logits:
-        """Segment `(b, 3, h, w)`; sides from 33 pixels in training, where batches are normed."""
+        """Segment `(b, 3, h, w)`; in training, sides must be at least 33 pixels for batch norm."""
         at8, at16, at32 = self.encoder(pictures)
         refined8, refined16, refined32 = (
             self.refine8(at8),
@@ -106,7 +106,7 @@ class BANet(Segmenter):
 
 
 class _Encoder(nn.Module):
-    """The convolutions of a ResNet-18, under the names that its published weights use."""
+    """The convolutions of a ResNet-18, with the parameter names of its published weights."""
 
     widths = (128, 256, 512)
 
@@ -128,7 +128,7 @@ class _Encoder(nn.Module):
 
 
 class _Refinement(nn.Module):
-    """A 3x3 convolution to 128 channels, each weighed by a gate that sees the whole picture."""
+    """A 3x3 convolution to 128 channels, each with a gate that depends on the whole picture."""
 
     def __init__(self, inputs: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What every segmenter promises."""
+"""The contract of every segmenter."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -10,11 +10,11 @@ from imfuse.errors import PairMismatch
 
 
 class Logits(NamedTuple):
-    """What a segmenter says of each pixel.
+    """Class logits per pixel from a segmenter.
 
     Attributes:
-        main: `(b, classes, h, w)`: what counts.
-        auxiliary: Likewise, of a head that only takes part in training; None where there is none.
+        main: `(b, classes, h, w)`, the prediction.
+        auxiliary: Likewise, from a head that only training uses; None if there is none.
     """
 
     main: Tensor
@@ -22,10 +22,10 @@ class Logits(NamedTuple):
 
 
 class Segmenter(nn.Module, ABC):
-    """A network from pictures in colour to classes per pixel.
+    """A network from colour pictures to classes per pixel.
 
-    Subclasses set the class attributes below, take the number of classes as a keyword, and write
-    `segment`.
+    Subclasses set the class attributes below, take the number of classes as a keyword, and
+    implement `segment`.
     """
 
     name: ClassVar[str]
@@ -35,11 +35,11 @@ class Segmenter(nn.Module, ABC):
     paper: ClassVar[str]
     """Authors, title, venue, year, DOI."""
     heads: ClassVar[tuple[str, ...]]
-    """Prefixes of the parameters that end in logits, for which papers have a higher rate."""
+    """Prefixes of the heads' parameters, which papers train with a higher learning rate."""
 
     @abstractmethod
     def segment(self, pictures: Tensor) -> Logits:
-        """Segment a checked batch; what `forward` calls."""
+        """Segment a checked batch. `forward` calls this."""
 
     def forward(self, pictures: Tensor) -> Logits:
         """Segment a batch.
@@ -48,29 +48,29 @@ class Segmenter(nn.Module, ABC):
             pictures: `(b, 3, h, w)` in [0, 1].
 
         Returns:
-            Logits of the pictures' size.
+            Logits in the size of the pictures.
 
         Raises:
-            PairMismatch: The batch has not three channels.
+            PairMismatch: The batch does not have three channels.
         """
         if pictures.ndim != 4 or pictures.shape[1] != 3:
             raise PairMismatch(f"pictures {tuple(pictures.shape)}", expected="(b, 3, h, w)")
         return self.segment(pictures)
 
     def adopt(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over weights of a file, by the names of this network or of a published one.
+        """Load weights with the parameter names of this network or of a published one.
 
         Raises:
-            RuntimeError: They are of another network.
+            RuntimeError: They belong to another network.
         """
         self.load_state_dict(weights)
 
     def parameter_groups(self, head_rate: float, rate: float = 1.0) -> list[dict[str, object]]:
-        """Return the parameters that train, for an optimiser: those of the heads, and the others.
+        """Return the trainable parameters in two groups for an optimiser: the heads, and the rest.
 
         Args:
-            head_rate: What the learning rate of the heads is multiplied by, as `scale`.
-            rate: What all rates are multiplied by.
+            head_rate: Factor of the heads' learning rate, stored as `scale`.
+            rate: Factor of all learning rates.
         """
         heads: list[nn.Parameter] = []
         others: list[nn.Parameter] = []

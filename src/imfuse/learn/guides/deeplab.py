@@ -1,4 +1,4 @@
-"""DeepLabv3+ on a MobileNetV2: the segmenter that SCGRFuse is judged by.
+"""DeepLabv3+ on a MobileNetV2: the segmenter used to evaluate SCGRFuse.
 
 L.-C. Chen, Y. Zhu, G. Papandreou, F. Schroff, H. Adam, "Encoder-decoder with atrous separable
 convolution for semantic image segmentation", ECCV 2018, doi:10.1007/978-3-030-01234-2_49.
@@ -17,18 +17,18 @@ _WIDTH = 256
 _EARLY = 48
 _RATES = (6, 12, 18)
 _EARLY_BLOCKS = 2
-"""Blocks of the encoder down to 1/4, where what is early is taken."""
+"""Number of encoder blocks down to 1/4, where the low-level features are taken."""
 
 
 class DeepLabV3Plus(Segmenter):
-    """A MobileNetV2 that stops at 1/16, dilated convolutions side by side, and a decoder at 1/4.
+    """A MobileNetV2 down to 1/16, parallel dilated convolutions, and a decoder at 1/4.
 
     Args:
-        classes: Number of classes; 9 in MSRS, the background included.
+        classes: Number of classes, including background; 9 in MSRS.
 
-    Departures: as in the program that SCGRFuse takes it from, convolutions side by side and in the
-        decoder are whole ones, not separable. Its encoder begins there with weights of ImageNet;
-        here with random ones, unless `adopt` brings some.
+    Departures: as in the program that SCGRFuse uses, the parallel convolutions and those of the
+        decoder are dense, not separable. There its encoder starts with ImageNet weights; here with
+        random ones, unless `adopt` loads some.
     """
 
     name = "deeplabv3plus"
@@ -59,7 +59,7 @@ class DeepLabV3Plus(Segmenter):
         self.head = nn.Conv2d(_WIDTH, classes, 1)
 
     def segment(self, pictures: Tensor) -> Logits:
-        """Segment `(b, 3, h, w)`; batches of at least two in training, where they are normed."""
+        """Segment `(b, 3, h, w)`; training needs batches of at least two for batch norm."""
         x = self.encoder.conv_stem(pictures)
         blocks = list(self.encoder.layer)
         for block in blocks[:_EARLY_BLOCKS]:
@@ -74,19 +74,19 @@ class DeepLabV3Plus(Segmenter):
 
 
 def _encoder() -> MobileNetV2Model:
-    # PyTorch's padding, as in the program; TensorFlow's depends on the size, which no exported
-    # file could follow.
+    # PyTorch's padding, as in the program; TensorFlow's depends on the size, which an exported #
+    # file could not reproduce.
     config = MobileNetV2Config(output_stride=16, tf_padding=False)
     encoder = MobileNetV2Model(config, add_pooling_layer=False)
-    # What follows the last block is for telling what a whole picture shows.
+    # The layers after the last block classify whole pictures and are not needed.
     del encoder.conv_1x1
     for module in encoder.modules():
         if isinstance(module, nn.Conv2d):
             outputs = module.out_channels * math.prod(module.kernel_size)
             nn.init.normal_(module.weight, std=math.sqrt(2 / (outputs / module.groups)))
         elif isinstance(module, nn.BatchNorm2d):
-            # `transformers` takes over TensorFlow's number, which here would mean the last batch
-            # alone.
+            # `transformers` copies TensorFlow's momentum, which in PyTorch would mean the last
+            # batch # alone.
             module.momentum, module.eps = 0.1, 1e-5
     return encoder
 

@@ -1,4 +1,4 @@
-"""Segmenters to ONNX files that `imfuse segment run` needs no PyTorch for; always compared."""
+"""Export segmenters to ONNX files, which `imfuse segment run` uses without PyTorch."""
 
 import tempfile
 from pathlib import Path
@@ -16,7 +16,7 @@ from imfuse.learn.guides.base import Segmenter
 from imfuse.vision.segmenter import SegmenterSpec
 
 TOLERANCE = 1e-3
-"""Most that logits may differ between PyTorch and ONNX Runtime, as a part of their range."""
+"""Maximum difference of logits between PyTorch and ONNX Runtime, relative to their range."""
 
 _TRACED = (101, 135)
 _CHECKED = ((97, 66), (64, 160))
@@ -28,10 +28,10 @@ def export_segmenter(guide: Segmenter, out: Path, spec: SegmenterSpec) -> float:
     Args:
         guide: The segmenter, with its weights.
         out: File to write.
-        spec: What the file says of itself; `minimum` is the least height and width.
+        spec: Description stored in the file; `minimum` is the smallest height and width.
 
     Returns:
-        The largest difference between the file's logits and the segmenter's, as a part of their
+        The largest difference between the file's logits and the segmenter's, relative to their
         range, over two sizes that the exporter did not see.
 
     Raises:
@@ -64,7 +64,7 @@ def export_segmenter(guide: Segmenter, out: Path, spec: SegmenterSpec) -> float:
 
 
 class _Main(nn.Module):
-    """The head that counts, without the checks of its input, which only concern Python."""
+    """The main head, without the input checks, which only matter in Python."""
 
     def __init__(self, guide: Segmenter) -> None:
         super().__init__()

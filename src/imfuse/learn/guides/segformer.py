@@ -1,4 +1,4 @@
-"""SegFormer: the segmenter that guides BFFR, and that judges BFFR and PSFusion.
+"""SegFormer: the segmenter that guides BFFR and evaluates BFFR and PSFusion.
 
 E. Xie, W. Wang, Z. Yu, A. Anandkumar, J. M. Alvarez, P. Luo, "SegFormer: Simple and efficient
 design for semantic segmentation with transformers", NeurIPS 2021, arXiv 2105.15203.
@@ -23,14 +23,14 @@ _SIZES: dict[str, dict[str, Any]] = {
 
 
 class SegFormer(Segmenter):
-    """The transformer MiT with a decoder of linear layers, as `transformers` has it.
+    """The MiT transformer with a decoder of linear layers, from `transformers`.
 
     Args:
-        size: `b0` (3.7 million parameters) guides BFFR; `b2` (27.4 million) judges PSFusion.
-        classes: Number of classes; 9 in MSRS, the background included.
+        size: `b0` (3.7 million parameters) guides BFFR; `b2` (27.4 million) evaluates PSFusion.
+        classes: Number of classes, including background; 9 in MSRS.
 
-    Departures: its encoder begins in the papers with weights of ImageNet; here with random ones,
-        drawn as in the authors' code, unless `adopt` brings some.
+    Departures: in the papers its encoder starts with ImageNet weights; here with random ones, drawn
+        as in the authors' code, unless `adopt` loads some.
     """
 
     name = "segformer"
@@ -56,17 +56,17 @@ class SegFormer(Segmenter):
         nn.init.normal_(self.network.decode_head.classifier.weight, std=0.01)
 
     def adopt(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over weights: our own, or those that `transformers` loads (MiT, SegFormer).
+        """Load weights: our own, or those that `transformers` loads (MiT, SegFormer).
 
-        A decoder that is missing there, or has other classes, stays as it is.
+        If they have no decoder, or one with other classes, the present decoder stays.
 
         Raises:
-            RuntimeError: They are of another network.
+            RuntimeError: They belong to another network.
         """
         if any(key.startswith("network.") for key in weights):
             super().adopt(weights)
             return
-        kind: Any = SegformerForSemanticSegmentation  # its types say nothing of the report
+        kind: Any = SegformerForSemanticSegmentation  # its type annotations lack the report
         with _silence():
             loaded, report = kind.from_pretrained(
                 None,
@@ -83,8 +83,8 @@ class SegFormer(Segmenter):
         self.network.load_state_dict(state, strict=False)
 
     def segment(self, pictures: Tensor) -> Logits:
-        """Segment `(b, 3, h, w)`; sides from 29 pixels, which the first stage needs."""
-        # Stage by stage instead of by hooks, which exporting to ONNX can't follow.
+        """Segment `(b, 3, h, w)`; sides must be at least 29 pixels for the first stage."""
+        # Stage by stage instead of with hooks, which the ONNX exporter can't follow.
         features, x = [], pictures
         for stage in self.network.segformer.stages:
             x = stage(x)
@@ -97,7 +97,7 @@ class SegFormer(Segmenter):
 @contextmanager
 def _silence() -> Iterator[None]:
     """Keep `transformers` from reporting what we check ourselves."""
-    reporting: Any = logging  # parts of it have no types
+    reporting: Any = logging  # parts of it have no type annotations
     verbosity, bars = reporting.get_verbosity(), reporting.is_progress_bar_enabled()
     reporting.set_verbosity(reporting.CRITICAL)
     reporting.disable_progress_bar()
@@ -110,7 +110,7 @@ def _silence() -> Iterator[None]:
 
 
 def _initialise(module: nn.Module) -> None:
-    """Draw weights as the authors' code does; those of `transformers` make convolutions tiny."""
+    """Draw weights as the authors' code does; `transformers` draws them too small."""
     if isinstance(module, nn.Linear):
         nn.init.trunc_normal_(module.weight, std=0.02)
     elif isinstance(module, nn.Conv2d):

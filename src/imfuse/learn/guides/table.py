@@ -1,4 +1,4 @@
-"""Names of segmenters to the classes behind them, imported on demand."""
+"""Table from names of segmenters to their classes, imported on demand."""
 
 from importlib import import_module
 from typing import Any
@@ -14,7 +14,7 @@ GUIDES: dict[str, tuple[str, dict[str, Any]]] = {
     "segformer-b2": ("imfuse.learn.guides.segformer:SegFormer", {"size": "b2"}),
     "deeplabv3plus": ("imfuse.learn.guides.deeplab:DeepLabV3Plus", {}),
 }
-"""The class of each, and what its settings are unless told otherwise."""
+"""Class and default settings of each segmenter."""
 
 
 def find_guide(name: str) -> type[Segmenter]:
@@ -39,10 +39,10 @@ def create_guide(name: str, **settings: Any) -> Segmenter:
 
     Raises:
         UnknownName: None has this name, or it has no such setting.
-        UsageError: A setting is of another type, or none of the values that it may have, or a
-            package is missing.
+        UsageError: A setting has the wrong type or a value that is not allowed, or a package is
+            missing.
 
-    Example:
+    Examples:
         >>> create_guide("banet", classes=4).title
         'ResNet-18 with a decoder of gates, 12.9 million parameters'
     """

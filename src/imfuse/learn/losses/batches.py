@@ -1,4 +1,4 @@
-"""What all losses ask of their batches and of the names of conventions."""
+"""Checks that all losses make on their batches and on names of conventions."""
 
 from collections.abc import Mapping
 from typing import TypeVar
@@ -15,11 +15,11 @@ def matched(**batches: Tensor) -> tuple[Tensor, ...]:
     """Return batches of one shape, in at least float32.
 
     Args:
-        batches: Batches `(b, c, h, w)` under the names that messages should call them by.
+        batches: Batches `(b, c, h, w)`, named as error messages should name them.
 
     Raises:
-        PairMismatch: The shapes differ (PyTorch would stretch one over the other) or are no
-            batches of pictures.
+        PairMismatch: The shapes differ (PyTorch would broadcast one) or are not batches of
+            pictures.
     """
     shapes = {batch.shape for batch in batches.values()}
     if len(shapes) > 1 or any(len(shape) != 4 or not shape.numel() for shape in shapes):
@@ -29,12 +29,12 @@ def matched(**batches: Tensor) -> tuple[Tensor, ...]:
 
 
 def widened(batch: Tensor) -> Tensor:
-    """Return a batch in float32, or as it is where it is more precise."""
+    """Return a batch in float32, or unchanged if it is more precise."""
     return batch.to(torch.promote_types(batch.dtype, torch.float32))
 
 
 def pick(kind: str, name: str, table: Mapping[str, _T]) -> _T:
-    """Return what a convention's name stands for.
+    """Look up a convention by its name.
 
     Raises:
         UnknownName: The table has no such name.

@@ -1,4 +1,4 @@
-"""What two encoders should share, and what they should not."""
+"""Decomposition loss: base features should correlate between modalities, details should not."""
 
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -10,11 +10,11 @@ from imfuse.learn.losses.similarity import correlation
 Variant: TypeAlias = Literal["paper", "release"]
 
 DELTA = 1.01
-"""Keeps the divisor positive: a correlation is at least -1."""
+"""Offset that keeps the divisor positive, since a correlation is at least -1."""
 
 
 class Features(NamedTuple):
-    """One kind of features `(b, c, h, w)` of both modalities."""
+    """Features of one kind, `(b, c, h, w)`, of both modalities."""
 
     ir: Tensor
     vis: Tensor
@@ -29,17 +29,18 @@ def decomposition_loss(
 ) -> Tensor:
     """Return (r(detail)^2 + r(interaction)^2) / (r(base) + 1.01).
 
-    Small where the base features of both modalities correlate and their detail features do not.
+    The loss is small if the base features of both modalities correlate and their detail features do
+    not.
 
     Args:
-        base: What the modalities share.
-        detail: What each has for itself.
-        interaction: What SMFNet's graph takes from one for the other; None in its first stage and
-            in CDDFuse, whose loss then is this without the second term.
+        base: Features that the modalities share.
+        detail: Features of each modality.
+        interaction: Features from SMFNet's graph. None in its first stage and in CDDFuse, whose
+            loss has no such term.
         variant: `paper`: r is the mean over channels of Pearson's coefficient, with gradients
-            (also CDDFuse's release). `release`: as SMFNet's code computes it: r is taken over the
-            whole batch, its value is **detached, so that nothing is trained by it**, and where
-            there is an interaction, the detail term counts twice in its place.
+            (also CDDFuse's release). `release`: as in SMFNet's code: r is taken over the whole
+            batch, its value is **detached, so it trains nothing**, and if there is an interaction,
+            the detail term counts twice instead.
 
     Returns:
         At least 0; up to 200 for opposite base features.

@@ -1,8 +1,8 @@
-"""Sliding weighted sums of pictures, quick on a CPU and precise on a GPU.
+"""Separable filters for the losses, fast on a CPU and precise on a GPU.
 
-All kernels of the losses are products of a column and a row. Convolutions of one channel are slow
-on a CPU, ten times slower than what is done here, and on a GPU they round to ten bits by default,
-which makes nothing of a variance.
+All kernels of the losses are products of a column and a row. Single-channel convolutions are ten
+times slower than this on a CPU, and on a GPU they round to ten bits by default, too coarse for
+variances.
 """
 
 from collections.abc import Sequence
@@ -15,30 +15,30 @@ from torch.nn import functional
 from imfuse.errors import UsageError
 
 Border: TypeAlias = Literal["reflected", "repeated", "zero", "none"]
-"""What lies outside a picture: `cb|abc`, `aa|abc`, black; or no values where it would matter."""
+"""Border extension: `cb|abc`, `aa|abc`, black, or none (only positions inside the picture)."""
 
 _PADDING = {"reflected": "reflect", "repeated": "replicate", "zero": "constant"}
 
 _SHORT = 7
-"""Up to so many weights, adding up shifted pictures is quicker than a product of matrices."""
+"""Number of weights up to which adding shifted pictures is faster than a matrix product."""
 
 
 def smoothed(batch: Tensor, taps: Sequence[float], border: Border) -> Tensor:
-    """Return the weighted sum around every pixel, its weights the products of two `taps`."""
+    """Return the weighted sum around every pixel; weights are products of two `taps`."""
     return filtered(batch, taps, taps, border)
 
 
 def filtered(
     batch: Tensor, down: Sequence[float], across: Sequence[float], border: Border
 ) -> Tensor:
-    """Return every channel's correlation with a kernel that is a column times a row.
+    """Correlate every channel with a kernel that is a column times a row.
 
     Args:
         batch: `(b, c, h, w)`, float32 or float64.
-        down: The column, an odd number of weights, from the top; not mirrored, as in all of deep
+        down: The column, an odd number of weights from the top; not flipped, as usual in deep
             learning.
         across: The row, likewise.
-        border: What lies outside; with `none` the result is smaller.
+        border: Border extension; with `none` the result is smaller.
 
     Raises:
         UsageError: The pictures are too small for the kernel.
@@ -61,7 +61,7 @@ def _check_size(batch: Tensor, height: int, width: int, border: Border) -> None:
 def _along(batch: Tensor, dimension: int, taps: Sequence[float], border: Border) -> Tensor:
     if len(taps) <= _SHORT:
         return _shifted_sum(batch, dimension, taps, border)
-    # what the filter makes of single bright pixels; the rest is a product of matrices
+    # impulse responses of the filter; the rest is a matrix product
     size = batch.shape[dimension]
     points = torch.eye(size, dtype=batch.dtype, device=batch.device)[None, None]
     matrix = _shifted_sum(points, 3, taps, border)

@@ -1,7 +1,7 @@
-"""How sharp a fused picture should be: differences between gradients.
+"""Gradient losses, for the sharpness of a fused picture.
 
-Sobel's and Laplace's operators are not divided by the sum of their weights, with zeros outside the
-picture, unless a convention says otherwise.
+The Sobel and Laplacian operators are not normalised and use zero padding, unless a convention says
+otherwise.
 """
 
 from collections.abc import Callable
@@ -17,9 +17,9 @@ Magnitude: TypeAlias = Literal["sobel", "sobel-apart", "laplacian"]
 Operator: TypeAlias = Literal["sobel", "sobel-apart", "laplacian", "spatial", "second-order"]
 
 SMOOTHING = (1.0, 2.0, 1.0)
-"""Sobel's weights along an edge."""
+"""Sobel weights along an edge."""
 DIFFERENCE = (-1.0, 0.0, 1.0)
-"""Sobel's weights across an edge, to the right and downwards."""
+"""Sobel weights across an edge, to the right and downwards."""
 
 _CURVATURE = (1.0, -2.0, 1.0)
 
@@ -31,11 +31,11 @@ _SECOND_ORDER = (
     (_WIDE_DIFFERENCE, _WIDE_DIFFERENCE, 36),
     (_WIDE_CURVATURE, _WIDE_SMOOTHING, 64),
 )
-"""Column, row, and the sum of the magnitudes of their products."""
+"""Column, row, and the sum of the absolute values of their products."""
 
 
 def sobel(batch: Tensor, border: Border) -> tuple[Tensor, Tensor]:
-    """Return Sobel's derivatives to the right and downwards, 8 for a ramp of 1 a pixel."""
+    """Return the Sobel derivatives to the right and downwards, 8 for a ramp of 1 per pixel."""
     return (
         filtered(batch, SMOOTHING, DIFFERENCE, border),
         filtered(batch, DIFFERENCE, SMOOTHING, border),
@@ -43,7 +43,7 @@ def sobel(batch: Tensor, border: Border) -> tuple[Tensor, Tensor]:
 
 
 def sobel_magnitude(batch: Tensor) -> Tensor:
-    """Return |gx| + |gy| by Sobel's operators, of the shape of the batch."""
+    """Return |gx| + |gy| of the Sobel operators, in the shape of the batch."""
     (batch,) = matched(batch=batch)
     x, y = sobel(batch, "zero")
     return x.abs() + y.abs()
@@ -59,8 +59,8 @@ def maximum_gradient(
         ir: Infrared sources.
         vis: Visible sources.
         operator: `sobel`: |gx| + |gy|. `sobel-apart`: the sum of the loss of |gx| and that of
-            |gy|, each with its own maximum (PSFusion's release). `laplacian`: the magnitude of
-            the Laplacian of four neighbours, the other operator of SCGRFuse's blocks.
+            |gy|, each with its own maximum (PSFusion's release). `laplacian`: the magnitude of the
+            four-neighbour Laplacian, the other operator of SCGRFuse's blocks.
 
     Raises:
         PairMismatch: The shapes differ.
@@ -70,8 +70,8 @@ def maximum_gradient(
         SeAFusion (doi:10.1016/j.inffus.2021.12.004), SCGRFuse, PSFusion (eq. 18), SMFNet
         (eq. 30), RefineFuse.
 
-    Departures: SMFNet prints no magnitude bars around the fused picture's gradient; its code has
-    them.
+    Departures: SMFNet prints the fused picture's gradient without magnitude bars; its code has
+        them.
     """
     fused, ir, vis = matched(fused=fused, ir=ir, vis=vis)
     maps = pick("operator", operator, _MAGNITUDES)
@@ -82,16 +82,16 @@ def maximum_gradient(
 
 
 def gradient_error(picture: Tensor, target: Tensor, *, operator: Operator = "sobel") -> Tensor:
-    """Return the mean absolute difference of two pictures' gradients, for reconstructions.
+    """Return the mean absolute difference between two pictures' gradients, for reconstructions.
 
     Args:
         picture: Reconstructed pictures.
-        target: What they should be.
-        operator: As for `maximum_gradient`, or: `spatial`: gx and gy with their signs, of Sobel's
-            operators over 8, pictures continued by repetition, mean over both (CDDFuse's and
-            SMFNet's "spatial gradient", kornia's). `second-order`: |gxx| + |gxy| + |gyy| of the
-            5x5 operators of second order, each over the sum of its weights' magnitudes, pictures
-            continued by repetition (scene fidelity in PSFusion's release).
+        target: Pictures to reconstruct.
+        operator: As for `maximum_gradient`, or: `spatial`: signed gx and gy of the Sobel operators
+            divided by 8, with repeated edge pixels, mean over both (CDDFuse's and SMFNet's "spatial
+            gradient", kornia's). `second-order`: |gxx| + |gxy| + |gyy| of the 5x5 second-order
+            operators, each divided by the sum of its absolute weights, with repeated edge pixels
+            (scene fidelity in PSFusion's release).
 
     Raises:
         PairMismatch: The shapes differ.

@@ -1,4 +1,4 @@
-"""How bright a fused picture should be: differences to a target made of the two sources."""
+"""Intensity losses: differences between the fused picture and a target from both sources."""
 
 from typing import Literal, TypeAlias
 
@@ -22,7 +22,7 @@ def absolute_error(picture: Tensor, target: Tensor) -> Tensor:
 
 
 def squared_error(picture: Tensor, target: Tensor) -> Tensor:
-    """Return the mean of (picture - target)^2, by which CDDFuse reconstructs its sources."""
+    """Return the mean of (picture - target)^2, CDDFuse's reconstruction loss."""
     picture, target = matched(picture=picture, target=target)
     return (picture - target).square().mean()
 
@@ -51,11 +51,11 @@ def average_intensity(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 def both_intensities(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
     """Return the mean of |fused - ir| plus the mean of |fused - vis|.
 
-    Any value between the two sources is as good as any other.
+    All values between the two sources are equally good.
 
     References:
-        PSFusion, eq. 23 (its ablation without masks); taken for RefineFuse's "conventional
-        intensity loss" too (setting A), whose equation is not in the text that we have.
+        PSFusion, eq. 23 (its ablation without masks); also used as RefineFuse's "conventional
+        intensity loss" (setting A), whose equation is missing from the text we have.
     """
     return absolute_error(fused, ir) + absolute_error(fused, vis)
 
@@ -76,17 +76,17 @@ def weighted_intensity(
         ir: Infrared sources.
         vis: Visible sources.
         ir_weight: Weight of the infrared source per pixel, at least 0; see `masks`.
-        vis_weight: Likewise of the visible one.
+        vis_weight: Likewise for the visible source.
         error: E. `absolute`: |fused - source| (PSFusion, eq. 17; RefineFuse [1]). `windows`: the
-            mean of the squared differences in the 9x9 window around the pixel, zeros outside
+            mean squared difference in the 9x9 window around the pixel, with zero padding
             (PSFusion's release).
 
     Raises:
         PairMismatch: The shapes differ.
         UnknownName: There is no such error.
 
-    Departures: [1] the norm is missing in the text of RefineFuse that we have; it is taken from
-    PSFusion, on which that loss is built.
+    Departures: [1] the norm is missing from the text of RefineFuse we have; it is taken from
+        PSFusion, on which that loss is based.
     """
     fused, ir, vis, ir_weight, vis_weight = matched(
         fused=fused, ir=ir, vis=vis, ir_weight=ir_weight, vis_weight=vis_weight

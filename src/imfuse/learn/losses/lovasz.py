@@ -1,4 +1,4 @@
-"""Lovasz-Softmax: intersection over union as a loss with gradients."""
+"""Lovasz-Softmax: a differentiable loss for intersection over union."""
 
 from typing import Literal, TypeAlias
 
@@ -17,22 +17,22 @@ def lovasz_softmax(
 ) -> Tensor:
     """Return the Lovasz extension of 1 - IoU, averaged over the classes.
 
-    Per class, errors (1 - p where the label is the class, else p) are sorted downwards and weighted
-    by how much 1 - IoU grows when the pixels up to here are wrong; with p of 0 or 1 it equals
-    1 - IoU.
+    Per class, errors (1 - p where the label is the class, else p) are sorted in descending order
+    and weighted by the growth of 1 - IoU when the pixels so far are wrong; if all p are 0 or 1, the
+    loss equals 1 - IoU.
 
     Args:
-        probabilities: `(b, k, h, w)`, 0 to 1: softmax has been applied.
+        probabilities: `(b, k, h, w)`, 0 to 1, after the softmax.
         labels: `(b, h, w)` integers from 0 to k - 1, 255 for ignored pixels.
-        classes: `present`: average over those that the batch's labels have; `all`: also over those
-            that are absent, whose loss is the greatest probability that they are given.
+        classes: `present`: average over the classes in the batch's labels; `all`: include absent
+            classes, whose loss is the largest probability that they get.
 
     Returns:
-        0 to 1; 0 where no pixel counts.
+        0 to 1; 0 if all pixels are ignored.
 
     Raises:
-        PairMismatch: The shapes do not fit.
-        UnknownName: There is no such choice of classes.
+        PairMismatch: The shapes do not match.
+        UnknownName: `classes` has no such choice.
 
     References:
         M. Berman, A. Rannen Triki, M. B. Blaschko, "The Lovasz-Softmax loss", CVPR 2018,
@@ -56,7 +56,7 @@ def lovasz_softmax(
 def _extension(errors: Tensor, true: Tensor) -> Tensor:
     """Return one loss per row."""
     errors, order = errors.sort(1, descending=True)
-    # float64: from one pixel to the next, 1 - IoU changes by less than float32 resolves
+    # float64: between pixels, 1 - IoU changes by less than float32 can resolve
     right = true.gather(1, order).double()
     total = right.sum(1, keepdim=True)
     loss = 1 - (total - right.cumsum(1)) / (total + (1 - right).cumsum(1))
@@ -65,14 +65,14 @@ def _extension(errors: Tensor, true: Tensor) -> Tensor:
 
 
 def lovasz_of_pictures(picture: Tensor, target: Tensor) -> Tensor:
-    """Return Lovasz-Softmax of gray pictures, taken for two classes: dark and bright.
+    """Return Lovasz-Softmax of gray pictures, treated as two classes: dark and bright.
 
     A pixel is bright where the target is above its own mean; the picture's value is the probability
-    of bright, one less it that of dark.
+    of bright, and one minus the value that of dark.
 
     Args:
         picture: Reconstructed pictures `(b, 1, h, w)` in [0, 1].
-        target: What they should be.
+        target: Pictures to reconstruct.
 
     Raises:
         PairMismatch: The shapes differ, or there is more than one channel.
@@ -81,8 +81,8 @@ def lovasz_of_pictures(picture: Tensor, target: Tensor) -> Tensor:
         The semantic loss of SMFNet (arXiv 2407.06159), eq. 23.
 
     Departures: the paper does not say how pictures become classes, and in its code the softmax of
-    one channel is 1 everywhere, so that nothing is trained by it. This reading does train. Its
-    least value is not where the picture equals the target but where it is black and white.
+    one channel is 1 everywhere, so that it trains nothing. This interpretation does train. Its
+    minimum is not at the target but at a black-and-white picture.
     """
     picture, target = matched(picture=picture, target=target)
     if picture.shape[1] != 1:

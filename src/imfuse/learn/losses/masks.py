@@ -1,6 +1,6 @@
-"""Where which source should show: masks from labels and from contrast, and weights made of them.
+"""Masks from labels and contrast, and the weights of the two sources derived from them.
 
-Labels are `(b, h, w)` integers, 0 for what has no class and 255 for ignored pixels. Masks are
+Labels are `(b, h, w)` integers, 0 for pixels without a class and 255 for ignored pixels. Masks are
 boolean, `(b, 1, h, w)`.
 """
 
@@ -21,17 +21,17 @@ Contrast: TypeAlias = Literal["variance", "deviation"]
 VisibleMask: TypeAlias = Literal["complement", "union"]
 
 SALIENT = (1, 2, 3)
-"""Car, person, bike in MSRS and MFNet: what is warm. The papers do not name their classes."""
+"""Car, person and bike in MSRS and MFNet, the warm classes. The papers do not name theirs."""
 
 WINDOW = 9
 SIGMA = 1.5
 
 _FLAT = 1e-10
-"""Contrasts below it are rounding: one pixel that is one of 255 levels off makes more."""
+"""Contrasts below this are rounding: a single pixel off by one gray level causes more."""
 
 
 class Masks(NamedTuple):
-    """Masks of the two sources, `(b, 1, h, w)`; they need not be each other's complement."""
+    """Masks of the two sources, `(b, 1, h, w)`, not necessarily complementary."""
 
     ir: Tensor
     vis: Tensor
@@ -45,11 +45,11 @@ class Weights(NamedTuple):
 
 
 def salient_mask(labels: Tensor, *, classes: Sequence[int] = SALIENT) -> Tensor:
-    """Return where a label is one of the given classes.
+    """Return a mask of the pixels whose label is one of the given classes.
 
     Args:
         labels: Classes per pixel.
-        classes: Which of them should stand out as they do in infrared.
+        classes: Classes that should stand out as they do in infrared.
 
     Raises:
         BadValues: The labels are no integers `(b, h, w)`.
@@ -60,7 +60,7 @@ def salient_mask(labels: Tensor, *, classes: Sequence[int] = SALIENT) -> Tensor:
 
 
 def foreground_mask(labels: Tensor) -> Tensor:
-    """Return where there is an object of any class, for PSFusion's binary head.
+    """Return a mask of the objects of any class, for PSFusion's binary head.
 
     Raises:
         BadValues: The labels are no integers `(b, h, w)`.
@@ -70,12 +70,13 @@ def foreground_mask(labels: Tensor) -> Tensor:
 
 
 def boundary_mask(labels: Tensor, *, radius: int = 1) -> Tensor:
-    """Return where another class is near, for PSFusion's boundary head.
+    """Return a mask of the boundaries between classes, for PSFusion's boundary head.
 
     Args:
         labels: Classes per pixel.
-        radius: How near in pixels, along rows, columns and diagonals; 1 gives lines two pixels
-            wide. The paper does not say how wide its lines are. Ignored pixels make none.
+        radius: Distance to another class in pixels, along rows, columns and diagonals; 1 gives
+            lines two pixels wide. The paper does not say how wide its lines are. Ignored pixels
+            have no boundary.
 
     Raises:
         BadValues: The labels are no integers `(b, h, w)`.
@@ -99,18 +100,18 @@ def _check(labels: Tensor) -> None:
 def contrast_masks(
     ir: Tensor, vis: Tensor, *, measure: Contrast = "variance", border: Border = "reflected"
 ) -> Masks:
-    """Return where each source has more contrast than the other.
+    """Return two masks: the pixels where each source has more contrast than the other.
 
-    Both are false where neither has more, as in two saturated areas (PSFusion, eq. 16).
+    Both are false where contrasts are equal, as in saturated areas (PSFusion, eq. 16).
 
     Args:
         ir: Infrared sources `(b, 1, h, w)`.
         vis: Visible sources, likewise.
         measure: `variance`: in the 9x9 Gaussian window, sigma 1.5, around the pixel (PSFusion's
             code). `deviation`: the squared difference between the pixel and that window's mean
-            (RefineFuse, in words; the window is PSFusion's).
-        border: What lies outside; `zero` in PSFusion's code, by which the brighter source has
-            more contrast along the frame.
+            (RefineFuse's description; the window is PSFusion's).
+        border: Border extension; `zero` in PSFusion's code, which gives the brighter source more
+            contrast along the frame.
 
     Raises:
         PairMismatch: The shapes differ.
@@ -119,7 +120,7 @@ def contrast_masks(
     ir, vis = matched(ir=ir, vis=vis)
     with torch.no_grad():
         compute = pick("measure", measure, _CONTRASTS)
-        # float64: flat areas must come out as equal, not as what rounding makes of them
+        # float64, so that flat areas come out equal in spite of rounding
         of_ir, of_vis = (
             contrast.where(contrast > _FLAT, 0)
             for contrast in (compute(source.double(), border) for source in (ir, vis))
@@ -146,7 +147,7 @@ def soft_weights(contrast: Masks, salient: Tensor) -> Weights:
 
     Args:
         contrast: Masks by `contrast_masks`.
-        salient: Mask of what should stand out.
+        salient: Mask of the pixels that should stand out.
 
     References:
         PSFusion, eq. 17.
@@ -158,21 +159,22 @@ def soft_weights(contrast: Masks, salient: Tensor) -> Weights:
 def hard_weights(
     contrast: Masks, salient: Tensor, *, visible: VisibleMask = "complement"
 ) -> Weights:
-    """Return 1 or 0: infrared where it is salient or has more contrast, visible elsewhere.
+    """Return binary weights: infrared where salient or higher in contrast, visible elsewhere.
 
     Args:
         contrast: Masks by `contrast_masks`.
-        salient: Mask of what should stand out.
-        visible: `complement`: 1 less the infrared mask (RefineFuse; PSFusion's code). `union`:
-            all that is not salient, and where visible has more contrast: RefineFuse's sentence on
-            the second mask read by its letter, by which both sources may claim a pixel.
+        salient: Mask of the pixels that should stand out.
+        visible: `complement`: 1 minus the infrared mask (RefineFuse; PSFusion's code). `union`: all
+            pixels that are not salient or where visible has more contrast. This is the literal
+            reading of RefineFuse's sentence on the second mask; both sources may then claim a
+            pixel.
 
     Raises:
         UnknownName: There is no such mask.
 
     References:
-        RefineFuse (doi:10.1007/s44267-025-00087-w), "Loss function"; its equations are not in the
-        text that we have.
+        RefineFuse (doi:10.1007/s44267-025-00087-w), "Loss function"; its equations are missing from
+        the text we have.
     """
     ir = contrast.ir | salient
     masks = {"complement": ~ir, "union": contrast.vis | ~salient}

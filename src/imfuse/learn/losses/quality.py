@@ -1,9 +1,9 @@
-"""VIF, Qabf and SCD with gradients: the metrics of `imfuse.metrics` as something to train towards.
+"""Differentiable VIF, Qabf and SCD: the metrics of `imfuse.metrics` as training objectives.
 
 All are to be **maximised**: subtract them from a loss. Values equal those of the metrics at our
-reference convention, averaged over the batch, every channel for a picture of its own. Where a
-metric has no value (a constant source), these count 0 and have no gradient: a crop of plain black
-must not end a training.
+reference convention, averaged over the batch, with every channel as a picture of its own. Where a
+metric is undefined (a constant source), these are 0 and have no gradient, since a black crop must
+not stop a training run.
 """
 
 import math
@@ -26,10 +26,10 @@ Angles: TypeAlias = Literal["as printed", "of lines"]
 
 
 def visual_information_fidelity(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """Return VIF in the pixel domain, summed over the sources; about 2 where all are equal.
+    """Return VIF in the pixel domain, summed over the sources; about 2 if all are equal.
 
-    A source that shows next to nothing makes it large, and its gradients too: where crops may be
-    nearly black, clip the gradients.
+    A nearly constant source makes it and its gradients large; clip gradients if crops may be nearly
+    black.
 
     Args:
         fused: Fused pictures `(b, c, h, w)` in [0, 1], at least 41 pixels a side.
@@ -67,19 +67,19 @@ def visual_information_fidelity(fused: Tensor, ir: Tensor, vis: Tensor) -> Tenso
 def _variances(
     fused: Tensor, sources: Tensor, taps: tuple[float, ...]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the sources' variance, and what of the fused pictures' they explain and leave.
+    """Return the sources' variance, and the explained and residual variance of the fused pictures.
 
-    With c the covariance, s^2 explains g^2 s^2 = c^2 / s^2 of f^2.
+    With the covariance c, the explained part of f^2 is g^2 s^2 = c^2 / s^2.
     """
-    # near zero, squares keep their digits in float32; variances do not feel the shift
+    # values near zero keep the squares precise in float32; the shift does not change variances
     fused, sources = (x - x.detach().mean((2, 3), keepdim=True) for x in (fused, sources))
     fused_mean, source_mean = (smoothed(x, taps, "none") for x in (fused, sources))
     received = (smoothed(fused * fused, taps, "none") - fused_mean * fused_mean).clamp(min=0)
     shown = (smoothed(sources * sources, taps, "none") - source_mean * source_mean).clamp(min=0)
-    twice = (2, 1, 1, 1)  # the fused pictures beside both sources
+    twice = (2, 1, 1, 1)  # the fused pictures, once per source
     both = smoothed(fused.repeat(twice) * sources, taps, "none")
     both = both - fused_mean.repeat(twice) * source_mean
-    # no covariance is divided by less than what rounding may make of no variance
+    # the divisor is at least the variance that rounding alone may produce
     divisor = torch.maximum(shown, ROUNDING * source_mean * source_mean + ROUNDING)
     # a fused picture that contradicts its source keeps nothing
     received = received.repeat(twice)
@@ -95,15 +95,15 @@ def edge_transfer(
     border: Border = "zero",
     angles: Angles = "as printed",
 ) -> Tensor:
-    """Return Qabf: how much of the sources' edges the fused pictures keep, 0 to 0.975.
+    """Return Qabf, the share of the sources' edges that the fused pictures keep, 0 to 0.975.
 
     Args:
         fused: Fused pictures `(b, c, h, w)` in [0, 1].
         ir: Infrared sources.
         vis: Visible sources.
-        border: What lies outside; with `zero` the frame counts as an edge, as in the metric.
+        border: Border extension; with `zero` the frame counts as an edge, as in the metric.
         angles: As in the metric. `as printed` jumps where a gradient turns through the vertical;
-            `of lines` does not and is the better one to train with.
+            `of lines` does not, and is better for training.
 
     Raises:
         PairMismatch: The shapes differ.
@@ -134,7 +134,7 @@ class _Edges(NamedTuple):
 def _edges(batch: Tensor, border: Border) -> _Edges:
     x, y = sobel(batch, border)
     flat = (x == 0) & (y == 0)
-    safe = torch.where(flat, 1, x)  # root and angle have no gradient at 0
+    safe = torch.where(flat, 1, x)  # the square root and the angle have no gradient at 0
     strength = (safe * safe + y * y).sqrt().masked_fill(flat, 0)
     angle = torch.atan2(y, safe).masked_fill(flat, 0)
     with torch.no_grad():
@@ -168,8 +168,7 @@ def sum_of_correlations_of_differences(fused: Tensor, ir: Tensor, vis: Tensor) -
     References:
         `imfuse.metrics.similarity.sum_of_correlations_of_differences`.
 
-    Departures: a picture whose fused differs from a source by a constant alone counts 0 for that
-    term.
+    Departures: if the fused picture differs from a source only by a constant, that term is 0.
     """
     fused, ir, vis = _planes(fused, ir, vis)
     return (_correlation(fused - vis, ir) + _correlation(fused - ir, vis)).mean()

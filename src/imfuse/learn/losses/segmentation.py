@@ -1,7 +1,7 @@
-"""How far predicted classes are from labels: cross-entropies, Dice, and weights of classes.
+"""Segmentation losses: cross-entropies, Dice, and class weights.
 
 Logits are `(b, k, h, w)`; labels `(b, h, w)` integers from 0 to k - 1, 255 for ignored pixels.
-Where no pixel counts, losses are 0.
+If all pixels are ignored, losses are 0.
 """
 
 import math
@@ -19,33 +19,33 @@ from imfuse.metrics.segmentation import IGNORE
 MaskForm: TypeAlias = Literal["cross-entropy", "per-channel"]
 
 MSRS_BINARY_WEIGHTS = (1.4548, 19.8962)
-"""Background, foreground: what PSFusion's code weighs its binary head with, by ENet's rule."""
+"""Background and foreground weights of PSFusion's binary head in its code, by ENet's rule."""
 
 MFNET_BINARY_WEIGHTS = (1.5121, 10.2388)
-"""The same of GMNet (doi:10.1109/TIP.2021.3109518) on MFNet."""
+"""Background and foreground weights of GMNet (doi:10.1109/TIP.2021.3109518) on MFNet."""
 
 MFNET_BOUNDARY_WEIGHTS = (1.4459, 23.7228)
-"""Inside, boundary: GMNet on MFNet."""
+"""Inside and boundary weights of GMNet on MFNet."""
 
 MFNET_CLASS_WEIGHTS = (
     *(1.5105, 16.6591, 29.4238, 34.6315, 40.0845),
     *(41.4357, 47.9794, 45.3725, 44.9),
 )
-"""The nine classes of MFNet, nothing first: GMNet."""
+"""GMNet's weights for the nine classes of MFNet, unlabelled first."""
 
 
 def cross_entropy(
     logits: Tensor, labels: Tensor, *, weights: Sequence[float] | None = None
 ) -> Tensor:
-    """Return the mean of -log p(label) over the pixels that count.
+    """Return the mean of -log p(label) over the pixels that are not ignored.
 
     Args:
         logits: Predictions before the softmax.
         labels: True classes.
-        weights: One per class; the mean then is weighted by those of the labels.
+        weights: One per class; the mean is then weighted by the weights of the labels.
 
     Raises:
-        PairMismatch: Shapes of logits and labels do not fit, or the number of weights.
+        PairMismatch: The shapes of logits and labels or the number of weights do not match.
     """
     _check(logits, labels)
     if weights is not None and len(weights) != logits.shape[1]:
@@ -62,16 +62,16 @@ def hard_example_cross_entropy(
 ) -> Tensor:
     """Return the mean of -log p(label) over the hardest pixels (OHEM).
 
-    Those are all to whose class less than `threshold` is given, but no fewer than `least` (or all
-    that count, where those are fewer).
+    These are the pixels whose true class gets a probability below `threshold`, but at least `least`
+    pixels (or all that are not ignored, if those are fewer).
 
     Args:
         logits: Predictions before the softmax.
         labels: True classes.
         threshold: Probability above which a pixel is easy; 0.7 in SeAFusion and SCGRFuse, 0.75 in
             PSFusion.
-        least: Pixels to keep at the least in the whole batch. None: as many as one sample has,
-            however many there are: 307 200 = 480 * 640 in SeAFusion and SCGRFuse, which train on
+        least: Minimum number of pixels to keep in the whole batch. None: the size of one sample,
+            whatever the batch size: 307 200 = 480 * 640 in SeAFusion and SCGRFuse, which train on
             whole frames, and 65 536 = 256 * 256 in PSFusion, on crops.
 
     Raises:
@@ -81,9 +81,9 @@ def hard_example_cross_entropy(
         A. Shrivastava, A. Gupta, R. Girshick, "Training region-based object detectors with online
         hard example mining", CVPR 2016; constants from the code of SeAFusion and PSFusion.
 
-    Departures: ignored pixels are never among those kept; in the codes they are, with the loss
-    0, where hard ones are too few. Codes have the number alone, which would keep all of any batch
-    of small crops.
+    Departures: ignored pixels are never kept; in the published codes they are, with the loss 0, if
+        there are too few hard ones. Those codes have only the fixed number, which would keep all
+        pixels of any batch of small crops.
     """
     _check(logits, labels)
     if least is None:
@@ -100,15 +100,15 @@ def dice_loss(logits: Tensor, labels: Tensor, *, smoothing: float = 1e-5) -> Ten
     Args:
         logits: Predictions before the softmax.
         labels: True classes.
-        smoothing: Is added above and below the line. A class that is in no label costs about
-            1 / k however little of it is predicted.
+        smoothing: Constant added to numerator and denominator. A class absent from the labels costs
+            about 1 / k, however little of it is predicted.
 
     Raises:
         PairMismatch: The shapes do not fit.
 
     References:
         F. Milletari et al., "V-Net", 3DV 2016, doi:10.1109/3DV.2016.79, with sums in place of
-        sums of squares, as the DeepLabv3+ programs do that SCGRFuse evaluates with.
+        sums of squares, like the DeepLabv3+ programs that SCGRFuse evaluates with.
 
     Departures: ignored pixels are left out of |P| too.
     """
@@ -135,11 +135,11 @@ def mask_cross_entropy(
     Args:
         logits: `(b, 2, h, w)`: outside, inside.
         mask: `(b, 1, h, w)` boolean; see `masks.foreground_mask` and `masks.boundary_mask`.
-        weights: Of outside and inside, such as `MSRS_BINARY_WEIGHTS` for PSFusion's binary head;
-            its boundary head has none.
-        form: `cross-entropy`: by softmax over both channels, the mean weighted by the weights
-            (PSFusion, section 3.2.2; GMNet). `per-channel`: each channel by a sigmoid of its own,
-            weights on the pixels where it should be 1, plain mean (PSFusion's code).
+        weights: Weights of outside and inside, such as `MSRS_BINARY_WEIGHTS` for PSFusion's binary
+            head; its boundary head has none.
+        form: `cross-entropy`: softmax over both channels and a weighted mean (PSFusion, section
+            3.2.2; GMNet). `per-channel`: a sigmoid per channel, weights on the pixels where it
+            should be 1, and a plain mean (PSFusion's code).
 
     Raises:
         PairMismatch: The shapes do not fit.
@@ -165,7 +165,7 @@ def _by_sigmoids(logits: Tensor, mask: Tensor, weights: tuple[float, float]) -> 
 
 
 def enet_weights(counts: Sequence[int], *, offset: float = 1.02) -> tuple[float, ...]:
-    """Return 1 / ln(offset + p) for each class, p its share of all labelled pixels.
+    """Return 1 / ln(offset + p) for each class, where p is its share of all labelled pixels.
 
     Args:
         counts: Labelled pixels per class over the training set.

@@ -1,4 +1,4 @@
-"""How pictures or features resemble one another as a whole: structure, correlation, Gram matrix."""
+"""Similarity losses for pictures or features: SSIM, correlation, and Gram matrices."""
 
 from typing import Literal, TypeAlias
 
@@ -30,18 +30,18 @@ def ssim_loss(
     form: Dissimilarity = "plain",
     border: Border = "reflected",
 ) -> Tensor:
-    """Return how far two pictures are from the structural similarity 1.
+    """Return the structural dissimilarity of two pictures, from 1 - SSIM.
 
     SSIM = (2 m n + C1)(2 c + C2) / ((m^2 + n^2 + C1)(s^2 + t^2 + C2)) with the means m, n, the
     variances s^2, t^2 and the covariance c in a Gaussian window of 11x11, sigma 1.5.
 
     Args:
         picture: Reconstructed or fused pictures.
-        target: What they should resemble.
+        target: Pictures that they should resemble.
         form: `plain`: the mean of 1 - SSIM, 0 to 2 (SMFNet, below eq. 18). `halved`: of
-            clamp(1 - SSIM, 0, 1) / 2, as kornia 0.2, which CDDFuse's and SMFNet's code calls:
-            where the structure is opposite it has no gradient, and its weight counts half.
-        border: What lies outside; `none`: only windows inside.
+            clamp(1 - SSIM, 0, 1) / 2, as in kornia 0.2, which CDDFuse's and SMFNet's code calls: it
+            has no gradient where the structure is inverted, and its weight counts half.
+        border: Border extension; `none`: only windows inside the picture.
 
     Raises:
         PairMismatch: The shapes differ.
@@ -74,12 +74,12 @@ def correlation(one: Tensor, other: Tensor, *, over: Over = "channels") -> Tenso
 
     Args:
         one: Pictures or features.
-        other: The same of the other modality.
+        other: The same for the other modality.
         over: `channels`: one coefficient per channel of each sample, then their mean (CDDFuse).
             `batch`: one coefficient of all values together (the code of SMFNet, PSFusion and BFFR).
 
     Returns:
-        The coefficient; 0 for a constant channel, which correlates with nothing.
+        The coefficient; 0 for a constant channel.
 
     Raises:
         PairMismatch: The shapes differ.
@@ -105,18 +105,18 @@ def correlation_loss(
     over: Over = "channels",
     epsilon: float = 1e-6,
 ) -> Tensor:
-    """Return 1 / (r(fused, ir) + r(fused, vis)), 0.5 where the fused picture correlates fully.
+    """Return 1 / (r(fused, ir) + r(fused, vis)); 0.5 for full correlation with both.
 
     Args:
         fused: Fused pictures.
         ir: Infrared sources.
         vis: Visible sources.
-        over: As for `correlation`; the papers speak of two images, their code takes the batch.
-        epsilon: What is added below the line, as in PSFusion's code.
+        over: As for `correlation`; the papers speak of two images, but their code uses the batch.
+        epsilon: Constant added to the denominator, as in PSFusion's code.
 
     Returns:
         At least 0.5 while the sum of correlations is positive. As printed, it has a pole where the
-        sum is 0 and is negative beyond: start from a network that correlates with its sources.
+        sum is 0 and is negative beyond, so start from a network that correlates with its sources.
 
     Raises:
         PairMismatch: The shapes differ.
@@ -130,7 +130,7 @@ def correlation_loss(
 
 
 def gram_matrix(features: Tensor) -> Tensor:
-    """Return the products of all pairs of channels, `(b, c, c)`, over c h w."""
+    """Return the Gram matrix `(b, c, c)`: products of all pairs of channels, divided by c h w."""
     (features,) = matched(features=features)
     rows = features.flatten(2)
     # autocast would multiply in half precision
@@ -140,21 +140,21 @@ def gram_matrix(features: Tensor) -> Tensor:
 
 
 def gram_error(features: Tensor, target: Tensor, *, norm: GramNorm = "root") -> Tensor:
-    """Return how far the Gram matrices of two batches of features are apart.
+    """Return the distance between the Gram matrices of two batches of features.
 
     Args:
-        features: Of reconstructed pictures. Gram matrices mean something for many channels: that
-            of a gray picture is its mean square and next to nothing to train on.
+        features: Features of reconstructed pictures. Gram matrices are only meaningful for many
+            channels: that of a gray picture is just its mean square.
         target: Features of the pictures that should be reconstructed.
-        norm: `root`: the root of the summed squares, per sample (SMFNet, eq. 20). `mean-square`:
-            the mean of the squares (SMFNet's code).
+        norm: `root`: the square root of the summed squares, per sample (SMFNet, eq. 20).
+            `mean-square`: the mean of the squares (SMFNet's code).
 
     Raises:
         PairMismatch: The shapes differ.
         UnknownName: There is no such norm.
 
-    Departures: SMFNet's equation names the picture, its code takes it; give the features of the
-    encoder for a term that does something.
+    Departures: SMFNet's equation and code use the picture itself; pass features of the encoder for
+        a term that has an effect.
     """
     features, target = matched(features=features, target=target)
     difference = (gram_matrix(features) - gram_matrix(target)).flatten(1)

@@ -1,1 +1,1 @@
-"""The published fusion networks: one file a paper, one class a network."""
+"""The published fusion networks: one file per paper, one class per network."""

@@ -1,4 +1,4 @@
-"""What every fusion network promises."""
+"""The contract of every fusion network."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ class Origin:
     """Where a network's weights come from.
 
     Attributes:
-        licence: What one may do with them: an SPDX identifier, or what their authors say.
-        training_data: What they were trained on.
+        licence: Their licence: an SPDX identifier, or the authors' own words.
+        training_data: Data they were trained on.
         training_terms: Terms of that data.
-        steps: Steps of training behind them; None: nobody knows.
+        steps: Number of training steps behind them; None if unknown.
     """
 
     licence: str = "Apache-2.0"
@@ -30,13 +30,13 @@ class Origin:
 class FusionNetwork(nn.Module, ABC):
     """A network from registered infrared and visible batches to a fused batch.
 
-    Subclasses set the class attributes below, build their layers in the constructor, and write
-    `fuse`. Settings of the constructor are keyword-only and have the paper's values as defaults;
-    where paper and published code compute different functions, `variant` chooses.
+    Subclasses set the class attributes below, build their layers in the constructor, and implement
+    `fuse`. Constructor settings are keyword-only and default to the paper's values; where paper and
+    published code compute different functions, `variant` chooses.
 
-    All tensors are float, `(b, c, h, w)`, with values in [0, 1]; infrared has one channel, visible
-    one (luma) or three (RGB) as `visible` says. Height and width are at least `size.minimum` and
-    multiples of `size.multiple`; the pipeline pads others.
+    All tensors are float, `(b, c, h, w)`, with values in [0, 1]; infrared has one channel, and
+    visible has one (luma) or three (RGB), depending on `visible`. Height and width must be at least
+    `size.minimum` and multiples of `size.multiple`; `imfuse.Fuser` pads pictures of other sizes.
     """
 
     name: ClassVar[str]
@@ -44,25 +44,25 @@ class FusionNetwork(nn.Module, ABC):
     title: ClassVar[str]
     """One-line description."""
     good_for: ClassVar[str]
-    """What it is good for, and what it is not, in one or two sentences."""
+    """Strengths and weaknesses, in one or two sentences."""
     paper: ClassVar[str]
     """Authors, title, venue, year, DOI."""
     year: ClassVar[int]
     visible: ClassVar[Literal["luma", "rgb"]] = "luma"
     output: ClassVar[Literal["luma", "rgb"]] = "luma"
     activation: ClassVar[Literal["none", "tanh", "sigmoid", "clamp"]]
-    """What bounds the output."""
+    """Function that bounds the output."""
     size: ClassVar[SizeRule] = SizeRule()
     stride: ClassVar[int] = 1
-    """Pixels of which the origin of a tile must be a multiple, where there is a `halo`."""
+    """Tiles must start at multiples of this many pixels, if there is a `halo`."""
     bytes_per_pixel: ClassVar[int] = 4096
     """Working memory per pixel, rounded up; measured with ONNX Runtime at 640x480."""
     symmetric: bool = False
-    """Whether exchanging infrared and visible leaves the output unchanged."""
+    """True if swapping infrared and visible leaves the output unchanged."""
 
     @abstractmethod
     def fuse(self, ir: Tensor, vis: Tensor) -> Tensor:
-        """Fuse two checked batches; what `forward` calls."""
+        """Fuse two checked batches. `forward` calls this."""
 
     def forward(self, ir: Tensor, vis: Tensor) -> Tensor:
         """Fuse a batch.
@@ -72,10 +72,10 @@ class FusionNetwork(nn.Module, ABC):
             vis: `(b, 1, h, w)` luma, or `(b, 3, h, w)` RGB where `visible` is `rgb`; in [0, 1].
 
         Returns:
-            `(b, 1, h, w)`, or `(b, 3, h, w)` where `output` is `rgb`; bounded as `activation` says.
+            `(b, 1, h, w)`, or `(b, 3, h, w)` where `output` is `rgb`; bounded by `activation`.
 
         Raises:
-            PairMismatch: The batches do not fit each other, or not the network's channels.
+            PairMismatch: The batches do not match each other or the network's channels.
         """
         channels = 3 if self.visible == "rgb" else 1
         fitting = ir.shape == (*vis.shape[:1], 1, *vis.shape[2:]) and vis.shape[1] == channels
@@ -88,19 +88,19 @@ class FusionNetwork(nn.Module, ABC):
 
     @property
     def halo(self) -> int | None:
-        """Pixels around an output pixel that can influence it; None: the whole picture does."""
+        """Pixels around an output pixel that can influence it; None if the whole picture does."""
         return None
 
     @property
     def parameters_count(self) -> int:
-        """Number of parameters, as the field counts them: those that never train included."""
+        """Number of parameters, frozen ones included, as the field counts them."""
         return sum(p.numel() for p in self.parameters())
 
     def spec(self, origin: Origin | None = None) -> FusionSpec:
-        """Return what the network says of itself, for an exported file.
+        """Return the network's description for an exported file.
 
         Args:
-            origin: Where its weights come from; None: they are fresh.
+            origin: Where its weights come from; None for fresh weights.
         """
         origin = origin or Origin()
         tile = None if self.halo is None else TileRule(halo=self.halo, stride=self.stride)
@@ -126,7 +126,7 @@ class FusionNetwork(nn.Module, ABC):
 
 
 def check_choice(what: str, value: str, known: tuple[str, ...]) -> None:
-    """Refuse a setting that is none of the known ones.
+    """Refuse a setting whose value is not among the known ones.
 
     Raises:
         UsageError: It is unknown.

@@ -1,4 +1,4 @@
-"""BFFR: fusion that a segmenter's loss alone decides, with self-attention at four scales.
+"""BFFR: fusion driven only by a segmenter's loss, with self-attention at four scales.
 
 Y. Wu, Z. Liu, J. Liu, X. Fan, R. Liu, "Breaking free from fusion rule: A fully semantic-driven
 infrared and visible image fusion", IEEE Signal Processing Letters, 2023,
@@ -28,26 +28,26 @@ class BFFR(FusionNetwork):
     """The fusion network of BFFR (figure 1), called TransFuser6 in the published code.
 
     Args:
-        variant: Sets `attention`, where that is None, to `code` (release) or `paper`.
-        attention: How features are strengthened before the mean of both modalities. With q, k, v
-            of shape `(n, d)` in each head, n positions:
-            `code`: v softmax(q^T k / sqrt(d)), the published code's;
-            `paper`: q softmax(k^T v / sqrt(d)), section II-A;
-            `shen`: softmax(q) (softmax(k)^T v), of the work that the paper builds on, with q
-            normalised over channels and k over positions.
-            Rows of table II: `channel` (CHA: squeeze and excitation), `spatial` (SPA: spatial
-            attention of SCA-CNN), `none` (w/o SLA: nothing is strengthened).
+        variant: Default of `attention`: `code` for `release`, `paper` for `paper`.
+        attention: How features are enhanced before both modalities are averaged. With q, k, v of
+            shape `(n, d)` in each head, for n positions: `code`: v softmax(q^T k / sqrt(d)), from
+            the published code; `paper`: q softmax(k^T v / sqrt(d)), from section II-A;
+            `shen`: softmax(q) (softmax(k)^T v), from the work that the paper builds on, with q
+            normalised over channels and k over positions. Rows of table II: `channel` (CHA: squeeze
+            and excitation), `spatial` (SPA: spatial attention of SCA-CNN), `none` (w/o SLA: no
+            enhancement).
 
-    Departures: the paper prints neither the scale 1 / sqrt(d) nor the axis of its softmax; both
-    are the code's (columns sum to 1). Widths, heads, norms and the four convolutions around the
-    attention are known from the code only. There the first convolution of each modality lost its
-    activation to a misplaced argument; weights depend on that, so it has none here. Batch norms
-    of first convolutions and decoder, declared and never applied, are kept, frozen. In `channel`
-    and `spatial` the mask takes the place of the attention result, and product and residual stay;
-    channels are squeezed to 8 (a sixteenth, usual in squeeze and excitation, is 2 at the first
-    scale and may never learn); the softmax over positions is multiplied by their number, since a
-    mask that sums to 1 would vanish on pictures. The published network was fed luma computed from
-    BGR as if it were RGB: a matter of data, not of the network.
+    Departures: the paper gives neither the scale 1 / sqrt(d) nor the axis of its softmax; both
+        follow the code (columns sum to 1). Widths, heads, norms and the four convolutions around
+        the attention are known only from the code. There, a misplaced argument removed the
+        activation of the first convolution of each modality; published weights depend on that, so
+        it has none here. The batch norms of the first convolutions and the decoder, which are
+        declared but never applied, are kept frozen. In `channel` and `spatial` the mask replaces
+        the attention result, while product and residual stay; channels are squeezed to 8 (the usual
+        sixteenth would be 2 at the first scale and may never learn); the softmax over positions is
+        multiplied by their number, since a mask that sums to 1 would vanish on whole pictures. The
+        published network was fed luma computed from BGR as if it were RGB, which concerns the data,
+        not the network.
     """
 
     name = "bffr"
@@ -64,7 +64,7 @@ class BFFR(FusionNetwork):
     year = 2023
     activation = "tanh"
     bytes_per_pixel = 3800
-    size = SizeRule(minimum=16)  # an eighth of it still has a neighbour to reflect
+    size = SizeRule(minimum=16)  # an eighth of it still has a pixel to reflect
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class _Encoder(nn.Module):
         )
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Map `(b, 1, h, w)` to four scales: 32 channels of whole size to 128 of an eighth."""
+        """Map `(b, 1, h, w)` to four scales, from 32 channels at full size to 128 at 1/8."""
         x = self.head(x)
         scales: list[Tensor] = []
         for block in self.blocks:
@@ -113,7 +113,7 @@ class _Encoder(nn.Module):
 
 
 class _DenseBlock(nn.Module):
-    """Two 3x3 convolutions, each concatenated with what came in, then 1x1."""
+    """Two 3x3 convolutions, each concatenated with its input, then a 1x1 convolution."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -129,7 +129,7 @@ class _DenseBlock(nn.Module):
 
 
 class _FusionBlock(nn.Module):
-    """The mean of both modalities' features, each strengthened: x + x * strength(x)."""
+    """The mean of both modalities' enhanced features, x + x * strength(x)."""
 
     def __init__(self, width: int, heads: int, attention: str) -> None:
         super().__init__()
@@ -145,7 +145,7 @@ class _FusionBlock(nn.Module):
 
 
 def _strength(width: int, heads: int, attention: str) -> nn.Module | None:
-    """Return what computes the strength of features; None: they stay as they are."""
+    """Return the layer that computes the strength of features; None for no enhancement."""
     if attention == "none":
         return None
     if attention == "channel":
@@ -156,12 +156,12 @@ def _strength(width: int, heads: int, attention: str) -> nn.Module | None:
 
 
 class _SelfAttention(nn.Module):
-    """Linear attention in heads, between two convolutions before and two after.
+    """Multi-head linear attention, with two convolutions before and two after.
 
     Args:
         width: Number of channels.
         heads: Number of heads.
-        formula: One of the three of `BFFR`.
+        formula: One of the three formulas of `BFFR`.
     """
 
     def __init__(self, width: int, heads: int, formula: str) -> None:
@@ -187,16 +187,16 @@ class _SelfAttention(nn.Module):
         return strength
 
     def _split(self, x: Tensor) -> Tensor:
-        """Part `(b, n, c)` into heads, `(b, heads, n, d)`."""
+        """Split `(b, n, c)` into heads, `(b, heads, n, d)`."""
         b, n, c = x.shape
         return x.reshape(b, n, self.heads, c // self.heads).transpose(1, 2)
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, formula: str) -> Tensor:
-    """Attend at a cost linear in the number of positions n.
+    """Compute attention at a cost linear in the number of positions n.
 
-    The context is `(d, d)`. In `code` and `paper` its logits are sums over all positions, so that
-    the softmax is the sharper, the larger the picture.
+    The context is `(d, d)`. In `code` and `paper` its logits are sums over all positions, so the
+    softmax gets sharper as pictures get larger.
 
     Args:
         q: Queries, `(b, heads, n, d)`.
@@ -220,7 +220,7 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, formula: str) -> Tensor:
 
 
 class _ChannelAttention(nn.Module):
-    """Squeeze and excitation (J. Hu et al., CVPR 2018): one strength in [0, 1] per channel."""
+    """Squeeze-and-excitation (J. Hu et al., CVPR 2018): one strength in [0, 1] per channel."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -233,7 +233,7 @@ class _ChannelAttention(nn.Module):
 
 
 class _SpatialAttention(nn.Module):
-    """Spatial attention of SCA-CNN (L. Chen et al., CVPR 2017): strengths whose mean is 1."""
+    """Spatial attention from SCA-CNN (L. Chen et al., CVPR 2017): strengths with the mean 1."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -248,7 +248,7 @@ class _SpatialAttention(nn.Module):
 
 
 class _ConvNormReLU(nn.Sequential):
-    """A 3x3 convolution that reflects the border, batch norm, ReLU."""
+    """A 3x3 convolution with reflected borders, batch norm and ReLU."""
 
     def __init__(self, width: int) -> None:
         super().__init__(
@@ -257,7 +257,7 @@ class _ConvNormReLU(nn.Sequential):
 
 
 class _Decoder(NestedDecoder):
-    """The nested decoder, one convolution a node, and a 1x1 convolution to a picture."""
+    """The nested decoder with one convolution per node, and a 1x1 convolution to a picture."""
 
     def __init__(self) -> None:
         super().__init__(_WIDTHS, _node)

@@ -1,4 +1,4 @@
-"""CDDFuse: base and detail features, made alike and unlike by their correlation.
+"""CDDFuse: correlated base features and uncorrelated detail features.
 
 Z. Zhao, H. Bai, J. Zhang, Y. Zhang, S. Xu, Z. Lin, R. Timofte, L. Van Gool, "CDDFuse:
 Correlation-driven dual-branch feature decomposition for multi-modality image fusion", CVPR 2023,
@@ -24,8 +24,8 @@ class Parts(NamedTuple):
     """Features of one picture, each `(b, 64, h, w)`.
 
     Attributes:
-        base: What the modalities share.
-        detail: What is their own.
+        base: Features that the modalities share.
+        detail: Features of one modality.
     """
 
     base: Tensor
@@ -33,7 +33,7 @@ class Parts(NamedTuple):
 
 
 class CDDFuseFeatures(NamedTuple):
-    """The fused picture and what it was made of.
+    """The fused picture and the features behind it.
 
     Attributes:
         fused: `(b, 1, h, w)` in [0, 1].
@@ -50,15 +50,15 @@ class CDDFuse(FusionNetwork):
     """The encoder, fusion layers and decoder of CDDFuse (figure 2).
 
     Args:
-        residual: What is added to the decoder's output before the sigmoid. `vis`: the visible
-            picture, as published weights for infrared and visible pictures need it; `sum`: both
-            pictures, as the authors use the same weights for medical ones; `none`: nothing, as
-            their weights for medical pictures need it.
+        residual: Picture added to the decoder's output before the sigmoid. `vis`: the visible
+            picture, for the published infrared-visible weights; `sum`: both pictures, as the
+            authors use the same weights for medical pictures; `none`: nothing, for the published
+            medical weights.
 
-    Departures: all as in the published code. Base features come from channel attention after
-        dense 3x3 convolutions and from a gated feed-forward layer that mixes channels two by
-        two, where the text has Lite Transformer blocks. The usual count of 1.78 M takes the
-        encoder twice, which both pictures share.
+    Departures: everything follows the published code. Base features come from channel attention
+        after dense 3x3 convolutions and from a gated feed-forward layer that mixes channels in
+        pairs, where the text has Lite Transformer blocks. The usual count of 1.78 M parameters
+        counts the shared encoder twice.
     """
 
     name = "cddfuse"
@@ -87,11 +87,11 @@ class CDDFuse(FusionNetwork):
         self.decoder = _Decoder()
 
     def encode(self, picture: Tensor) -> Parts:
-        """Part `(b, 1, h, w)` in [0, 1] into base and detail features."""
+        """Split `(b, 1, h, w)` in [0, 1] into base and detail features."""
         return Parts(*self.encoder(picture))
 
     def reconstruct(self, picture: Tensor, parts: Parts) -> Tensor:
-        """Return the picture `(b, 1, h, w)` that features stand for: what stage I trains.
+        """Decode features to a picture `(b, 1, h, w)`. Stage I trains this.
 
         Args:
             picture: The picture itself, which is added unless `residual` is `none`.
@@ -101,7 +101,7 @@ class CDDFuse(FusionNetwork):
         return (logits if self.residual == "none" else logits + picture).sigmoid()
 
     def features(self, ir: Tensor, vis: Tensor) -> CDDFuseFeatures:
-        """Fuse as `fuse` does, and return the features of both pictures too."""
+        """Fuse like `fuse`, and return the features of both pictures too."""
         ir_parts, vis_parts = self.encode(ir), self.encode(vis)
         parts = Parts(
             self.base_fusion(ir_parts.base + vis_parts.base),
@@ -116,7 +116,7 @@ class CDDFuse(FusionNetwork):
 
 
 class _Encoder(nn.Module):
-    """One picture, `(b, 1, h, w)`, to base and detail features; shared by both."""
+    """Shared encoder from a picture `(b, 1, h, w)` to base and detail features."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -131,7 +131,7 @@ class _Encoder(nn.Module):
 
 
 class _Decoder(nn.Sequential):
-    """Base and detail features, `(b, 128, h, w)`, to a picture before its sigmoid."""
+    """Decoder from base and detail features, `(b, 128, h, w)`, to a picture before its sigmoid."""
 
     def __init__(self) -> None:
         super().__init__(

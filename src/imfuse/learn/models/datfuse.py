@@ -1,4 +1,4 @@
-"""DATFuse: attention by channels and by places around transformer layers.
+"""DATFuse: channel and spatial attention around transformer layers.
 
 W. Tang, F. He, Y. Liu, Y. Duan, T. Si, "DATFuse: Infrared and visible image fusion via dual
 attention transformer", IEEE Transactions on Circuits and Systems for Video Technology 33(7), 2023,
@@ -18,16 +18,16 @@ _CHANNELS = 16
 class DATFuse(FusionNetwork):
     """The fusion network of DATFuse, as its published code computes it.
 
-    A convolution of both pictures; dual attention; two transformer layers; dual attention again,
-    with the same weights; a 1x1 convolution and tanh.
+    It applies a convolution to both pictures, dual attention, two transformer layers, dual
+    attention again with the same weights, a 1x1 convolution, and tanh.
 
-    Departures: none from the published code, which differs from what its title promises. Its
-        attention has windows of one pixel, whose softmax is 1: what is attended to is the token
-        itself. And its tokens are not the channels of a pixel, but runs of 16 values as they lie
-        in memory: neighbours in a row of one channel, where the width is a multiple of 16. The
-        biases of positions, which nothing depends on, and an idle norm are not here. The tanh
-        leaves values in [-1, 1]; those below 0 are clamped later, while the authors' program lets
-        them wrap around. The gates for channels begin with a bias that keeps their ReLU alive.
+    Departures: none from the published code, which does not do what its title promises. Its
+        attention uses windows of one pixel, whose softmax is 1, so each token attends only to
+        itself. Its tokens are not the channels of a pixel but runs of 16 consecutive values in
+        memory: neighbours in a row of one channel, if the width is a multiple of 16. The position
+            biases, which have no effect, and an unused norm are left out. The tanh leaves values in
+            [-1, 1]; those below 0 are clamped later, whereas the authors' program lets them wrap
+            around. The channel gates start with a bias that keeps their ReLU alive.
     """
 
     name = "datfuse"
@@ -57,14 +57,14 @@ class DATFuse(FusionNetwork):
         shallow = self.head(torch.cat([ir, vis], 1))
         _, attended = self.dual_attention(shallow)
         encoded = (attended + shallow).relu()
-        runs = encoded.reshape(encoded.shape[0], -1, _CHANNELS)  # not pixels: see Departures
+        runs = encoded.reshape(encoded.shape[0], -1, _CHANNELS)  # not pixels; see Departures
         deep, attended = self.dual_attention(self.transformer(runs).reshape(encoded.shape))
         fused: Tensor = self.last(attended + deep).tanh()
         return fused
 
 
 class _DualAttention(nn.Module):
-    """DARM: two passes through one convolution, then gates for channels plus gates for places."""
+    """DARM: two passes through one convolution, then channel gates plus spatial gates."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,14 +72,14 @@ class _DualAttention(nn.Module):
         self.conv = nn.Conv2d(_CHANNELS, _CHANNELS, 3, padding=1, padding_mode="replicate")
         self.norm = nn.BatchNorm2d(_CHANNELS)
         narrow = nn.Conv2d(_CHANNELS, inner, 1)
-        nn.init.constant_(narrow.get_parameter("bias"), 0.1)  # means of normed features begin as 0
+        nn.init.constant_(narrow.get_parameter("bias"), 0.1)  # normalised features have the mean 0
         self.channel = nn.Sequential(narrow, nn.ReLU(), nn.Conv2d(inner, _CHANNELS, 1))
         self.spatial = nn.Sequential(
             ConvNorm(_CHANNELS, inner, bias=True), ConvNorm(inner, 1, act="none", bias=True)
         )
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return features of `(b, 16, h, w)`, and these features gated: the same shape each."""
+        """Return features of `(b, 16, h, w)` and the same features gated, both of that shape."""
         deep = self.norm(self.conv(self.norm(self.conv(x)).relu()))
         channel = self.channel(deep.mean((2, 3), keepdim=True)).sigmoid()
         spatial = self.spatial(deep).sigmoid()
@@ -87,12 +87,12 @@ class _DualAttention(nn.Module):
 
 
 class _Transformer(nn.Module):
-    """TRM: each token's own value and a feed-forward layer, both added; `(b, tokens, 16)`."""
+    """TRM: adds each token's own value and a feed-forward layer; `(b, tokens, 16)`."""
 
     def __init__(self) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(_CHANNELS)
-        self.query_key_value = nn.Linear(_CHANNELS, 3 * _CHANNELS)  # only values matter
+        self.query_key_value = nn.Linear(_CHANNELS, 3 * _CHANNELS)  # only values have an effect
         self.merge = nn.Linear(_CHANNELS, _CHANNELS)
         self.norm2 = nn.LayerNorm(_CHANNELS)
         self.feed_forward = nn.Sequential(

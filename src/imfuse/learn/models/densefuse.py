@@ -12,18 +12,18 @@ from imfuse.learn.models.base import FusionNetwork, check_choice
 from imfuse.types import SizeRule
 
 _WHITE = 255.0
-"""The published networks see values from 0 to 255."""
+"""The published networks take values from 0 to 255."""
 
 
 class DenseFuse(FusionNetwork):
     """The auto-encoder of DenseFuse with its first two fusion strategies (section III).
 
     Args:
-        fusion: `average`: mean of the features, as the published code does it; `addition`: their
-            sum, the strategy of the paper's equation 3.
+        fusion: `average`: mean of the features, as in the published code; `addition`: their sum,
+            equation 3 of the paper.
 
-    Departures: the third strategy (L1 norm and soft-max) is not here; neither published weights
-    nor the papers that compare with DenseFuse need it.
+    Departures: the third strategy (L1 norm and softmax) is not implemented; neither the published
+        weights nor the papers that compare with DenseFuse need it.
     """
 
     name = "densefuse"
@@ -53,7 +53,7 @@ class DenseFuse(FusionNetwork):
         )
 
     def encode(self, picture: Tensor) -> Tensor:
-        """Return the 64 features of `(b, 1, h, w)` on 0 to 255."""
+        """Return the 64 features of `(b, 1, h, w)` with values from 0 to 255."""
         features: Tensor = self.head(picture)
         for layer in self.dense:
             features = torch.cat([features, layer(features)], 1)

@@ -1,4 +1,4 @@
-"""DIDFuse: an auto-encoder that parts pictures into background and detail.
+"""DIDFuse: an auto-encoder that splits pictures into background and detail.
 
 Z. Zhao, S. Xu, C. Zhang, J. Liu, P. Li, J. Zhang, "DIDFuse: Deep image decomposition for infrared
 and visible image fusion", IJCAI 2020, doi:10.24963/ijcai.2020/135.
@@ -20,8 +20,8 @@ class Decomposition(NamedTuple):
     Attributes:
         first: After the first layer.
         second: After the second layer.
-        background: What the modalities share.
-        detail: What is their own.
+        background: Features that the modalities share.
+        detail: Features of one modality.
     """
 
     first: Tensor
@@ -36,7 +36,7 @@ class DIDFuse(FusionNetwork):
     Args:
         fusion: How the features of both pictures are merged: `sum` (equation 6) or `mean`.
 
-    Departures: weighted averages and the L1 norm as further strategies are not here.
+    Departures: weighted averages and the L1 norm, its other strategies, are not implemented.
     """
 
     name = "didfuse"
@@ -68,13 +68,13 @@ class DIDFuse(FusionNetwork):
         self.conv7 = _layer(128, 1, nn.Sigmoid(), reflect=True)
 
     def encode(self, picture: Tensor) -> Decomposition:
-        """Part `(b, 1, h, w)` in [0, 1] into background and detail features."""
+        """Split `(b, 1, h, w)` in [0, 1] into background and detail features."""
         first = self.conv1(picture)
         second = self.conv2(first)
         return Decomposition(first, second, self.background(second), self.detail(second))
 
     def decode(self, parts: Decomposition) -> Tensor:
-        """Return the picture `(b, 1, h, w)` that features stand for."""
+        """Decode features to a picture `(b, 1, h, w)`."""
         x = self.conv5(torch.cat([parts.background, parts.detail], 1))
         x = self.conv6(torch.cat([x, parts.second], 1))
         picture: Tensor = self.conv7(torch.cat([x, parts.first], 1))

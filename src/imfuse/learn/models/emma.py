@@ -1,4 +1,4 @@
-"""EMMA: a U-shaped fusion network, trained by sensing its own output and by equivariance.
+"""EMMA: a U-shaped network, trained by simulated sensing of its output and by equivariance.
 
 Z. Zhao, H. Bai, J. Zhang, Y. Zhang, K. Zhang, S. Xu, D. Chen, R. Timofte, L. Van Gool,
 "Equivariant multi-modality image fusion", CVPR 2024, doi:10.1109/CVPR52733.2024.02448.
@@ -15,19 +15,19 @@ from imfuse.learn.models.base import FusionNetwork
 from imfuse.types import SizeRule
 
 _CHANNELS = (8, 16, 32, 32)
-"""Channels of the four scales, each half the size of the one before it."""
+"""Channels of the four scales, each half the size of the previous one."""
 _HEADS = 8
 
 
 class EMMA(FusionNetwork):
     """U-Fuser, the fusion network of EMMA.
 
-    Departures: none from the published network, whose attention has dense 3x3 convolutions. Where
-        its heads have one channel each, at full size, what they attend to is themselves: their
-        factors before the softmax, kept for the weights' sake, are frozen. The authors' program
-        for testing fuses up to four overlapping pictures whose sizes are multiples of 32, and
-        stretches the result between its least and largest value; here sizes are padded to a
-        multiple of 8, which is all the network needs, and nothing is stretched.
+    Departures: none from the published network, whose attention has dense 3x3 convolutions. At full
+        size its heads have one channel each and attend only to themselves; their factors before the
+        softmax, kept to match the published weights, are frozen. The authors' test program fuses up
+        to four overlapping crops whose sizes are multiples of 32, and stretches the result between
+        its minimum and maximum; here sizes are padded to a multiple of 8, which is all the network
+        needs, and nothing is stretched.
     """
 
     name = "emma"
@@ -60,7 +60,7 @@ class EMMA(FusionNetwork):
 
 
 class _Encoder(nn.Module):
-    """A picture to its features at four scales."""
+    """Encoder from a picture to its features at four scales."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class _Encoder(nn.Module):
 
 
 class _Decoder(nn.Module):
-    """Fused features of four scales to a picture before its sigmoid."""
+    """Decoder from fused features at four scales to a picture before its sigmoid."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -102,12 +102,12 @@ class _Decoder(nn.Module):
 
 
 class _Block(nn.Module):
-    """Restormer-CNN block: channel attention beside residual convolutions, merged by another."""
+    """Restormer-CNN block: channel attention and residual convolutions, merged by a convolution."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         attention = ChannelAttention(outputs, _HEADS, dense=True)
-        if outputs == _HEADS:  # softmax of one number is 1, whatever the factor
+        if outputs == _HEADS:  # the softmax of one number is 1, whatever the factor
             attention.temperature.requires_grad = False
         feed_forward = GatedFeedForward(outputs, 1, paired=True, padding="reflect")
         self.embed = _conv(inputs, outputs, bias=False)

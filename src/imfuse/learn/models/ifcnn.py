@@ -1,4 +1,4 @@
-"""IFCNN: one encoder, the larger feature of both pictures, one decoder.
+"""IFCNN: a shared encoder, the element-wise maximum of both pictures' features, a decoder.
 
 Y. Zhang, Y. Liu, P. Sun, H. Yan, X. Zhao, L. Zhang, "IFCNN: A general image fusion framework based
 on convolutional neural network", Information Fusion 54, 2020, doi:10.1016/j.inffus.2019.07.011.
@@ -12,7 +12,7 @@ from imfuse.learn.models.base import FusionNetwork, check_choice
 
 _MEAN = (0.485, 0.456, 0.406)
 _STD = (0.229, 0.224, 0.225)
-"""ImageNet's statistics, with which the first layer was trained."""
+"""ImageNet statistics with which the first layer was trained."""
 
 
 class IFCNN(FusionNetwork):
@@ -22,8 +22,8 @@ class IFCNN(FusionNetwork):
         fusion: How features are merged, element by element: `maximum` (multi-focus, infrared and
             visible, medical), `mean` (multi-exposure), `sum`.
 
-    The first layer (of ResNet-101, trained on ImageNet) stays as it is; without published weights
-    it is random.
+    The first layer (from a ResNet-101 trained on ImageNet) is never trained; without published
+    weights it is random.
 
     Departures: gray pictures are repeated to three channels, as in the published code, and the
     three fused channels are averaged to luma here.
@@ -79,7 +79,7 @@ class IFCNN(FusionNetwork):
 
     @property
     def halo(self) -> int:
-        """A 7x7 and two 3x3 convolutions in a row."""
+        """Halo of a 7x7 and two 3x3 convolutions in a row."""
         return 5
 
 

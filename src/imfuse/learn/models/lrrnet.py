@@ -1,4 +1,4 @@
-"""LRRNet: low-rank and sparse parts of both pictures, found by unrolled optimisation.
+"""LRRNet: unrolled optimisation that splits pictures into low-rank and sparse parts.
 
 H. Li, T. Xu, X.-J. Wu, J. Lu, J. Kittler, "LRRNet: A novel representation learning guided fusion
 network for infrared and visible images", IEEE Transactions on Pattern Analysis and Machine
@@ -16,18 +16,18 @@ from imfuse.learn.models.base import FusionNetwork
 from imfuse.types import SizeRule
 
 _WHITE = 255.0
-"""The authors stretch values from 0 to 255."""
+"""The authors stretch values on a scale of 0 to 255."""
 
 _FILTERS = 128
-"""Coefficients of a pixel for each of the two parts."""
+"""Coefficients per pixel for each of the two parts."""
 
 
 class Parts(NamedTuple):
     """Two parts of a picture, each `(b, 1, h, w)`, on no fixed scale.
 
     Attributes:
-        low_rank: What repeats itself: the picture at large.
-        sparse: What stands out: details and targets.
+        low_rank: The part that repeats itself: large-scale structure.
+        sparse: The part that stands out: details and targets.
     """
 
     low_rank: Tensor
@@ -35,7 +35,7 @@ class Parts(NamedTuple):
 
 
 class LRRNetFeatures(NamedTuple):
-    """The fused picture and what it was made of.
+    """The fused picture and the parts of all three pictures.
 
     Attributes:
         fused: `(b, 1, h, w)`, as `fuse` returns it.
@@ -51,15 +51,15 @@ class LRRNetFeatures(NamedTuple):
 
 
 class LRRNet(FusionNetwork):
-    """The network of LRRNet: parts both pictures, fuses part by part, and adds.
+    """The network of LRRNet: it splits both pictures, fuses part by part, and adds the parts.
 
     Args:
         blocks: Learned iterations of the optimisation.
-        stretch: Whether inputs and output are stretched between their smallest and largest
-            values, as the authors do in training and in their tests. Without it, the output of
-            their weights is on no fixed scale.
+        stretch: Whether inputs and output are stretched between their minimum and maximum, as the
+            authors do in training and in their tests. Without it, the output of their weights has
+            no fixed scale.
 
-    Departures: none from the published code, whose thresholds no constraint keeps above 0.
+    Departures: none from the published code, which does not constrain its thresholds to be above 0.
     """
 
     name = "lrrnet"
@@ -86,7 +86,7 @@ class LRRNet(FusionNetwork):
         self.sparse = _conv(2, 1)
 
     def features(self, ir: Tensor, vis: Tensor) -> LRRNetFeatures:
-        """Fuse as `fuse` does, and return the parts of all three pictures too."""
+        """Fuse like `fuse`, and return the parts of all three pictures too."""
         if self.stretch:
             ir, vis = stretched(ir * _WHITE), stretched(vis * _WHITE)
         ir_parts, vis_parts = self.infrared_branch(ir), self.visible_branch(vis)
@@ -104,16 +104,16 @@ class LRRNet(FusionNetwork):
 
     @property
     def halo(self) -> int | None:
-        """3x3 convolutions: one, two in each block, two after them; a stretch sees everything."""
+        """Halo of the 3x3 convolutions (one, two per block, two more); None with stretching."""
         return None if self.stretch else 2 * self.blocks + 3
 
 
 class _Decomposition(nn.Module):
-    """LLRR blocks: coefficients Z of low-rank and sparse part, then the parts themselves.
+    """LLRR blocks: coefficients Z of the low-rank and sparse parts, then the parts themselves.
 
-    Z begins as eta(W x); each block makes eta(lambda Z + E (x - D Z)) of it, with convolutions D
-    to a picture and E to coefficients, as a step of LISTA does, and eta(z) = sign(z) max(|z| -
-    theta, 0). Theta, one for each filter, and lambda are the same in all blocks.
+    Z begins as eta(W x); each block replaces it by eta(lambda Z + E (x - D Z)), a step of LISTA
+    with convolutions D to a picture and E to coefficients, where eta(z) = sign(z) max(|z| - theta,
+    0). Theta (one per filter) and lambda are shared by all blocks.
     """
 
     def __init__(self, blocks: int) -> None:
@@ -127,7 +127,7 @@ class _Decomposition(nn.Module):
         self.sparse = _conv(_FILTERS, 1)
 
     def forward(self, x: Tensor) -> Parts:
-        """Part `(b, 1, h, w)`."""
+        """Split `(b, 1, h, w)` into its two parts."""
         z = self._shrink(self.head(x))
         for synthesis, analysis in zip(self.synthesis, self.analysis, strict=True):
             z = self._shrink(self.decay * z + analysis(x - synthesis(z)))
@@ -135,7 +135,7 @@ class _Decomposition(nn.Module):
         return Parts(self.low_rank(low_rank), self.sparse(sparse))
 
     def _shrink(self, z: Tensor) -> Tensor:
-        """Eta, the soft threshold."""
+        """Apply the soft threshold eta."""
         return z.sign() * (z.abs() - self.threshold[:, :, None, None]).clamp(min=0)
 
 

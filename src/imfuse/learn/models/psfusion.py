@@ -1,4 +1,4 @@
-"""PSFusion: fusion into which semantic features are injected step by step.
+"""PSFusion: fusion with progressive injection of semantic features.
 
 L. Tang, H. Zhang, H. Xu, J. Ma, "Rethinking the necessity of image fusion in high-level vision
 tasks: A practical infrared and visible image fusion network based on progressive semantic injection
@@ -18,11 +18,11 @@ from imfuse.learn.models.base import FusionNetwork, check_choice
 from imfuse.types import SizeRule
 
 _PARTS = {4: 16, 5: 4, 6: 1}
-"""Levels that attend (scales 1/8, 1/16, 1/32), and in how many parts: their positions' divisors."""
+"""Levels with attention (scales 1/8, 1/16, 1/32) and the number of parts they attend in."""
 
 
 class PSFusionFeatures(NamedTuple):
-    """What PSFusion computes in training; None: the setting that makes it is off."""
+    """Outputs of PSFusion in training; None where the setting that enables one is off."""
 
     fused: Tensor
     """`(b, 1, h, w)` in [0, 1]."""
@@ -43,34 +43,34 @@ class PSFusion(FusionNetwork):
 
     Two encoders give six levels, at scales 1, 1/2, 1/4, 1/8, 1/16, 1/32. The superficial detail
     fusion module (SDFM) fuses levels 1 to 3, the profound semantic fusion module (PSFM) levels 4
-    to 6. The sparse semantic perception branch makes semantic features of levels 3 to 6; the scene
-    restoration branch injects level 3 into 2, 2 into 1, and then the semantic features.
+    to 6. The sparse semantic perception branch computes semantic features from levels 3 to 6; the
+    scene restoration branch injects level 3 into 2, 2 into 1, and then the semantic features.
 
     Args:
-        variant: What to follow where paper and published code compute different functions. In
-            `paper`: gates exchange modalities (equation 4); the weight W is infrared's (6); the
-            query asks, by softmax(Q K^T), and what it finds is added without a factor (9, 10);
-            gamma scales normalised features by itself (15); convolution blocks of S2PM and DSRM
-            have one batch norm. In `release`: gates are each modality's own; W is visible's; the
-            keys ask, by softmax(K^T Q), and what they find is multiplied by a factor that begins
-            as 0; features are scaled by 1 + sigmoid(gamma), then normalised over the batch; those
-            blocks have two batch norms in a row.
-        classes: Classes of the semantic head, the background included; 9 in MSRS.
-        deep_attention: Fuse levels 4 to 6 by PSFM; otherwise by SDFM (table 4, w/o PSFM).
+        variant: Which to follow where paper and published code compute different functions. In
+            `paper`: each modality is gated by the other (equation 4); the weight W applies to
+            infrared (6); attention is softmax(Q K^T), and its result is added without a factor (9,
+            10); gamma alone scales normalised features (15); convolution blocks of S2PM and DSRM
+            have one batch norm. In `release`: each modality is gated by itself; W applies to
+            visible; attention is softmax(K^T Q), and its result is multiplied by a factor that
+            starts at 0; features are scaled by 1 + sigmoid(gamma), then normalised over the batch;
+            those blocks have two batch norms in a row.
+        classes: Number of classes of the semantic head, including background; 9 in MSRS.
+        deep_attention: Fuse levels 4 to 6 with PSFM; otherwise with SDFM (table 4, w/o PSFM).
         semantic_heads: Predict classes, boundaries and objects in training (S2P2; table 4,
-            w/o S2P2). The semantic features are injected all the same.
+            w/o S2P2). The semantic features are injected either way.
         fidelity_heads: Reconstruct the source pictures in training (SFP; table 3, w/o SFP).
 
-    Departures: both variants give luma, as the code does; the paper writes three channels. Widths,
-    SFEB, the dense layers and the parts of the masks of SFP are known from the code only. Both
-    variants predict objects, then classes, then boundaries, as the code and its source GMNet do
-    (the paper's equations 12 to 14 exchange objects and boundaries), weigh by the softmax's second
-    channel alone, and have 1x1 convolutions with ReLU6 where equations 12 to 14 have 3x3 with ReLU.
-    In `paper`, what is added to attended values is the other modality's enhanced features, because
-    the equation's un-enhanced ones have other widths, and one convolution is common to gamma and
-    beta, as in the code. Encoders begin with random weights, not those of ImageNet, which the
-    stages of a ResNet-34 load under their usual names. Published heads hold convolutions that are
-    never applied; their 9474 parameters are kept, frozen. Row w/o Mask of table 3 is a recipe.
+    Departures: both variants output luma, like the code; the paper writes three channels. Widths,
+    SFEB, the dense layers and the layers of SFP's masks are known only from the code. Both variants
+    predict objects, then classes, then boundaries, like the code and its source GMNet (the paper's
+    equations 12 to 14 swap objects and boundaries), weight by the second channel of the softmax
+    alone, and have 1x1 convolutions with ReLU6 where equations 12 to 14 have 3x3 with ReLU. In
+    `paper`, the other modality's enhanced features are added to the attention result, because the
+    un-enhanced ones in the equation have different widths, and gamma and beta share one
+    convolution, as in the code. Encoders start from random weights instead of ImageNet's, which the
+    stages of a ResNet-34 load under their usual names. Published heads contain convolutions that
+    are never applied; their 9474 parameters are kept frozen. Row w/o Mask of table 3 is a recipe.
     """
 
     name = "psfusion"
@@ -134,7 +134,7 @@ class PSFusion(FusionNetwork):
         return _as_picture(self.fused_head(restored))
 
     def features(self, ir: Tensor, vis: Tensor) -> PSFusionFeatures:
-        """Return all that the losses look at.
+        """Return all outputs that the losses use.
 
         Args:
             ir: `(b, 1, h, w)` in [0, 1].
@@ -226,7 +226,7 @@ class _Injection(nn.Module):
 
 
 class _DenseRestoration(nn.Module):
-    """DSRM: four convolutions of 32 channels, each of which sees all that came before it."""
+    """DSRM: four densely connected convolutions of 32 channels."""
 
     def __init__(self, norms: int) -> None:
         super().__init__()
@@ -261,7 +261,7 @@ class _FidelityHead(nn.Module):
 
 
 class _SemanticHeads(nn.Module):
-    """S2P2: objects, then classes of what is likely to be one, then boundaries."""
+    """S2P2: predicts objects, then the classes of likely objects, then boundaries."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
@@ -290,7 +290,7 @@ class _SemanticHeads(nn.Module):
 
 
 def _enlarge(x: Tensor, times: int) -> Tensor:
-    """Interpolate so that the corners of both grids are the same points."""
+    """Interpolate so that the corners of both grids coincide."""
     if times == 1:
         return x
     return functional.interpolate(x, scale_factor=times, mode="bilinear", align_corners=True)

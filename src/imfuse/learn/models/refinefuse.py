@@ -1,4 +1,4 @@
-"""RefineFuse: modalities interact by details in shallow levels and by semantics in deep ones.
+"""RefineFuse: detail interaction in shallow levels, semantic interaction in deep ones.
 
 C. Song, H. Li, T. Xu, X.-J. Wu, J. Kittler, "RefineFuse: an end-to-end network for multi-scale
 refinement fusion of multi-modality images", Visual Intelligence 3, 2025,
@@ -17,7 +17,7 @@ from imfuse.learn.blocks.positions import attend_positions, pool_to_grid
 from imfuse.learn.models.base import FusionNetwork, check_choice
 from imfuse.types import SizeRule
 
-_SHALLOW = 2  # levels that are fused by SFIM; deeper ones are fused by PSIM
+_SHALLOW = 2  # levels fused by SFIM; deeper ones are fused by PSIM
 
 
 class RefineFuse(FusionNetwork):
@@ -25,7 +25,7 @@ class RefineFuse(FusionNetwork):
 
     Each modality is encoded at `levels` scales. Levels 1 and 2 are fused by the superficial feature
     interaction module (SFIM), deeper ones by the profound semantic interaction module (PSIM).
-    Decoders lead from the deepest level up; the deep-superficial feature interaction module (FIM)
+    Decoders run from the deepest level up; the deep-superficial feature interaction module (FIM)
     joins their features with those of level 2.
 
     The rows of the paper's tables 9 and 10 are: I `levels=1, detail_interaction=False`;
@@ -33,14 +33,14 @@ class RefineFuse(FusionNetwork):
     V `depth_interaction=False`; A `levels=3`; B `levels=5`; ours: the defaults.
 
     Args:
-        levels: Scales 1, 1/2, ..., from 1 to 5 of them. Where there are several, the last one
-            counts as deep.
-        detail_interaction: Fuse shallow levels by SFIM; otherwise by concatenation and a 3x3
+        levels: Number of scales 1, 1/2, ..., from 1 to 5. If there are several, the last one counts
+            as deep.
+        detail_interaction: Fuse shallow levels with SFIM; otherwise by concatenation and a 3x3
             convolution.
-        semantic_interaction: Fuse deep levels by PSIM; otherwise by concatenation and a 3x3
+        semantic_interaction: Fuse deep levels with PSIM; otherwise by concatenation and a 3x3
             convolution.
-        depth_interaction: Join level 2 with deeper features by FIM; otherwise by addition. Without
-            effect below three levels.
+        depth_interaction: Join level 2 with deeper features by FIM; otherwise by addition. It has
+            no effect with fewer than three levels.
         attended_to: The features that PSIM adds a modality's attended values to: its own, as the
             text says ("the original features"), or the other modality's, as PSFusion does.
         channel_convolutions: Whether each channel attention of FIM has a 1x1 convolution before
@@ -48,17 +48,16 @@ class RefineFuse(FusionNetwork):
         width: Channels of every level.
         grid: Side of the fixed grid on which PSIM attends.
 
-    Departures: there is no public code, and equations 1 to 9 are not in the text that we read. The
-    modules are as their own sections describe them: SFIM with spatial attention alone, where the
-    introduction speaks of dual attention; FIM with channel attention alone, where its section also
-    names spatial attention and says no more of it. The four "encoders" of the reconstruction are
-    decoders.
-    `width`, `grid`, the decoders' widths and the convolutions of FIM were chosen so that the size
-    is what the paper reports: 2.206 million parameters (reported: 2.21), 12.82 billion
-    multiplications of convolutions at 256x256 (12.73) and 48.22 billion at 512x512 (48.11). Chosen
-    without such evidence: ReLU after the convolutions that are neither projections nor attention;
-    no normalisation; no scale within the softmax; keys without a bias, which the softmax would
-    ignore; the product of FIM's two weights; addition where levels join without FIM.
+    Departures: there is no public code, and equations 1 to 9 are missing from the text we have. The
+    modules follow their own sections: SFIM has only spatial attention, although the introduction
+    speaks of dual attention; FIM has only channel attention, although its section also names
+    spatial attention without describing it. The four "encoders" of the reconstruction are decoders.
+    `width`, `grid`, the decoders' widths and the convolutions of FIM were chosen to match the size
+    that the paper reports: 2.206 million parameters (reported: 2.21), 12.82 billion multiplications
+    of convolutions at 256x256 (12.73) and 48.22 billion at 512x512 (48.11). Chosen without
+    evidence: ReLU after convolutions that are neither projections nor attention; no normalisation;
+        no scale inside the softmax; keys without a bias, which the softmax would ignore; the
+        product of FIM's two weights; addition where levels join without FIM.
     """
 
     name = "refinefuse"
@@ -137,7 +136,7 @@ class RefineFuse(FusionNetwork):
 
 
 class _Encoder(nn.Module):
-    """One modality: a 3x3 convolution per level, all but the first with stride 2."""
+    """Encoder of one modality: a 3x3 convolution per level, all but the first with stride 2."""
 
     def __init__(self, width: int, levels: int) -> None:
         super().__init__()
@@ -156,20 +155,20 @@ class _Encoder(nn.Module):
 
 
 class _PlainFusion(nn.Module):
-    """Concatenation and a 3x3 convolution: what the ablations put in place of SFIM and PSIM."""
+    """Concatenation and a 3x3 convolution, which replace SFIM and PSIM in the ablations."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.merge = ConvAct(2 * width, width, slope=0.0)
 
     def forward(self, ir: Tensor, vis: Tensor) -> Tensor:
-        """Fuse two `(b, width, h, w)` to one."""
+        """Fuse two `(b, width, h, w)` into one."""
         fused: Tensor = self.merge(torch.cat([ir, vis], 1))
         return fused
 
 
 class _DetailInteraction(nn.Module):
-    """SFIM: a spatial attention map per modality, then a fusion of each channel by itself."""
+    """SFIM: a spatial attention map per modality, then channel-wise fusion."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -177,9 +176,9 @@ class _DetailInteraction(nn.Module):
         self.merge = nn.Conv2d(2 * width, width, 3, padding=1, groups=width)
 
     def forward(self, ir: Tensor, vis: Tensor) -> Tensor:
-        """Fuse two `(b, width, h, w)` to one: equations 1 and 2."""
-        # Pooling over the channels of both, and a convolution in groups of one channel of each:
-        # written without joining them, which would copy the largest features of the network.
+        """Fuse two `(b, width, h, w)` into one: equations 1 and 2."""
+        # Equal to pooling over the concatenated channels and a grouped convolution, without the #
+        # concatenation, which would copy the largest features of the network.
         largest = torch.maximum(ir.amax(1, keepdim=True), vis.amax(1, keepdim=True))
         mean = (ir.mean(1, keepdim=True) + vis.mean(1, keepdim=True)) / 2
         maps = torch.sigmoid(self.attention(torch.cat([largest, mean], 1)))
@@ -191,7 +190,7 @@ class _DetailInteraction(nn.Module):
 
 
 class _SemanticInteraction(nn.Module):
-    """PSIM: each modality is attended to by a query that both ask together, on a fixed grid."""
+    """PSIM: attention on a fixed grid, with one query computed from both modalities."""
 
     def __init__(self, width: int, grid: int, attended_to: Literal["own", "other"]) -> None:
         super().__init__()
@@ -205,7 +204,7 @@ class _SemanticInteraction(nn.Module):
         self.merge = ConvAct(2 * width, width, slope=0.0)
 
     def forward(self, ir: Tensor, vis: Tensor) -> Tensor:
-        """Fuse two `(b, width, h, w)` to one: equations 3 and 4."""
+        """Fuse two `(b, width, h, w)` into one: equations 3 and 4."""
         small_ir, small_vis = pool_to_grid(ir, self.grid), pool_to_grid(vis, self.grid)
         query = self.query(torch.cat([small_ir, small_vis], 1))
         from_ir = attend_positions(
@@ -238,5 +237,5 @@ class _DepthInteraction(nn.Module):
 
 
 def _resize(x: Tensor, like: Tensor) -> Tensor:
-    """Interpolate to the height and width of another map; twice them between levels."""
+    """Interpolate to the size of another map, which is twice as large between levels."""
     return functional.interpolate(x, like.shape[2:], mode="bilinear", align_corners=False)

@@ -1,4 +1,4 @@
-"""RFN-Nest: a nested auto-encoder, whose features small residual networks fuse at four scales.
+"""RFN-Nest: a nested auto-encoder with residual networks that fuse features at four scales.
 
 H. Li, X.-J. Wu, J. Kittler, "RFN-Nest: An end-to-end residual fusion network for infrared and
 visible images", Information Fusion 73, 2021, doi:10.1016/j.inffus.2021.02.023.
@@ -17,19 +17,19 @@ from imfuse.learn.models.base import FusionNetwork
 from imfuse.types import SizeRule
 
 _WHITE = 255.0
-"""The published networks see values from 0 to 255."""
+"""The published networks take values from 0 to 255."""
 
 _WIDTHS = (64, 112, 160, 208)
 
 
 class RFNNestFeatures(NamedTuple):
-    """The fused picture and the features of four scales, finest first.
+    """The fused picture and the features at four scales, finest first.
 
     Attributes:
         fused: `(b, 1, h, w)`, as `fuse` returns it.
         ir: Features of the infrared picture.
         vis: Features of the visible picture.
-        both: What the residual networks made of them.
+        both: Fused features from the residual networks.
     """
 
     fused: Tensor
@@ -42,14 +42,14 @@ class RFNNest(FusionNetwork):
     """The auto-encoder and the residual fusion networks of RFN-Nest.
 
     Args:
-        stretch: Whether the output is stretched between its smallest and its largest value, as
-            the authors do in training and in their tests. Without it, their weights give values
-            far above 1: training asks for 6 times infrared plus 3 times visible features.
+        stretch: Whether the output is stretched between its minimum and maximum, as the authors do
+            in training and in their tests. Without it, their weights give values far above 1, since
+            they are trained towards 6 times infrared plus 3 times visible features.
 
-    Departures: the authors cut pictures wider or higher than 512 into four overlapping parts, and
-        count the smallest and largest value of a batch in training; here pictures stay whole, and
-        each has its own. The weights of the last convolution begin without negative ones, since
-        its ReLU may otherwise begin with nothing but zeros.
+    Departures: the authors cut pictures wider or higher than 512 pixels into four overlapping
+        parts, and use the minimum and maximum of the batch in training; here pictures stay whole,
+        and each has its own. The weights of the last convolution start non-negative, since its ReLU
+        might otherwise start with only zeros.
     """
 
     name = "rfn-nest"
@@ -65,7 +65,7 @@ class RFNNest(FusionNetwork):
     year = 2021
     activation = "none"
     bytes_per_pixel = 5600
-    size = SizeRule(minimum=16)  # an eighth of it still has a neighbour to reflect
+    size = SizeRule(minimum=16)  # an eighth of it still has a pixel to reflect
 
     def __init__(self, *, stretch: bool = True) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class RFNNest(FusionNetwork):
             self.last.conv.weight.abs_()
 
     def encode(self, picture: Tensor) -> list[Tensor]:
-        """Map `(b, 1, h, w)` in [0, 1] to four scales: 64 channels of whole size to 208."""
+        """Map `(b, 1, h, w)` in [0, 1] to four scales, from 64 channels at full size to 208."""
         x = self.head(picture * _WHITE)
         scales: list[Tensor] = []
         for block in self.encoder:
@@ -91,12 +91,12 @@ class RFNNest(FusionNetwork):
         return scales
 
     def decode(self, scales: list[Tensor]) -> Tensor:
-        """Map four scales to `(b, 1, h, w)`, not stretched: what the first stage trains."""
+        """Decode four scales to `(b, 1, h, w)` without stretching. The first stage trains this."""
         decoded: Tensor = self.last(self.decoder(scales)) / _WHITE
         return decoded
 
     def features(self, ir: Tensor, vis: Tensor) -> RFNNestFeatures:
-        """Fuse as `fuse` does, and return the features of both pictures and of the fused one."""
+        """Fuse like `fuse`, and return the features of both pictures and of the fused one."""
         ir_scales, vis_scales = self.encode(ir), self.encode(vis)
         each = zip(self.fusion, ir_scales, vis_scales, strict=True)
         both = [fusion(x_ir, x_vis) for fusion, x_ir, x_vis in each]
@@ -111,7 +111,7 @@ class RFNNest(FusionNetwork):
 
 
 class _ResidualFusion(nn.Module):
-    """RFN: a convolution of both modalities together, plus a deeper path that parts them first."""
+    """RFN: a convolution of both modalities, plus a deeper path that treats them apart first."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -123,14 +123,14 @@ class _ResidualFusion(nn.Module):
         )
 
     def forward(self, ir: Tensor, vis: Tensor) -> Tensor:
-        """Fuse two `(b, width, h, w)` to one."""
+        """Fuse two `(b, width, h, w)` into one."""
         apart = torch.cat([self.infrared(ir), self.visible(vis)], 1)
         fused: Tensor = self.shortcut(torch.cat([ir, vis], 1)) + self.merge(apart)
         return fused
 
 
 def _block(inputs: int, outputs: int) -> nn.Sequential:
-    """3x3 to half the channels that come in, 1x1 to those that go out."""
+    """A 3x3 convolution to half the input channels, then 1x1 to the output channels."""
     return nn.Sequential(_conv(inputs, inputs // 2), ConvAct(inputs // 2, outputs, 1, slope=0))
 
 

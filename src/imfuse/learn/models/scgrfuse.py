@@ -1,4 +1,4 @@
-"""SCGRFuse: blocks that gather two gradients, then spatial and channel attention.
+"""SCGRFuse: gradient aggregation blocks, then spatial and channel attention.
 
 Y. Wang, J. Pu, D. Miao, L. Zhang, L. Zhang, X. Du, "SCGRFuse: An infrared and visible image fusion
 network based on spatial/channel attention mechanism and gradient aggregation residual dense
@@ -26,31 +26,32 @@ class SCGRFuse(FusionNetwork):
     """The fusion network of SCGRFuse (figure 2).
 
     Args:
-        variant: `release` is the published network. `paper` follows the text where that settles
-            the function: equation 2 has neither the magnitude of the Laplacian nor an activation
-            after the sum; operators are fixed; pooling reflects the border.
-        channel_branch: What the channel mask multiplies in equation 4. `pooled`: the pooled vector,
-            which Up() then spreads over the picture (published code; section 3.5 restores "its
-            original size"). `map`: F_cout itself; Up() has nothing to do.
-        pfb_padding: What the pooling of the PFB sees outside the picture: `zero`, counted in the
-            mean, or `reflect`. None: `zero` in the release, `reflect` in the paper.
+        variant: `release` is the published network. `paper` follows the text where it differs:
+            equation 2 has neither the magnitude of the Laplacian nor an activation after the sum;
+            operators are fixed; pooling reflects the border.
+        channel_branch: Factor of the channel mask in equation 4. `pooled`: the pooled vector, which
+            Up() then spreads over the picture (published code; section 3.5 restores "its original
+            size"). `map`: F_cout itself; Up() has nothing to do.
+        pfb_padding: Padding for the pooling of the PFB: `zero`, counted in the mean, or `reflect`.
+            None: `zero` in the release, `reflect` in the paper.
         trainable_operators: Whether training may change the Sobel and Laplacian kernels. None:
             yes in the release, no in the paper.
         gradient_blocks: False gives the row "without GRXDB" of tables 5 and 6: no gradient
-            operators, ReLU for leaky ReLU in the blocks, only the second block's features go on.
+            operators, ReLU instead of leaky ReLU in the blocks, and only the second block's
+            features are used.
         attention: False gives the row "without SCAM" of tables 5 and 6: the features of both
-            modalities are added to F_conv as they are.
+            modalities are added to F_conv unchanged.
 
     Departures: equation 5 concatenates F_conv and F_SC where section 3.3 and the code add them;
     here they are added. The text merges the features of both blocks; here, as in the code, those of
-    the convolution before them go on beside them. The text speaks of two 3x3 and one 1x1
+    the convolution before them are merged as well. The text speaks of two 3x3 and one 1x1
     convolutions under the Sobel operator and prints no widths; both follow the code, which has one
-    3x3 between two 1x1 there and lends it the first 1x1 and 3x3 of the main branch. The
-    reconstructor's batch norms, declared in the code and never applied, are kept, frozen (226
-    parameters). What the paper does not say of its ablations: without gradient blocks the
-    convolutions of both branches stay, and the four kernels of the attention map 32 channels to
-    96; without attention F_SC is the 96 channels of both modalities. The two leave nothing to add
-    together and so exclude each other.
+    3x3 between two 1x1 there and shares the first 1x1 and 3x3 with the main branch. The
+    reconstructor's batch norms, declared in the code but never applied, are kept frozen (226
+    parameters). The paper leaves details of its ablations open: here, without gradient blocks the
+    convolutions of both branches stay, and the four kernels of the attention map 32 channels to 96;
+    without attention F_SC is the 96 channels of both modalities. The two ablations cannot be
+    combined, since their channels do not match.
     """
 
     name = "scgrfuse"
@@ -126,21 +127,21 @@ class SCGRFuse(FusionNetwork):
 
     @property
     def halo(self) -> int | None:
-        """None: channel attention sees the whole picture. Without attention 13.
+        """Halo: None with channel attention, which depends on the whole picture; otherwise 13.
 
-        Thirteen 3x3 operations in a row: head, four in each of two blocks, four in the
+        13 counts the 3x3 operations in a row: the head, four in each of two blocks, and four in the
         reconstructor.
         """
         return 13 if self.attention is None else None
 
 
 class _BlockSettings(NamedTuple):
-    """How the gradient blocks differ between variants and ablations.
+    """Differences of the gradient blocks between variants and ablations.
 
     Attributes:
-        magnitude: Whether the Laplacian is taken without its sign.
+        magnitude: Whether the sign of the Laplacian is dropped.
         activated: Whether an activation follows the sum of the branches.
-        operators: Whether there are gradient operators, and leaky ReLU in place of ReLU.
+        operators: Whether there are gradient operators, and leaky ReLU instead of ReLU.
         trainable: Whether training may change the operators.
     """
 
@@ -151,7 +152,7 @@ class _BlockSettings(NamedTuple):
 
 
 class _Branch(nn.Module):
-    """E_F of equation 1, one modality: a head, then two gradient blocks."""
+    """Encoder E_F of one modality (equation 1): a head, then two gradient blocks."""
 
     def __init__(self, settings: _BlockSettings) -> None:
         super().__init__()
@@ -171,8 +172,8 @@ class _Branch(nn.Module):
 class _GradientAggregation(nn.Module):
     """GRXDB (figure 3): Conv(lap F + F) + Conv(grad F) + F (equation 2).
 
-    The Laplacian is meant to keep weak texture, the Sobel operator strong texture. Names of the
-    convolutions that both branches go through begin with `shared`.
+    The Laplacian is meant to keep weak texture, the Sobel operator strong texture. Convolutions
+    that both branches use have names beginning with `shared`.
     """
 
     def __init__(self, width: int, settings: _BlockSettings) -> None:
@@ -198,7 +199,7 @@ class _GradientAggregation(nn.Module):
         return total if self.slope is None else functional.leaky_relu(total, self.slope)
 
     def _main(self, x: Tensor) -> Tensor:
-        """Return Conv(lap F + F), with dense connections: 1 + 2 + 3 + 4 widths are merged."""
+        """Return Conv(lap F + F), densely connected, merging 1 + 2 + 3 + 4 widths."""
         if self.laplace is not None:
             weak = self.laplace(x)
             x = x + (weak.abs() if self.magnitude else weak)
@@ -222,8 +223,8 @@ class _Attention(nn.Module):
 
     Args:
         inputs: Input channels.
-        pooled: Whether the channel mask multiplies the pooled vector, not the map.
-        reflect: Whether the PFB reflects the border, in place of zeros.
+        pooled: Whether the channel mask multiplies the pooled vector instead of the map.
+        reflect: Whether the PFB reflects the border instead of padding with zeros.
     """
 
     def __init__(self, inputs: int, *, pooled: bool, reflect: bool) -> None:
@@ -248,7 +249,7 @@ class _Attention(nn.Module):
 
 
 class _SpatialMask(nn.Module):
-    """M_s (figure 5): mean and maximum of two channels, weighed into one mask in [0, 1]."""
+    """M_s (figure 5): mean and maximum over channels, combined into one mask in [0, 1]."""
 
     def __init__(self, inputs: int) -> None:
         super().__init__()
@@ -262,7 +263,7 @@ class _SpatialMask(nn.Module):
 
 
 class _PoolingFusion(nn.Module):
-    """PFB (figure 6): the channel branch smoothed by 3x3 averages, beside the spatial branch."""
+    """PFB (figure 6): joins the spatial branch and the channel branch, smoothed by 3x3 averages."""
 
     def __init__(self, width: int, *, reflect: bool) -> None:
         super().__init__()
@@ -270,7 +271,7 @@ class _PoolingFusion(nn.Module):
         self.merge = ConvAct(2 * width, width, 1)
 
     def forward(self, spatial: Tensor, channel: Tensor) -> Tensor:
-        """Map two `(b, width, h, w)` to one."""
+        """Join two `(b, width, h, w)` into one."""
         if self.reflect:
             channel = functional.avg_pool2d(functional.pad(channel, (1, 1, 1, 1), "reflect"), 3, 1)
         else:
@@ -280,5 +281,5 @@ class _PoolingFusion(nn.Module):
 
 
 def _mask(x: Tensor) -> Tensor:
-    """Squash to [0, 1] as the paper's masks and output do."""
+    """Map values to [0, 1] like the paper's masks and output."""
     return torch.tanh(x) / 2 + 0.5

@@ -1,4 +1,4 @@
-"""SDNet: two pictures squeezed into one, from which both shall be found again.
+"""SDNet: two pictures are squeezed into one, from which both can be reconstructed.
 
 H. Zhang, J. Ma, "SDNet: A versatile squeeze-and-decomposition network for real-time image fusion",
 International Journal of Computer Vision 129, 2021, doi:10.1007/s11263-021-01501-8.
@@ -17,7 +17,7 @@ _LAYERS = 4
 
 
 class SDNetFeatures(NamedTuple):
-    """The fused picture and those found in it again, each `(b, 1, h, w)` in [0, 1].
+    """The fused picture and the sources reconstructed from it, each `(b, 1, h, w)` in [0, 1].
 
     Attributes:
         fused: The fused picture.
@@ -31,7 +31,7 @@ class SDNetFeatures(NamedTuple):
 
 
 class SDNet(FusionNetwork):
-    """The squeeze network of SDNet; its decomposition network only takes part in training.
+    """The squeeze network of SDNet, with the decomposition network that only training uses.
 
     Departures: none from the published code. Values run from -1 to 1 inside, so that the zeros
         around a picture mean middle gray.
@@ -67,24 +67,24 @@ class SDNet(FusionNetwork):
         return torch.tanh(self.squeeze(torch.cat(both, 1))) / 2 + 0.5
 
     def decompose(self, fused: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the infrared and the visible picture that a fused one tells of."""
+        """Reconstruct the infrared and the visible picture from a fused one."""
         wide = self.widen(2 * fused - 1)
         ir, vis = self.infrared_decoder(wide), self.visible_decoder(wide)
         return torch.tanh(ir) / 2 + 0.5, torch.tanh(vis) / 2 + 0.5
 
     def features(self, ir: Tensor, vis: Tensor) -> SDNetFeatures:
-        """Fuse as `fuse` does, and decompose the fused picture."""
+        """Fuse like `fuse`, and decompose the fused picture."""
         fused = self.fuse(ir, vis)
         return SDNetFeatures(fused, *self.decompose(fused))
 
     @property
     def halo(self) -> int:
-        """A 5x5 and three 3x3 convolutions in a row."""
+        """Halo of a 5x5 and three 3x3 convolutions in a row."""
         return 5
 
 
 class _Branch(nn.Module):
-    """One modality: a 5x5 convolution, then three 3x3 ones that see all before them."""
+    """Encoder of one modality: a 5x5 convolution, then three densely connected 3x3 ones."""
 
     def __init__(self) -> None:
         super().__init__()

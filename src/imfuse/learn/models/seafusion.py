@@ -1,4 +1,4 @@
-"""SeAFusion: gradient residual dense blocks, trained under the eye of a segmenter.
+"""SeAFusion: gradient residual dense blocks, trained with a segmenter's loss.
 
 L. Tang, J. Yuan, J. Ma, "Image fusion in the loop of high-level vision tasks: A semantic-aware
 real-time infrared and visible image fusion network", Information Fusion 82, 2022,
@@ -20,8 +20,8 @@ class SeAFusion(FusionNetwork):
         trainable_operators: Whether training may change the Sobel kernels of the blocks. The
             paper speaks of the Sobel operator; the published code trains them.
 
-    Departures: none from the published network. Its decoder holds batch norms that are never
-    applied; their 226 parameters are kept, frozen, so that published weights load as they are.
+    Departures: none from the published network. Its decoder contains batch norms that are never
+        applied; their 226 parameters are kept frozen, so that published weights load unchanged.
     """
 
     name = "seafusion"
@@ -57,12 +57,12 @@ class SeAFusion(FusionNetwork):
 
     @property
     def halo(self) -> int:
-        """Nine 3x3 convolutions in a row: head, two in each of two blocks, four in the decoder."""
+        """Halo of nine 3x3 convolutions: head, two in each of two blocks, four in the decoder."""
         return 9
 
 
 class _Branch(nn.Sequential):
-    """One modality: a convolution, then two gradient residual dense blocks; 1 to 48 channels."""
+    """Encoder of one modality: a convolution and two GRDBs, from 1 to 48 channels."""
 
     def __init__(self, *, trainable_operators: bool) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-"""SMFNet: base, detail and graph features, guided by each other.
+"""SMFNet: base, detail and graph features that guide each other.
 
 X. Zhang, L. Wang, L. Zhao, X. Li, S. Ma, "A semantic-aware and multi-guided network for
 infrared-visible image fusion", IEEE Transactions on Multimedia, 2025,
@@ -28,13 +28,13 @@ _HEADS = 8
 
 
 class Parts(NamedTuple):
-    """Features of one picture beside the other, each `(b, 64, h, w)`.
+    """Features of one picture in the context of the other, each `(b, 64, h, w)`.
 
     Attributes:
-        shallow: What the three branches begin with.
-        base: What the modalities share.
-        detail: What is their own.
-        graph: What reasoning between the modalities gives; zeros in a network without it.
+        shallow: Input of the three branches.
+        base: Features that the modalities share.
+        detail: Features of one modality.
+        graph: Result of the graph reasoning between modalities; zeros in a network without it.
     """
 
     shallow: Tensor
@@ -44,7 +44,7 @@ class Parts(NamedTuple):
 
 
 class SMFNetFeatures(NamedTuple):
-    """The fused picture and what it was made of.
+    """The fused picture and the features behind it.
 
     Attributes:
         fused: `(b, 1, h, w)` in [0, 1].
@@ -61,27 +61,26 @@ class SMFNet(FusionNetwork):
     """The encoder, graph reasoning, fusion layers and decoder of SMFNet (figure 2).
 
     Args:
-        variant: How graph nodes exchange messages. `release`: as published weights need it;
+        variant: How graph nodes exchange messages. `release`: as the published weights require;
             `paper`: equations 12-16. See `GraphReasoning`.
         cross_attention: Equations 1-4. False: row "CAI->INN block" of table 5.
-        residual_base: Convolutions and a sum with what came in after each group of transformer
+        residual_base: Convolutions and a residual connection after each group of transformer
             blocks, equation 10. False: row "w/o residual transformer".
-        graph: The graph reasoning module. False: row "w/o GNN", of which the paper does not say
-            what takes its place; here nothing does.
-        exchanged_fusion: Fuse base features with the layer for details, and the reverse: row
+        graph: The graph reasoning module. False: row "w/o GNN". The paper does not say what
+            replaces it; here nothing does.
+        exchanged_fusion: Fuse base features with the layer for details and vice versa: row
             "INN<->transformer".
         trainable_operators: Whether training may change the Sobel kernels of the dense blocks;
             the published code trains them.
 
     Departures:
-        Dense blocks, widths, heads and numbers of blocks are known from the published code only.
-        Equation 3 has V2 where equation 1 has V1; queries come from the other half of the
-        channels, keys and values from the own one, as in the published code.
-        Equations 5-8 as printed update both halves at once, which cannot be inverted; here one
-        follows the other, as in the published code.
-        The last features are added before the decoder, as in that code; the text concatenates them.
-        Published weights hold 498 720 parameters that are never applied; they are kept, frozen.
-        The other rows of table 5 are recipes, not networks.
+        Dense blocks, widths, heads and numbers of blocks are known only from the published code.
+        Equation 3 has V2 where equation 1 has V1; each half of the channels provides the queries
+        for the other half's keys and values, as in the published code. Equations 5-8 as printed
+        update both halves at once, which cannot be inverted; here they are updated one after the
+        other, as in the published code. The last features are added before the decoder, as in that
+        code; the text concatenates them. Published weights contain 498 720 parameters that are
+        never applied; they are kept frozen. The other rows of table 5 are recipes, not networks.
     """
 
     name = "smfnet"
@@ -133,12 +132,12 @@ class SMFNet(FusionNetwork):
         return Parts(*(*ir_branches, graph[0])), Parts(*(*vis_branches, graph[1]))
 
     def reconstruct(self, parts: Parts) -> Tensor:
-        """Return the picture `(b, 1, h, w)` that features stand for: what stage I trains."""
+        """Decode features to a picture `(b, 1, h, w)`. Stage I trains this."""
         picture: Tensor = self.decoder(parts.base + parts.detail + parts.graph)
         return picture
 
     def features(self, ir: Tensor, vis: Tensor) -> SMFNetFeatures:
-        """Fuse as `fuse` does, and return the features of both pictures too."""
+        """Fuse like `fuse`, and return the features of both pictures too."""
         ir_parts, vis_parts = self.decompose(ir, vis)
         base, detail = ir_parts.base + vis_parts.base, ir_parts.detail + vis_parts.detail
         if self.exchanged_fusion:
@@ -153,7 +152,7 @@ class SMFNet(FusionNetwork):
 
 
 class _Encoder(nn.Module):
-    """One picture, `(b, 1, h, w)`, to shallow, base and detail features; shared by both."""
+    """Encoder from a picture `(b, 1, h, w)` to shallow, base and detail features."""
 
     def __init__(
         self, *, cross_attention: bool, residual_base: bool, trainable_operators: bool
@@ -174,7 +173,7 @@ class _Encoder(nn.Module):
 
 
 class _BaseBranch(nn.Module):
-    """A convolution, then two groups of transformer blocks; what is shared, from afar."""
+    """The base branch, for shared long-range features: a convolution and two transformer groups."""
 
     def __init__(self, *, residual: bool) -> None:
         super().__init__()
@@ -194,10 +193,10 @@ class _BaseBranch(nn.Module):
 
 
 class _TransformerGroup(nn.Module):
-    """Equations 9 and 10: transformer blocks, convolutions, and a sum with what came in.
+    """Equations 9 and 10: transformer blocks, convolutions, and a residual connection.
 
-    Blocks with depth-wise convolutions and local feed-forward alternate with blocks that have
-    dense convolutions and a plain feed-forward layer of twice the channels.
+    Blocks with depthwise convolutions and a local feed-forward layer alternate with blocks that
+    have dense convolutions and a plain feed-forward layer of twice the channels.
     """
 
     def __init__(self, *, residual: bool) -> None:
@@ -213,7 +212,7 @@ class _TransformerGroup(nn.Module):
 
 
 class _CrossAttention(nn.Module):
-    """Equations 1-4: each half of the channels is attended to as the other half asks.
+    """Equations 1-4: cross-attention between the two halves of the channels.
 
     Both directions share their weights.
     """
@@ -239,7 +238,7 @@ class _CrossAttention(nn.Module):
 
 
 class _NoGraph(nn.Module):
-    """What stands in place of the graph reasoning where there is none: zeros."""
+    """Zeros in place of graph reasoning, for networks without it."""
 
     def forward(self, ir: Tensor, vis: Tensor) -> tuple[Tensor, Tensor]:
         return torch.zeros_like(ir), torch.zeros_like(vis)
@@ -260,7 +259,7 @@ class _BaseFusion(TransformerBlock):
 
 
 class _Decoder(nn.Sequential):
-    """Features, `(b, 64, h, w)`, to a picture, `(b, 1, h, w)` in [0, 1]."""
+    """Decoder from features, `(b, 64, h, w)`, to a picture, `(b, 1, h, w)` in [0, 1]."""
 
     def __init__(self) -> None:
         super().__init__(

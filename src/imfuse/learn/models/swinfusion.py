@@ -23,14 +23,14 @@ _SIDE = 8
 class SwinFusion(FusionNetwork):
     """The fusion network of SwinFusion (figure 2).
 
-    Two shallow convolutions, which both pictures share; four layers of attention within each
-    picture; twice two layers within each and two across both; a convolution of the two together;
-    four layers more and three convolutions. Every other layer shifts its windows of 8x8 pixels.
+    It has two shallow convolutions, shared by both pictures; four attention layers within each
+    picture; two groups of two layers within each picture and two across both; a convolution that
+    merges them; four more attention layers; and three convolutions. Every other layer shifts its
+    windows of 8x8 pixels.
 
-    Departures: none from the published code, which holds two more convolutions for the visible
-        picture that it never calls; they aren't here. Its program for testing mirrors one to
-        eight pixels at the lower and right border, also where the size already fits; here only
-        sizes that don't fit are padded.
+    Departures: none from the published code, except that two convolutions for the visible picture,
+        which it never calls, are left out. Its test program mirrors one to eight pixels at the
+        lower and right border even if the size already fits; here only other sizes are padded.
     """
 
     name = "swinfusion"
@@ -47,7 +47,7 @@ class SwinFusion(FusionNetwork):
     activation = "none"
     bytes_per_pixel = 13900
     size = SizeRule(minimum=_SIDE, multiple=_SIDE)
-    stride = _SIDE  # tiles begin where windows do
+    stride = _SIDE  # tiles begin at window borders
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,13 +79,13 @@ class SwinFusion(FusionNetwork):
         return fused
 
     def _tokens(self, features: Tensor) -> Tensor:
-        """Turn `(b, c, h, w)` to `(b, h, w, c)`, normalised over the channels."""
+        """Turn `(b, c, h, w)` into `(b, h, w, c)`, normalised over the channels."""
         tokens: Tensor = self.norm(features.permute(0, 2, 3, 1))
         return tokens
 
     @property
     def halo(self) -> int:
-        """Eight pairs of layers, plain and shifted, and six convolutions on the way."""
+        """Halo of eight pairs of layers, plain and shifted, and six convolutions in between."""
         return 72
 
 
@@ -106,7 +106,7 @@ class _Stage(nn.Module):
 class _CrossDomain(nn.Module):
     """Two layers of attention within each modality, then two across them.
 
-    Across them, each modality asks the other's keys and values.
+    In the latter, each modality's queries attend to the other's keys and values.
     """
 
     def __init__(self, depths: tuple[float, float]) -> None:
@@ -134,10 +134,10 @@ def _within(layers: nn.ModuleList, x: Tensor, mask: Tensor) -> Tensor:
 
 
 def _windows(layer: nn.Module, x: Tensor) -> Tensor:
-    return cast("SwinLayer", layer).windows(x)  # a list of modules forgets their class
+    return cast("SwinLayer", layer).windows(x)  # nn.ModuleList loses the class of its items
 
 
 def _layer(index: int, depth: float, *, cross: bool = False) -> SwinLayer:
-    """Return a layer that training skips in proportion to its depth in the stage, 0 to 1."""
+    """Return a layer whose skip rate in training grows with its depth in the stage, 0 to 1."""
     shifted = index % 2 == 1
     return SwinLayer(_CHANNELS, _HEADS, _SIDE, 2, shifted=shifted, cross=cross, skipped=0.1 * depth)

@@ -1,4 +1,4 @@
-"""U2Fusion: a dense network, trained without reference for several kinds of fusion.
+"""U2Fusion: a dense network, trained without references for several fusion tasks.
 
 H. Xu, J. Ma, J. Jiang, X. Guo, H. Ling, "U2Fusion: A unified unsupervised image fusion network",
 IEEE Transactions on Pattern Analysis and Machine Intelligence 44(1), 2022,
@@ -17,10 +17,10 @@ _GROWTH = 44
 
 
 class U2Fusion(FusionNetwork):
-    """The DenseNet of U2Fusion: one layer, five dense ones, and four that lead to a picture.
+    """The DenseNet of U2Fusion: one layer, five dense layers, and a decoder of four.
 
-    Departures: dense layers see what came before them oldest first, as in the PyTorch port; the
-        authors' TensorFlow graph has the newest first, so that its weights need other places.
+    Departures: dense layers concatenate earlier features oldest first, as in the PyTorch port; the
+        authors' TensorFlow graph puts the newest first, so its weights would have to be reordered.
     """
 
     name = "u2fusion"
@@ -56,7 +56,7 @@ class U2Fusion(FusionNetwork):
 
     @property
     def halo(self) -> int:
-        """Ten 3x3 convolutions in a row."""
+        """Halo of ten 3x3 convolutions in a row."""
         return 10
 
 
