@@ -96,6 +96,12 @@ def test_folders_that_hold_nothing(tmp_path):
         list_images(tmp_path)
     with pytest.raises(UnreadableImage, match="can't list"):
         list_images(tmp_path / "missing")
+    for name in ("a.gif", "b.GIF", "c.mp4", ".d.gif", "README"):
+        (tmp_path / name).touch()
+    with pytest.raises(
+        UnreadableImage, match=r"no pictures in this folder, only 2 \.gif, 1 \.mp4;"
+    ):
+        list_images(tmp_path)
 
 
 def test_hidden_files_and_folders_are_no_pictures(tmp_path):

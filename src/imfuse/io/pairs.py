@@ -1,7 +1,7 @@
 """Which infrared picture belongs to which visible one: two folders matched by name."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,17 +89,16 @@ def list_images(folder: Path) -> list[Path]:
         UnreadableImage: The folder is missing, unreadable, or holds no picture.
     """
     try:
-        files = sorted(
-            path
-            for path in folder.iterdir()
-            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-        )
+        there = [path for path in folder.iterdir() if not path.name.startswith(".")]
+        files = sorted(p for p in there if p.suffix.lower() in SUFFIXES and p.is_file())
     except OSError as error:
         found = f"can't list the folder ({error.strerror})"
         raise UnreadableImage(found, file=folder, remedy="Check the path.") from error
     if not files:
+        others = Counter(path.suffix.lower() for path in there if path.suffix and path.is_file())
+        some = ", ".join(f"{count} {ending}" for ending, count in others.most_common(3))
         raise UnreadableImage(
-            "no pictures in this folder",
+            f"no pictures in this folder, only {some}" if some else "no pictures in this folder",
             file=folder,
             expected=f"files ending in {' '.join(SUFFIXES)}",
             remedy="Sub-folders are not searched: give the folder that holds the files.",
