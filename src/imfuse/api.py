@@ -112,7 +112,7 @@ def fuse(
         ImfuseWarning: About things such as an infrared picture in false colour, or pairs of a
             folder that could not be fused.
 
-    Example:
+    Examples:
         >>> import imfuse, numpy as np
         >>> ir, vis = np.zeros((4, 6), np.uint8), np.full((4, 6, 3), 100, np.uint8)
         >>> imfuse.fuse(ir, vis, "max").shape

@@ -29,7 +29,7 @@ _WITHOUT_EFFECT = ("max_memory", "max_pixels", "threads")
 
 @dataclass(frozen=True, kw_only=True)
 class FolderJob:
-    """What to fuse, how, and where to.
+    """A folder run: the pairs, the options, and the output folder.
 
     Attributes:
         ir: Folder of infrared pictures.

@@ -57,7 +57,7 @@ class Fuser:
         WeightsError: The model file can't be used.
         UsageError: An option makes no sense.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> pair = ImagePair(
         ...     ir=Picture(pixels=np.full((4, 6), 90, np.uint8)),

@@ -58,7 +58,7 @@ def run_jobs(
     Yields:
         One outcome for each item.
 
-    Example:
+    Examples:
         >>> [outcome.value for outcome in run_jobs([1, 2], [lambda x: x + 1, str], ordered=True)]
         ['2', '3']
     """

@@ -59,7 +59,7 @@ class InfraredRange:
         Raises:
             UsageError: It is none of these.
 
-        Example:
+        Examples:
             >>> InfraredRange.parse("18:36"), str(InfraredRange.parse("auto"))
             (InfraredRange(low=18.0, high=36.0, percent=False), '0.5%:99.5%')
         """

@@ -1,4 +1,4 @@
-"""What an output folder tells of the run that fills it, so that the run can be resumed.
+"""The record of a run in its output folder, so that the run can be resumed.
 
 `imfuse-run.json`, written when a run begins and left alone when it is resumed, holds its settings
 and sources. `imfuse-results.jsonl` gets a line for each result once the result is whole. A pair

@@ -27,7 +27,7 @@ class Session:
         options: How to fuse; see `imfuse.Fuser`.
         changes: Options by name that replace those of `options`.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> session = Session("max", ir_range="auto")
         >>> frame = np.arange(12, dtype=np.uint16).reshape(3, 4) + 3000

@@ -72,7 +72,7 @@ class Competitor:
 
 @dataclass(frozen=True)
 class _Outcome:
-    """What came of one pair: scores by competitor, then by protocol or trick; or an error."""
+    """Result of one pair: scores by competitor, then by protocol or trick; or an error."""
 
     name: str
     scores: Mapping[tuple[str, str], Scored]

@@ -1,4 +1,4 @@
-"""What a benchmark found, as data for JSON and as sections of the page."""
+"""Results of a benchmark, as data for JSON and as sections of the page."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the sub-commands share: where output goes, and how options with units are read.
+"""Shared parts of the commands: where output goes, and how options with units are read.
 
 Results go to stdout, and with `--json` they are one object there; everything else goes to stderr.
 """

@@ -31,7 +31,7 @@ WorkersOption = Annotated[
 
 
 class ChannelName(StrEnum):
-    """What of colour pictures is compared."""
+    """Channel of colour pictures that is compared."""
 
     y = "y"
     gray = "gray"

@@ -1,4 +1,4 @@
-"""Whether a set is whole and sound: counts, sizes, labels, pictures that occur twice, leaks."""
+"""Check that a dataset is complete and sound: counts, sizes, labels, duplicates, leaks."""
 
 import hashlib
 from collections import Counter, defaultdict

@@ -22,7 +22,7 @@ _MOST_SETS_NAMED = 6
 
 @dataclass(frozen=True)
 class Found:
-    """What a folder turned out to hold.
+    """Content found in a folder.
 
     Attributes:
         root: The folder.
@@ -204,7 +204,7 @@ def _fits(root: Path, form: Form, parts: list[Part]) -> bool:
 
 
 def _is_double(folder: Path) -> bool:
-    """Whether the first picture is at least twice as wide as high, as two side by side are."""
+    """Return True if the first picture is at least twice as wide as high (two side by side)."""
     height, width = read_image(list_images(folder)[0]).size
     return width >= 2 * height
 

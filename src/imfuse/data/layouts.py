@@ -1,4 +1,4 @@
-"""What there is to know of a set of pairs: how it lies on disk, its counts, classes and terms."""
+"""Description of a dataset: its layout on disk, counts, classes and terms."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -94,5 +94,5 @@ class Layout:
 
     @property
     def on_cards(self) -> str:
-        """What cards call its pairs."""
+        """Name of its pairs on cards."""
         return self.own or self.title

@@ -1,4 +1,4 @@
-"""Which files of the folders of one split make which pair."""
+"""Match the files in the folders of one split into pairs."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace

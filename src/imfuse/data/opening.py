@@ -44,7 +44,7 @@ def open_source(
         UsageError: Nothing is left, or an argument makes no sense.
         UnknownName: There is no such set in `times`.
 
-    Example:
+    Examples:
         >>> source = open_source("scenes:3", split="train")
         >>> len(source), source.names[0]
         (3, '1000000-street-day')

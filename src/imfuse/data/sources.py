@@ -85,12 +85,12 @@ class Source(ABC):
 
     @property
     def labelled(self) -> bool:
-        """Whether any sample has labels."""
+        """True if any sample has labels."""
         return any(entry.labelled for entry in self.entries)
 
     @property
     def video(self) -> bool:
-        """Whether any sample is a frame of a clip."""
+        """True if any sample is a frame of a clip."""
         return any(entry.video for entry in self.entries)
 
     @cached_property

@@ -38,7 +38,7 @@ def checksum(path: Path, kind: str) -> str:
 
 
 def is_right(path: Path, expected: str) -> bool:
-    """Whether a file is there and has a checksum."""
+    """Return True if a file exists and has the given checksum."""
     return path.is_file() and checksum(path, expected.partition(":")[0]) == expected
 
 

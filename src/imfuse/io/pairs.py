@@ -1,4 +1,4 @@
-"""Which infrared picture belongs to which visible one: two folders matched by name."""
+"""Match infrared and visible pictures in two folders by name."""
 
 import re
 from collections import Counter, defaultdict
@@ -23,7 +23,7 @@ class PairFiles:
 
 @dataclass(frozen=True)
 class Matching:
-    """What matching two folders gave.
+    """Result of matching two folders.
 
     Attributes:
         pairs: Matched files, in the order of their keys.
@@ -50,7 +50,7 @@ class TripleFiles:
 
 @dataclass(frozen=True)
 class TripleMatching:
-    """What matching a folder of fused pictures with the folders of their sources gave.
+    """Result of matching a folder of fused pictures with the folders of their sources.
 
     Attributes:
         triples: Matched files, in the order of their keys.

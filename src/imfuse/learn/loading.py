@@ -27,7 +27,7 @@ def load(path_or_name: str | Path) -> FusionNetwork:
         UnknownName: There are no such weights in imfuse, and no such file.
         WeightsError: The file is damaged, or holds something else; or the folder has no weights.
 
-    Example:
+    Examples:
         >>> network = load("seafusion")
         >>> network.name, network.training
         ('seafusion', False)

@@ -20,7 +20,7 @@ def scaling(old: tuple[int, int], new: tuple[int, int]) -> Matrix:
         old: Height and width in pixels.
         new: Height and width in pixels.
 
-    Example:
+    Examples:
         >>> (scaling((2, 2), (4, 4)) @ [0, 0, 1]).tolist()
         [0.5, 0.5, 1.0]
     """

@@ -1,4 +1,4 @@
-"""What of a picture is compared: its planes on a scale of 0 to 255."""
+"""The planes of a picture that are compared, on a scale of 0 to 255."""
 
 from typing import TypeAlias
 

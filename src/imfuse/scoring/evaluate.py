@@ -64,7 +64,7 @@ def evaluate(  # noqa: PLR0913 - all but four by name
         ImfuseWarning: About undefined values, pictures that could not be scored, and anything
             else that a reader of the numbers should know.
 
-    Example:
+    Examples:
         >>> import imfuse, numpy as np
         >>> ir, vis = np.eye(64, dtype=np.uint8) * 255, np.tri(64, dtype=np.uint8) * 200
         >>> scores = imfuse.evaluate(np.maximum(ir, vis), ir, vis, metrics=["SD", "SSIM"])
@@ -100,7 +100,7 @@ def evaluate(  # noqa: PLR0913 - all but four by name
 
 
 def _are_batches(kinds: tuple[Any, ...]) -> bool:
-    """Whether three tensors `(B, C, H, W)` of one length were given."""
+    """Return True for three batches `(B, C, H, W)` of one length."""
     batches = [is_tensor(one) and one.ndim == 4 for one in kinds]
     if any(batches) and not (all(batches) and len({len(one) for one in kinds}) == 1):
         shapes = ", ".join(str(tuple(getattr(one, "shape", ()))) for one in kinds)

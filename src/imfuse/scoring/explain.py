@@ -1,4 +1,4 @@
-"""Which conventions give which value of a metric for the same pictures."""
+"""Values of a metric by every known convention, for the same pictures."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -68,7 +68,7 @@ class Way:
 
     @property
     def departures(self) -> tuple[str, ...]:
-        """What is unlike our own way, in words."""
+        """Departures from our own definition, in words."""
         words = [f"{name}={value}" for name, value in self.convention.items()]
         if self.channel != "y":
             words.append(f"channel {self.channel}")

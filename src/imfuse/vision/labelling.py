@@ -25,7 +25,7 @@ REST = "*"
 
 
 class Labeller(Protocol):
-    """What finds the class of each pixel."""
+    """A segmenter, which finds the class of each pixel."""
 
     def label(self, picture: Float) -> NDArray[np.uint8]:
         """Return `(H, W)` classes of `(H, W, 3)` or `(H, W)` values in [0, 1]."""
@@ -33,7 +33,7 @@ class Labeller(Protocol):
 
 @dataclass(frozen=True)
 class Labelled:
-    """What became of one picture: written labels, or the error that prevented them."""
+    """Result for one picture: written labels, or the error that prevented them."""
 
     picture: Path
     out: Path

@@ -1,4 +1,4 @@
-"""What the readers of the formats share: the bytes, the size guard, and the wording of refusals."""
+"""Shared parts of the readers: the bytes, the size guard, and the wording of refusals."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ _AGAIN = "Copy or export the file again from its source"
 
 @dataclass(frozen=True, kw_only=True)
 class Decoded:
-    """What a file holds, before its orientation is applied and its metadata tidied."""
+    """Content of a file, before orientation is applied and metadata is normalised."""
 
     pixels: Pixels
     alpha: Pixels | None = None

@@ -1,4 +1,4 @@
-"""What imfuse has to know of a picture format: one object in one file for each of them."""
+"""The description of a picture format: one object in one file per format."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

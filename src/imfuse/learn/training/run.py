@@ -78,7 +78,7 @@ def train(  # noqa: PLR0913 - as many as the command has
         TrainingDiverged: A loss or a gradient is not finite, or nothing is learnt any more.
         TrainingInterrupted: The process was asked to stop; the run can be resumed.
 
-    Example:
+    Examples:
         >>> card = train("seafusion", "scenes:40", "run", preset="cpu",
         ...              budget="200it")  # doctest: +SKIP
         >>> network = load("run")  # doctest: +SKIP
