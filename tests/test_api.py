@@ -141,12 +141,12 @@ def test_notes_become_warnings_that_point_at_the_caller():
 @pytest.mark.parametrize(
     ("ir", "error", "words"),
     [
-        (np.zeros((4, 4), np.int32), UnsupportedImage, "int32.*uint8, uint16, or floats"),
+        (np.zeros((4, 4), np.int64), UnsupportedImage, "int64.*uint8, uint16, or floats"),
         (np.zeros((4, 4), bool), UnsupportedImage, "bool"),
         (np.zeros((4, 4, 2), np.uint8), UnsupportedImage, r"\(4, 4, 2\)"),
         (np.zeros((0, 4), np.uint8), UnsupportedImage, r"\(0, 4\)"),
         (np.zeros(4, np.uint8), UnsupportedImage, r"\(4,\)"),
-        (np.full((4, 4), np.nan, np.float32), imfuse.ImfuseError, "nan"),
+        (np.full((4, 4), np.nan, np.float32), imfuse.ImfuseError, "NaN"),
         (np.full((4, 4), np.inf), imfuse.ImfuseError, "inf"),
         (np.full((4, 4), 255.0), imfuse.ImfuseError, "expected values in 0..1"),
         (b"no picture", UnreadableImage, "infrared bytes"),

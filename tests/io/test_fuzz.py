@@ -11,7 +11,7 @@ import pytest
 
 from imfuse.errors import ImfuseError
 from imfuse.io.images import read_image
-from imfuse.types import Picture
+from imfuse.types import RAW_TYPES, SCALES, Picture
 
 MAX_PIXELS = 100_000
 PER_SAMPLE = 150  # times 60 samples: 9,000 files
@@ -100,13 +100,17 @@ def _mended(data: bytearray) -> bytearray:
 def check(picture: Picture) -> None:
     """Raise unless the picture keeps what `Picture` promises."""
     pixels, alpha = picture.pixels, picture.alpha
-    assert pixels.dtype in (np.uint8, np.uint16, np.float32)
+    assert pixels.dtype in SCALES.keys() | RAW_TYPES
     assert pixels.dtype.isnative
     assert pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
     assert 0 < pixels.shape[0] * pixels.shape[1] <= MAX_PIXELS
     assert pixels.flags.c_contiguous
     assert pixels.flags.writeable
     assert np.isfinite(pixels).all()
+    if picture.nodata is not None:
+        assert picture.nodata.shape == pixels.shape[:2]
+        assert picture.nodata.any()
+        assert not picture.nodata.all()
     if alpha is not None:
         assert alpha.shape == pixels.shape[:2]
         assert alpha.dtype == pixels.dtype

@@ -224,7 +224,7 @@ def test_previews_in_a_tiff_are_passed_over():
         np.testing.assert_array_equal(read_image(buffer.getvalue()).pixels, full)
 
 
-@pytest.mark.parametrize("dtype", ["u4", "i4", "i2", "i1", "u8", "c8"])
+@pytest.mark.parametrize("dtype", ["i1", "i8", "u8", "c8"])
 def test_other_depths_of_tiff(refused, dtype):
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, np.ones((4, 5), dtype), photometric="minisblack")
@@ -242,19 +242,10 @@ def test_other_kinds_of_tiff(refused):
         refused(UnsupportedImage, buffer.getvalue(), found=found)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
-def test_floats_that_are_no_numbers(refused, value, dtype):
-    pixels = np.full((5, 6), 0.5, dtype)
-    pixels[2, 3] = value
-    buffer = io.BytesIO()
-    tifffile.imwrite(buffer, pixels)
-    refused(BadValues, buffer.getvalue(), found="NaN or infinite")
-
-
-def test_infinities_of_both_signs(refused):
-    pixels = np.array([[np.inf, -np.inf]], np.float32)
-    refused(BadValues, encode_image(Picture(pixels=pixels), "TIFF"), found="NaN or infinite")
+@pytest.mark.parametrize("values", [[np.nan, np.nan], [np.inf, -np.inf]])
+def test_pictures_without_any_value(refused, values):
+    data = encode_image(Picture(pixels=np.array([values], np.float32)), "TIFF")
+    refused(BadValues, data, found="NaN or infinite")
 
 
 def test_floats_out_of_range_are_left_to_the_caller():

@@ -11,49 +11,24 @@ from numpy.typing import DTypeLike
 
 from imfuse.errors import OutputError, UsageError
 from imfuse.io.atomic import write_atomically
-from imfuse.io.formats import exif
-from imfuse.io.formats.bmp import encode_bmp
-from imfuse.io.formats.jpeg import LONGEST_EXIF, encode_jpeg
-from imfuse.io.formats.png import encode_png
-from imfuse.io.formats.tiff import encode_tiff
-from imfuse.io.formats.webp import encode_webp
+from imfuse.io.formats import exif, table
+from imfuse.io.formats.format import Encoder, Format
 from imfuse.types import Metadata, Picture, Pixels
 
-SUFFIXES: dict[str, str] = {
-    ".png": "PNG",
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".bmp": "BMP",
-    ".webp": "WEBP",
-}
+SUFFIXES: dict[str, str] = table.suffixes()
 """The format that stands behind each suffix of a file name."""
-
-_DEPTHS: dict[str, tuple[type[np.generic], ...]] = {
-    "PNG": (np.uint8, np.uint16),
-    "JPEG": (np.uint8,),
-    "TIFF": (np.uint8, np.uint16, np.float32),
-    "BMP": (np.uint8,),
-    "WEBP": (np.uint8,),
-}
-_ALPHA = frozenset({"PNG", "TIFF", "WEBP"})
-_LONGEST_SIDE = {
-    "PNG": 1_000_000,  # libpng's default limit
-    "JPEG": 65_500,  # libjpeg's limit
-    "WEBP": 16_383,  # WebP's own
-}
-_LARGEST = {"TIFF": 2**32 - 2**20, "BMP": 2**31 - 2**10}  # bytes that 32-bit offsets reach
 
 
 def can_hold(format: str, dtype: DTypeLike) -> bool:  # noqa: A002 - Picture's word for it
-    """Whether a format stores samples of this type without loss of depth."""
-    return np.dtype(dtype).type in _DEPTHS.get(format, ())
+    """Return whether a format stores samples of this type without loss of depth."""
+    found = table.formats().get(format)
+    return found is not None and found.can_hold(dtype)
 
 
 def holds_alpha(format: str) -> bool:  # noqa: A002 - Picture's word for it
-    """Whether a format stores transparency; JPEG and BMP (as most programs read it) do not."""
-    return format in _ALPHA
+    """Return whether a format stores transparency; JPEG and BMP (for most programs) do not."""
+    found = table.formats().get(format)
+    return found is not None and found.alpha
 
 
 def output_format(path: str | os.PathLike[str]) -> str:
@@ -63,11 +38,14 @@ def output_format(path: str | os.PathLike[str]) -> str:
         OutputError: The suffix is missing or unknown.
     """
     suffix = Path(path).suffix.lower()
-    if suffix not in SUFFIXES:
+    writable = [one for one, kind in SUFFIXES.items() if table.formats()[kind].encode]
+    if suffix not in writable:
         raise OutputError(
-            f"the suffix {suffix!r} stands for no format" if suffix else "the name has no suffix",
+            f"the suffix {suffix!r} stands for no format that can be written"
+            if suffix
+            else "the name has no suffix",
             file=path,
-            expected=f"one of {', '.join(SUFFIXES)}",
+            expected=f"one of {', '.join(writable)}",
             remedy="Change the suffix of the output.",
         )
     return SUFFIXES[suffix]
@@ -77,9 +55,9 @@ def encode_image(picture: Picture, format: str, *, quality: int = 95) -> bytes: 
     """Return the content of a picture file; the same picture always gives the same bytes.
 
     PNG, TIFF, BMP and WebP are written without loss, JPEG with full chroma resolution. Alpha is
-    dropped where `holds_alpha` says no. EXIF, ICC profile and resolution are written where the
-    format has a place for them (BMP: resolution only; JPEG: EXIF up to 64 kB), and a profile only
-    where it describes what is written: a gray one for gray, an RGB one for colour.
+    dropped where `holds_alpha` says no. Metadata are written where the format has a place for them
+    (GeoTIFF tags: TIFF; BMP: resolution only; JPEG: EXIF and XMP up to 64 kB each), and a profile
+    only where it describes what is written: a gray one for gray, an RGB one for colour.
 
     Args:
         picture: What to write.
@@ -111,15 +89,9 @@ def write_image(
     """
     kind = output_format(path)
     write_atomically(path, _encode(picture, kind, quality, path))
-    metadata, lost = picture.metadata, []
+    lost = table.formats()[kind].losses(picture.metadata)
     if picture.alpha is not None and not holds_alpha(kind):
-        lost.append("transparency")
-    if metadata.exif is not None and kind == "BMP":
-        lost.append("EXIF data")
-    if metadata.exif is not None and kind == "JPEG" and len(metadata.exif) > LONGEST_EXIF:
-        lost.append("EXIF data of more than 64 kB")
-    if metadata.icc is not None and kind == "BMP":
-        lost.append("colour profile")
+        lost.insert(0, "transparency")
     return tuple(f"{os.fspath(path)}: {kind} holds no {what}; it was left out" for what in lost)
 
 
@@ -129,25 +101,15 @@ def _encode(
     quality: int,
     path: object,
 ) -> Sequence[bytes | memoryview]:
-    _check(picture, format, quality, path)
+    encode, found = _check(picture, format, quality, path)
     native = picture.pixels.dtype.newbyteorder("=")
     pixels: Pixels = np.ascontiguousarray(picture.pixels, native)
-    alpha = picture.alpha if holds_alpha(format) else None
+    alpha = picture.alpha if found.alpha else None
     if alpha is not None:
         alpha = np.ascontiguousarray(alpha, native)
-    metadata = _fitting(picture.metadata, colour=pixels.ndim == 3 or format == "WEBP")
+    metadata = _fitting(picture.metadata, found, colour=pixels.ndim == 3 or not found.gray)
     try:
-        match format:
-            case "PNG":
-                return encode_png(pixels, alpha, metadata)
-            case "JPEG":
-                return encode_jpeg(pixels, metadata, quality)
-            case "TIFF":
-                return encode_tiff(pixels, alpha, metadata)
-            case "BMP":
-                return encode_bmp(pixels, metadata)
-            case _:
-                return encode_webp(pixels, alpha, metadata)
+        return encode(pixels, alpha, metadata, quality)
     except (MemoryError, OSError, ValueError, cv2.error) as error:
         raise OutputError(
             f"the picture can't be encoded as {format}: {error or 'not enough memory'}",
@@ -157,12 +119,20 @@ def _encode(
         ) from error
 
 
-def _check(picture: Picture, format: str, quality: int, path: object) -> None:  # noqa: A002
-    if format not in _DEPTHS:
+def _check(
+    picture: Picture,
+    format: str,  # noqa: A002 - see encode_image
+    quality: int,
+    path: object,
+) -> tuple[Encoder, Format]:
+    """Return the encoder of a format that can hold the picture, and the format."""
+    found = table.formats().get(format)
+    if found is None or found.encode is None:
+        writable = [one.name for one in table.formats().values() if one.encode]
         raise OutputError(
             f"unknown format {format!r}",
             file=path,
-            expected=f"one of {', '.join(_DEPTHS)}",
+            expected=f"one of {', '.join(writable)}",
             remedy="Choose one of these.",
         )
     if not 1 <= quality <= 100:
@@ -178,10 +148,11 @@ def _check(picture: Picture, format: str, quality: int, path: object) -> None:  
             expected=f"a suffix that can: {', '.join(able)}" if able else "uint8, uint16, float32",
             remedy="Change the suffix of the output." if able else "Convert the pixels.",
         )
-    _check_shape(picture, format, path)
+    _check_shape(picture, found, path)
+    return found.encode, found
 
 
-def _check_shape(picture: Picture, format: str, path: object) -> None:  # noqa: A002
+def _check_shape(picture: Picture, found: Format, path: object) -> None:
     pixels, alpha = picture.pixels, picture.alpha
     if not (pixels.size and (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3))):
         raise OutputError(
@@ -198,19 +169,24 @@ def _check_shape(picture: Picture, format: str, path: object) -> None:  # noqa: 
             remedy="Give alpha the size and type of the pixels, or none.",
         )
     size = pixels.nbytes + (0 if alpha is None else alpha.nbytes)
-    if max(pixels.shape[:2]) > _LONGEST_SIDE.get(format, 2**31 - 1) or size > _LARGEST.get(
-        format, size
-    ):
+    if max(pixels.shape[:2]) > found.longest_side or size > found.largest:
         raise OutputError(
-            f"{format} can't hold {pixels.shape[1]}x{pixels.shape[0]} pixels",
+            f"{found.name} can't hold {pixels.shape[1]}x{pixels.shape[0]} pixels",
             file=path,
             expected="a format without such a limit",
             remedy="Write .png or .tif, or cut the picture into parts.",
         )
 
 
-def _fitting(metadata: Metadata, *, colour: bool) -> Metadata:
-    """Return the metadata that may be written: tidy EXIF, and a profile of this kind of pixels."""
-    tidy = None if metadata.exif is None else exif.tidy(metadata.exif)
+def _fitting(metadata: Metadata, found: Format, *, colour: bool) -> Metadata:
+    """Return the metadata that a format can hold: tidy, and a profile of this kind of pixels."""
+    block = metadata.exif if len(metadata.exif or b"") <= found.longest_exif else None
+    tidy = None if block is None else exif.tidy(block)
     fits = metadata.icc is not None and exif.profile_fits(metadata.icc, colour=colour)
-    return replace(metadata, exif=tidy.block if tidy else None, icc=metadata.icc if fits else None)
+    return replace(
+        metadata,
+        exif=tidy.block if tidy else None,
+        icc=metadata.icc if fits else None,
+        xmp=metadata.xmp if len(metadata.xmp or b"") <= found.longest_xmp else None,
+        geo=metadata.geo if found.geo else {},
+    )

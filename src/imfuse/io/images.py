@@ -1,8 +1,7 @@
-"""Pictures to and from files and bytes: PNG, JPEG, TIFF, BMP, WebP in 8 bits, 16 bits and float."""
+"""Pictures to and from files and bytes, in their own depth; `formats.table` has the formats."""
 
 import os
 import stat
-from collections.abc import Callable
 from pathlib import Path
 
 from imfuse.errors import ImageTooLarge, ImfuseError, UnreadableImage, UnsupportedImage
@@ -15,10 +14,13 @@ from imfuse.io.encode import (
     output_format,
     write_image,
 )
-from imfuse.io.formats import bmp, jpeg, png, tiff, webp
-from imfuse.io.formats.container import Decoded, Source
+from imfuse.io.formats import table
+from imfuse.io.formats.container import Source
 from imfuse.io.formats.finish import finish
+from imfuse.io.formats.foreign import foreign
+from imfuse.io.formats.format import Format
 from imfuse.io.pil import picture_from_pil, picture_to_pil
+from imfuse.options import MAX_PIXELS
 from imfuse.types import Picture
 
 __all__ = [
@@ -35,30 +37,6 @@ __all__ = [
     "write_image",
 ]
 
-MAX_PIXELS = 500_000_000
-"""Most pixels that a picture may have unless the caller allows more (decompression bomb guard)."""
-
-_READERS: dict[str, Callable[[Source], Decoded]] = {
-    "PNG": png.read_png,
-    "JPEG": jpeg.read_jpeg,
-    "TIFF": tiff.read_tiff,
-    "BMP": bmp.read_bmp,
-    "WEBP": webp.read_webp,
-}
-_READABLE = "PNG, JPEG, TIFF, BMP or WebP"
-_FOREIGN = {  # first bytes of formats that people try
-    b"GIF8": "GIF",
-    b"%PDF": "PDF",
-    b"\x00\x00\x00\x0cjP": "JPEG 2000",
-    b"\xff\x4f\xff\x51": "JPEG 2000",
-    b"8BPS": "Photoshop",
-    b"\x76\x2f\x31\x01": "OpenEXR",
-    b"PK\x03\x04": "ZIP",
-    b"\x89HDF": "HDF5 or MATLAB",
-    b"\x93NUMPY": "NumPy",
-    b"<svg": "SVG",
-}
-
 
 def read_image(
     source: str | os.PathLike[str] | bytes, *, max_pixels: int = MAX_PIXELS, name: str | None = None
@@ -66,11 +44,15 @@ def read_image(
     """Read one picture in its own depth, upright, with its metadata.
 
     The format is recognised by content. 8-bit files give uint8; 16-bit ones uint16 whose range is
-    always 65535; float TIFF gives float32. Palettes become gray when all their colours are gray.
-    EXIF's orientation is applied and set to 1; of its main directory, what tells of the scene is
-    kept, and BigTIFF's is not read. A damaged EXIF block is left out (see `notes`), and
-    so is an ICC profile that does not describe the pixels as they are returned: one for CMYK, or
-    for RGB where they are gray.
+    always 65535; float TIFF gives float32; TIFF of signed or 32-bit integers gives int16, int32 or
+    uint32. Palettes become gray when all their colours are gray. EXIF's orientation is applied and
+    set to 1; of its main directory, what tells of the scene is kept, and BigTIFF's is not read.
+    A damaged EXIF block is left out (see `notes`), and so is an ICC profile that does not describe
+    the pixels as they are returned: one for CMYK, or for RGB where they are gray. XMP above 1 MB
+    is left out.
+
+    Where there is no value, `nodata` is True: NaN and infinities, what GDAL's tag declares, and in
+    gray floats and measurements the usual marks (see `formats.holes`).
 
     Args:
         source: A path, or the content of a file.
@@ -84,7 +66,7 @@ def read_image(
         UnreadableImage: The file is missing, truncated, damaged, or no picture that we know.
         UnsupportedImage: It is animated, has several pages, or a kind of sample not read here.
         ImageTooLarge: It has more than `max_pixels` pixels, or does not fit in memory.
-        BadValues: Float samples are NaN or infinite.
+        BadValues: No pixel has a value.
     """
     if isinstance(source, bytes | bytearray | memoryview):
         data, name = bytes(source), name or "<bytes>"
@@ -93,10 +75,10 @@ def read_image(
         data = _read_file(Path(source), name, max_pixels)
     if not data:
         raise _unreadable("the file is empty", name, remedy="Copy or export it again.")
-    kind = _recognise(data, name)
+    found = _recognise(data, name)
     content = Source(data=data, name=name, max_pixels=max_pixels)
-    with content.decoding(kind):
-        return finish(_READERS[kind](content), name, kind)
+    with content.decoding(found.name):
+        return finish(found.read(content), name, found.name)
 
 
 def _read_file(path: Path, name: str, max_pixels: int) -> bytes:
@@ -133,27 +115,21 @@ def _read_file(path: Path, name: str, max_pixels: int) -> bytes:
 
 
 def _unreadable(found: str, name: str, *, remedy: str) -> UnreadableImage:
-    return UnreadableImage(found, file=name, expected=f"a {_READABLE} file", remedy=remedy)
+    return UnreadableImage(found, file=name, expected=f"a {_readable()} file", remedy=remedy)
 
 
-def _recognise(data: bytes, name: str) -> str:
-    if data.startswith(png.SIGNATURE):
-        return "PNG"
-    if data.startswith(jpeg.SIGNATURE):
-        return "JPEG"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
-    if data[:4] in tiff.SIGNATURES:
-        return "TIFF"
-    if data[:2] == b"BM":
-        return "BMP"
-    for head, title in _FOREIGN.items():
-        if data.startswith(head):
-            raise UnsupportedImage(
-                f"a {title} file",
-                file=name,
-                expected=f"a {_READABLE} file",
-                remedy="Convert it to PNG or TIFF first"
-                + (", one file per frame." if title == "GIF" else "."),
-            )
-    raise _unreadable("the file is not a picture", name, remedy="Give a picture, or convert it.")
+def _recognise(data: bytes, name: str) -> Format:
+    found = table.recognise(data)
+    if found is not None:
+        return found
+    known = foreign(data)
+    if known is not None:
+        title, remedy = known
+        raise UnsupportedImage(title, file=name, expected=f"a {_readable()} file", remedy=remedy)
+    remedy = " ".join(("Give a picture, or convert it.", *table.broken_plug_ins()))
+    raise _unreadable("the file is not a picture", name, remedy=remedy)
+
+
+def _readable() -> str:
+    *first, last = table.formats()
+    return f"{', '.join(first)} or {last}"

@@ -20,7 +20,7 @@ def picture_from_pil(image: Image.Image, *, name: str = "<PIL image>") -> Pictur
     Raises:
         UnsupportedImage: The mode is one whose range is unknown, such as `I`.
         UnreadableImage: The file behind the picture turns out to be damaged.
-        BadValues: Float samples are NaN or infinite.
+        BadValues: No pixel has a value.
     """
     source = Source(data=b"", name=name, max_pixels=2**62)
     with source.decoding("Pillow"):

@@ -10,12 +10,13 @@ from PIL.BmpImagePlugin import BmpImageFile
 from imfuse.io.formats.arrays import planes
 from imfuse.io.formats.container import Decoded, Source
 from imfuse.io.formats.exif import per_metre, tidy_dpi
+from imfuse.io.formats.format import Format
 from imfuse.types import Metadata, Pixels
 
 _PLAIN, _RLE8, _RLE4, _MASKED = 0, 1, 2, 3  # kinds of compression
 
 
-def read_bmp(source: Source) -> Decoded:
+def _read(source: Source) -> Decoded:
     """Decode a BMP file to 8-bit gray or RGB, with alpha where its header declares one."""
     dpi = _check(source)
     with source.decoding("Pillow"), BmpImageFile(io.BytesIO(source.data)) as image:
@@ -53,10 +54,26 @@ def _check(source: Source) -> tuple[float, float] | None:
     return tidy_dpi(*struct.unpack_from("<ii", data, 38))
 
 
-def encode_bmp(pixels: Pixels, metadata: Metadata) -> list[bytes | memoryview]:
+def _encode(
+    pixels: Pixels, _alpha: Pixels | None, metadata: Metadata, _quality: int
+) -> list[bytes | memoryview]:
     """Encode 8-bit gray or RGB pixels; of the metadata, BMP holds the resolution only."""
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "BMP")
     encoded = buffer.getbuffer()
     struct.pack_into("<ii", encoded, 38, *per_metre(metadata.dpi))
     return [encoded]
+
+
+BMP = Format(
+    name="BMP",
+    suffixes=(".bmp",),
+    recognise=lambda data: data[:2] == b"BM",
+    read=_read,
+    encode=_encode,
+    depths=(np.uint8,),
+    longest_exif=0,
+    longest_xmp=0,
+    icc=False,
+    largest=2**31 - 2**10,  # bytes that its 32-bit offsets reach
+)

@@ -9,6 +9,8 @@ from typing import Any
 from PIL import Image, TiffTags
 from PIL.TiffImagePlugin import IFDRational
 
+LARGEST_VALUE = 1 << 20
+"""Bytes of the largest value of a tag that is read."""
 INCH = 0.0254
 """Metres in an inch: PNG and BMP give the resolution per metre."""
 
@@ -83,6 +85,7 @@ class _Mender:
     data: bytes
     order: str
     weight: int = 0
+    entries: int = 0
     emptied: int = 0
 
     def mend(self, at: int, group: int | None = None) -> int:
@@ -95,11 +98,15 @@ class _Mender:
         entries = struct.unpack_from(f"{self.order}H", self.data, at)[0]
         end = at + 2 + 12 * entries
         struct.unpack_from("4x", self.data, end)
+        self.entries += entries
+        if 12 * self.entries > len(self.data):
+            raise ValueError("directories lie upon each other")
         lost = 0
         for place in range(at + 2, end, 12):
             tag, kind, count, value = struct.unpack_from(f"{self.order}HHII", self.data, place)
             size = count * _SIZES.get(kind, 0)
             sound = kind in _SIZES and (size <= 4 or value + size <= len(self.data))
+            sound = sound and size <= LARGEST_VALUE
             if kind not in {1, 2, 7} and TiffTags.lookup(tag, group).length == 1:
                 sound = sound and count == 1
             if sound and count and group is None and tag in {_EXIF, _GPS}:

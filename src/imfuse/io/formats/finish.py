@@ -1,47 +1,79 @@
 """From what a decoder found to a Picture: upright, finite, with tidy metadata."""
 
-import numpy as np
-
-from imfuse.errors import BadValues
-from imfuse.io.formats import exif
+from imfuse.io.formats import exif, xmp
 from imfuse.io.formats.arrays import upright
 from imfuse.io.formats.container import Decoded
+from imfuse.io.formats.holes import fill_holes
 from imfuse.types import Metadata, Picture, Pixels
+
+_LARGEST_EXIF = 1 << 24
 
 
 def finish(decoded: Decoded, name: str, kind: str | None) -> Picture:
-    """Apply the orientation, refuse values that are no numbers, and tidy the metadata."""
-    pixels, alpha, notes = decoded.pixels, decoded.alpha, list(decoded.notes)
-    if pixels.dtype.kind == "f" and not _all_finite(pixels, alpha):
-        raise BadValues(
-            "there are NaN or infinite values among the pixels",
-            file=name,
-            expected="finite values",
-            remedy="Replace them, for instance by numpy.nan_to_num.",
-        )
-    tidy = None if decoded.exif is None else exif.tidy(decoded.exif)
-    if decoded.exif is not None and tidy is None:
-        notes.append("the EXIF block is damaged and was ignored")
-    if tidy is not None and tidy.lost:
-        notes.append(f"{tidy.lost} damaged EXIF entries were ignored")
-    tidy = tidy or exif.Tidy()
+    """Apply the orientation, mark pixels without a value, and tidy the metadata.
+
+    Raises:
+        BadValues: No pixel has a value.
+    """
+    tidy, notes = _tidy_exif(decoded)
     orientation = decoded.orientation or tidy.orientation
-    if orientation in range(2, 9):
-        pixels = upright(pixels, orientation)
-        alpha = None if alpha is None else upright(alpha, orientation)
+    turned = orientation in range(2, 9)
+
+    def turn(plane: Pixels) -> Pixels:
+        return upright(plane, orientation) if turned else plane
+
+    pixels, alpha, holes = fill_holes(
+        turn(decoded.pixels),
+        None if decoded.alpha is None else turn(decoded.alpha),
+        name,
+        decoded.nodata,
+    )
+    if holes is not None:
+        notes.append(hole_note(int(holes.sum())))
     icc = decoded.icc
     if icc is not None and not exif.profile_fits(icc, colour=pixels.ndim == 3):
         icc = None
-    metadata = Metadata(exif=tidy.block, icc=icc, dpi=decoded.dpi or tidy.dpi)
+    packet = decoded.xmp
+    if packet is not None and len(packet) > xmp.LONGEST:
+        notes.append(f"XMP data of more than {xmp.LONGEST // 1_000_000} MB were left out")
+        packet = None
+    geo = decoded.geo
+    if geo and turned:
+        notes.append("GeoTIFF tags were left out, since the picture was turned upright")
+        geo = {}
+    metadata = Metadata(
+        exif=tidy.block,
+        icc=icc,
+        dpi=decoded.dpi or tidy.dpi,
+        xmp=xmp.tidy(packet) if packet else None,
+        geo=geo,
+    )
     return Picture(
-        pixels=pixels, alpha=alpha, metadata=metadata, name=name, format=kind, notes=tuple(notes)
+        pixels=pixels,
+        alpha=alpha,
+        nodata=holes,
+        metadata=metadata,
+        name=name,
+        format=kind,
+        notes=tuple(notes),
     )
 
 
-def _all_finite(*planes: Pixels | None) -> bool:
-    # A sum is finite only if every value is (infinities of both signs give NaN), and needs no
-    # mask as large as the picture. Large values could overflow float32, hence float64.
-    with np.errstate(invalid="ignore"):
-        return all(
-            plane is None or bool(np.isfinite(np.sum(plane, dtype=np.float64))) for plane in planes
-        )
+def hole_note(count: int) -> str:
+    """Return the note on pixels without a value."""
+    return f"{count:,} pixel{'' if count == 1 else 's'} without data"
+
+
+def _tidy_exif(decoded: Decoded) -> tuple[exif.Tidy, list[str]]:
+    """Return what the EXIF block says, and the notes so far."""
+    notes = list(decoded.notes)
+    if decoded.exif is None:
+        return exif.Tidy(), notes
+    if len(decoded.exif) > _LARGEST_EXIF:
+        return exif.Tidy(), [*notes, "EXIF data of more than 16 MB were left out"]
+    tidy = exif.tidy(decoded.exif)
+    if tidy is None:
+        return exif.Tidy(), [*notes, "the EXIF block is damaged and was ignored"]
+    if tidy.lost:
+        notes.append(f"{tidy.lost} damaged EXIF entries were ignored")
+    return tidy, notes

@@ -9,16 +9,21 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from imfuse.io.formats.arrays import planes
 from imfuse.io.formats.container import Decoded, Source
+from imfuse.io.formats.format import Format
 from imfuse.types import Metadata, Pixels
 
-SIGNATURE = b"\xff\xd8\xff"
-LONGEST_EXIF = 65_527
-"""Bytes of EXIF that a segment can hold."""
+_LONGEST = 65_533  # bytes of a segment's content
 
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PLAIN_FRAMES = frozenset({0xC0, 0xC1, 0xC2})  # the others can pack a block in less than a bit
 _DROPPED = {*range(0xE1, 0xEE), 0xEF, 0xFE}  # applications' data: Pillow warns of damaged ones
-_EXIF, _ICC = b"Exif\0\0", b"ICC_PROFILE\0"
+_EXIF, _ICC, _XMP = b"Exif\0\0", b"ICC_PROFILE\0", b"http://ns.adobe.com/xap/1.0/\0"
+_FLIR = b"FLIR\0"
+_LEAST_COUNTS = 2**15  # bytes of the smallest thermal picture of DJI
+_TEMPERATURES = (
+    "this radiometric JPEG of {} holds temperatures, which were not used: its preview was read;"
+    " for temperatures, export them as a TIFF"
+)
 _SCAN, _END = 0xDA, b"\xff\xd9"
 _MORE = bytes(range(1, 251)) * 4  # nothing that could be a marker
 
@@ -28,12 +33,17 @@ class _Jpeg:
     plain: list[bytes | memoryview] = field(default_factory=lambda: [b"\xff\xd8"])
     """The file without applications' data; the last part is what follows the first scan's head."""
     exif: bytes | None = None
+    xmp: bytes | None = None
+    flir: bool = False
+    """Whether there are segments of FLIR's, which hold raw values."""
+    counts: int = 0
+    """Bytes in the segments where DJI's cameras put raw values."""
     profile: dict[int, bytes] = field(default_factory=dict)
     dpi: tuple[float, float] | None = None
     size: tuple[int, int] | None = None
 
 
-def read_jpeg(source: Source) -> Decoded:
+def _read(source: Source) -> Decoded:
     """Decode a JPEG file to gray or RGB, 8 bits."""
     jpeg = _parse(source)
     pixels, notes = _decode(source, jpeg)
@@ -44,7 +54,13 @@ def read_jpeg(source: Source) -> Decoded:
         if not np.array_equal(_decode(source, jpeg)[0], pixels):
             raise source.truncated("its compressed data end before the picture does")
     icc = b"".join(jpeg.profile[key] for key in sorted(jpeg.profile))
-    return Decoded(pixels=pixels, exif=jpeg.exif, icc=icc or None, dpi=jpeg.dpi, notes=notes)
+    if jpeg.flir:
+        notes += (_TEMPERATURES.format("FLIR's"),)
+    elif jpeg.counts >= _LEAST_COUNTS and b"DJI" in (jpeg.exif or b"")[:4096]:
+        notes += (_TEMPERATURES.format("DJI's"),)
+    return Decoded(
+        pixels=pixels, exif=jpeg.exif, icc=icc or None, dpi=jpeg.dpi, xmp=jpeg.xmp, notes=notes
+    )
 
 
 def _decode(source: Source, jpeg: _Jpeg) -> tuple[Pixels, tuple[str, ...]]:
@@ -91,6 +107,8 @@ def _segment(source: Source, jpeg: _Jpeg, marker: int, content: bytes) -> None:
         height, width = int.from_bytes(content[1:3], "big"), int.from_bytes(content[3:5], "big")
         source.check_size(width, height)
         jpeg.size = (width, height)
+        # What is not a plain frame is unpacked to coefficients of 2 bytes before its pixels.
+        source.check_bytes(width * height * content[5] * (1 if marker in {0xC0, 0xC1} else 3))
         # Each block of 8x8 pixels takes at least one bit.
         if marker in _PLAIN_FRAMES and width * height > 512 * len(source.data):
             raise source.truncated("there are far fewer bytes than the picture needs")
@@ -100,22 +118,37 @@ def _segment(source: Source, jpeg: _Jpeg, marker: int, content: bytes) -> None:
                 expected="8 bits",
                 remedy="Convert it to a 16-bit PNG or TIFF.",
             )
-    elif marker == 0xE0 and content[:5] == b"JFIF\0" and len(content) >= 12:
+    else:
+        _metadata(jpeg, marker, content)
+
+
+def _metadata(jpeg: _Jpeg, marker: int, content: bytes) -> None:
+    if marker == 0xE0 and content[:5] == b"JFIF\0" and len(content) >= 12:
         x, y = int.from_bytes(content[8:10], "big"), int.from_bytes(content[10:12], "big")
         factor = {1: 1.0, 2: 2.54}.get(content[7])
         if factor and x and y:
             jpeg.dpi = (x * factor, y * factor)
     elif marker == 0xE1 and content.startswith(_EXIF) and not jpeg.exif:
         jpeg.exif = content[6:]
+    elif marker == 0xE1 and content.startswith(_XMP) and not jpeg.xmp:
+        jpeg.xmp = content[len(_XMP) :]
+    elif marker == 0xE1 and content.startswith(_FLIR):
+        jpeg.flir = True
+    elif marker == 0xE3:
+        jpeg.counts += len(content)
     elif marker == 0xE2 and content.startswith(_ICC) and len(content) > 14:
         jpeg.profile.setdefault(content[12], content[14:])
 
 
-def encode_jpeg(pixels: Pixels, metadata: Metadata, quality: int) -> list[bytes | memoryview]:
+def _encode(
+    pixels: Pixels, _alpha: Pixels | None, metadata: Metadata, quality: int
+) -> list[bytes | memoryview]:
     """Encode 8-bit pixels without chroma subsampling; the parts are the file."""
     options: dict[str, object] = {}
-    if metadata.exif is not None and len(metadata.exif) <= LONGEST_EXIF:
+    if metadata.exif is not None:
         options["exif"] = _EXIF + metadata.exif
+    if metadata.xmp is not None:
+        options["xmp"] = metadata.xmp
     if metadata.icc is not None:
         options["icc_profile"] = metadata.icc
     if metadata.dpi is not None:
@@ -124,3 +157,16 @@ def encode_jpeg(pixels: Pixels, metadata: Metadata, quality: int) -> list[bytes 
     image = Image.fromarray(np.ascontiguousarray(pixels))
     image.save(buffer, "JPEG", quality=quality, subsampling=0, **options)
     return [buffer.getbuffer()]
+
+
+JPEG = Format(
+    name="JPEG",
+    suffixes=(".jpg", ".jpeg"),
+    recognise=lambda data: data.startswith(b"\xff\xd8\xff"),
+    read=_read,
+    encode=_encode,
+    depths=(np.uint8,),
+    longest_exif=_LONGEST - len(_EXIF),
+    longest_xmp=_LONGEST - len(_XMP),
+    longest_side=65_500,  # libjpeg's limit
+)

@@ -19,21 +19,20 @@ from tifffile import TiffFile, TiffPage
 from imfuse.io.formats import exif
 from imfuse.io.formats.arrays import planes
 from imfuse.io.formats.container import Decoded, Source
+from imfuse.io.formats.format import Format
 from imfuse.io.formats.tiff_colour import to_planes
+from imfuse.io.formats.tiff_tags import MOST_PAGES, STORAGE, bounded, geo, nodata, number, xmp
 from imfuse.types import Metadata, Pixels
 
 _Buffer: TypeAlias = bytes | memoryview
 
 _Planes: TypeAlias = tuple[Pixels, Pixels | None, tuple[str, ...]]
 
-SIGNATURES = frozenset({b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"})
-"""First bytes of a TIFF file: two byte orders, classic and BigTIFF."""
+# Two byte orders, classic and BigTIFF.
+_SIGNATURES = frozenset({b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"})
 
 _DAMAGED = "the EXIF tags are damaged and were ignored"
-_MOST_PAGES = 1024
 _MOST_PROFILE = 1 << 24
-_STORAGE = frozenset({*range(256, 260), 262, 266, 273, 277, 278, 279, 284, 317, 320})
-_STORAGE |= {*range(322, 326), 338, 339, 347, 530}  # tags without which pixels are misread
 _WHOLE = frozenset({2, 3, 4, 7})  # fax and JPEG, which know about pixels
 _RATIOS = {1: 1, 5: 2800, 8: 1032, 32946: 1032, 32773: 64}  # the most that a method packs
 _LIBTIFF = frozenset({5, 32773, 34925, 50000})  # LZW, PackBits, LZMA, Zstandard
@@ -43,8 +42,9 @@ _REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
-def read_tiff(source: Source) -> Decoded:
+def _read(source: Source) -> Decoded:
     """Decode the one picture in a TIFF file; previews and masks beside it are passed over."""
+    source = bounded(source)
     with source.decoding("tifffile"), TiffFile(io.BytesIO(source.data)) as file:
         page = _only_page(source, file)
         _check(source, page)
@@ -63,21 +63,18 @@ def read_tiff(source: Source) -> Decoded:
             alpha=planes[1],
             exif=found.block if found else None,
             icc=icc if isinstance(icc, bytes) and len(icc) <= _MOST_PROFILE else None,
-            dpi=exif.resolution(_ratio(x), _ratio(y), 2 if unit is None else unit),
+            dpi=exif.resolution(number(x), number(y), 2 if unit is None else unit),
+            xmp=xmp(page),
+            geo=geo(page),
+            nodata=nodata(page),
             orientation=int(tags.valueof(274, 1)),
             notes=planes[2] if found or file.is_bigtiff else (*planes[2], _DAMAGED),
         )
 
 
-def _ratio(value: object) -> float | None:
-    if isinstance(value, tuple) and len(value) == 2 and value[1]:
-        return float(value[0] / value[1])
-    return float(value) if isinstance(value, int | float) else None
-
-
 def _only_page(source: Source, file: TiffFile) -> TiffPage:
     """Return the only full page."""
-    pages = [page for page in islice(file.pages, _MOST_PAGES) if isinstance(page, TiffPage)]
+    pages = [page for page in islice(file.pages, MOST_PAGES) if isinstance(page, TiffPage)]
     full = [page for page in pages if not page.subfiletype & 0b101] or pages[:1]
     if len(full) > 1:
         raise source.several(f"a TIFF of {len(full)} pages")
@@ -96,7 +93,7 @@ def _check(source: Source, page: TiffPage) -> None:
     count = struct.unpack_from(tiff.tagnoformat, source.data, page.offset)[0]
     for place in range(start, start + count * tiff.tagsize, tiff.tagsize):
         code = struct.unpack_from(f"{tiff.byteorder}H", source.data, place)[0]
-        if code in _STORAGE and page.tags.valueof(code) is None:
+        if code in STORAGE and page.tags.valueof(code) is None:
             raise source.truncated(f"the value of tag {code} is not in the file")
     source.check_size(page.imagewidth, page.imagelength)
     if page.imagedepth != 1 or page.samplesperpixel < 1:
@@ -124,11 +121,19 @@ def _check_samples(source: Source, page: TiffPage) -> None:
         )
     low = bits in {1, 2, 4} and page.samplesperpixel == 1
     unsigned = kind in {1, 4} and (bits in {8, 16} or low)  # 4: undefined
-    if not unsigned and not (kind == 3 and bits in {16, 32, 64}):
+    # Measurements: signed, or of 32 bits.
+    raw = (kind == 2 and bits in {16, 32}) or (kind in {1, 4} and bits == 32)
+    if raw and page.samplesperpixel > 1:
+        raise source.unsupported(
+            f"{page.samplesperpixel} channels of signed or 32-bit integers",
+            expected="one channel",
+            remedy="Save the channel that you need as a picture of its own.",
+        )
+    if not unsigned and not raw and not (kind == 3 and bits in {16, 32, 64}):
         title = {1: "unsigned integers", 2: "signed integers", 3: "floats"}.get(kind, "complex")
         raise source.unsupported(
             f"samples that are {title} of {bits} bits",
-            expected="unsigned integers of 8 or 16 bits, or floats of 16, 32 or 64",
+            expected="integers of 8, 16 or 32 bits, or floats of 16, 32 or 64",
             remedy="Convert it: to 16 bits, or to 32-bit float with values in [0, 1].",
         )
 
@@ -146,6 +151,7 @@ def _segments(source: Source, page: TiffPage) -> list[_Buffer]:
     needed = math.prod(page.shaped) * page.bitspersample // 8
     if sum(size for _, size in places) * _RATIOS.get(page.compression, 10**6) < needed:
         raise source.truncated("there are far fewer bytes than the picture needs")
+    source.check_bytes(needed)
     data = memoryview(source.data)
     segments: list[_Buffer] = [data[start : start + size] for start, size in places]
     if page.fillorder == 2 and page.compression != 7:  # JPEG has an order of its own
@@ -253,8 +259,8 @@ def _decode_whole(source: Source, page: TiffPage, segments: list[_Buffer]) -> Pi
         return planes(image.convert("RGB") if image.mode == "RGBA" else image)[0]
 
 
-def encode_tiff(
-    pixels: Pixels, alpha: Pixels | None, metadata: Metadata
+def _encode(
+    pixels: Pixels, alpha: Pixels | None, metadata: Metadata, _quality: int
 ) -> list[bytes | memoryview]:
     """Encode pixels of any depth as one strip; the parts, put together, are the file.
 
@@ -281,8 +287,25 @@ def encode_tiff(
         tags[338] = 2  # straight, not multiplied into the colours
     if metadata.icc is not None:
         tags[34675] = metadata.icc
+    if metadata.xmp is not None:
+        tags[700] = metadata.xmp
+    for tag, value in metadata.geo.items():
+        tags[tag] = value
     head = tags.tobytes().removeprefix(b"Exif\0\0")
     body = np.ascontiguousarray(
         pixels, pixels.dtype.newbyteorder("<" if tags.endian == "<" else ">")
     )
     return [head, body.reshape(-1).view(np.uint8).data]
+
+
+TIFF = Format(
+    name="TIFF",
+    suffixes=(".tif", ".tiff"),
+    recognise=lambda data: data[:4] in _SIGNATURES,
+    read=_read,
+    encode=_encode,
+    depths=(np.uint8, np.uint16, np.float32),
+    alpha=True,
+    geo=True,
+    largest=2**32 - 2**20,  # bytes that its 32-bit offsets reach
+)

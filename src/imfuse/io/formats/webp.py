@@ -9,15 +9,17 @@ from PIL import Image
 from imfuse.io.formats import exif
 from imfuse.io.formats.arrays import swap_in_place
 from imfuse.io.formats.container import Decoded, Source
+from imfuse.io.formats.format import Format
 from imfuse.types import Metadata, Pixels
 
 
-def read_webp(source: Source) -> Decoded:
+def _read(source: Source) -> Decoded:
     """Decode a WebP file, lossy or lossless, to 8-bit RGB."""
     chunks = _chunks(source)
     if b"ANIM" in chunks or b"ANMF" in chunks:
         raise source.several(f"an animated WebP of {source.data.count(b'ANMF')} frames")
     size = _size(source, chunks)
+    source.check_bytes(3 * size[0] * size[1])
     with source.decoding("OpenCV"):
         samples = cv2.imdecode(np.frombuffer(source.data, np.uint8), cv2.IMREAD_UNCHANGED)
     if samples is None:
@@ -36,6 +38,7 @@ def read_webp(source: Source) -> Decoded:
         alpha=alpha,
         exif=None if block is None else bytes(block).removeprefix(b"Exif\0\0"),
         icc=bytes(chunks[b"ICCP"]) if b"ICCP" in chunks else None,
+        xmp=bytes(chunks[b"XMP "]) if b"XMP " in chunks else None,
     )
 
 
@@ -80,8 +83,8 @@ def _size(source: Source, chunks: dict[bytes, memoryview]) -> tuple[int, int]:
     return size
 
 
-def encode_webp(
-    pixels: Pixels, alpha: Pixels | None, metadata: Metadata
+def _encode(
+    pixels: Pixels, alpha: Pixels | None, metadata: Metadata, _quality: int
 ) -> list[bytes | memoryview]:
     """Encode 8-bit pixels without loss, in colour (WebP knows no gray)."""
     if alpha is not None:
@@ -92,9 +95,24 @@ def encode_webp(
         options["exif"] = exif.directory(metadata.exif, metadata.dpi).tobytes()[6:]
     if metadata.icc is not None:
         options["icc_profile"] = metadata.icc
+    if metadata.xmp is not None:
+        options["xmp"] = metadata.xmp
     buffer = io.BytesIO()
     # Least effort: 15 ms and 276 kB for a 640x480 RGB street scene; the usual effort takes 162 ms
     # for 237 kB. `exact` keeps the colours of transparent pixels.
     image = Image.fromarray(np.ascontiguousarray(pixels))
     image.save(buffer, "WEBP", lossless=True, quality=0, method=0, exact=True, **options)
     return [buffer.getbuffer()]
+
+
+WEBP = Format(
+    name="WEBP",
+    suffixes=(".webp",),
+    recognise=lambda data: data[:4] == b"RIFF" and data[8:12] == b"WEBP",
+    read=_read,
+    encode=_encode,
+    depths=(np.uint8,),
+    alpha=True,
+    gray=False,
+    longest_side=16_383,
+)
