@@ -61,7 +61,7 @@ class Format:
             ("XMP data", metadata.xmp, self.longest_xmp),
         ):
             if block is not None and len(block) > most:
-                lost.append(f"{title} of more than {most // 1000} kB" if most else title)
+                lost.append(f"{title} of more than {round(most / 1024)} kB" if most else title)
         if metadata.icc is not None and not self.icc:
             lost.append("colour profile")
         if metadata.geo and not self.geo:
