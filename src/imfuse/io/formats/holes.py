@@ -33,12 +33,13 @@ def fill_holes(
     Raises:
         BadValues: There is no value at all.
     """
-    found = [_not_finite(pixels)]
+    with np.errstate(invalid="ignore"):  # comparisons with signalling NaN
+        found = [_not_finite(pixels)]
+        if pixels.ndim == 2:
+            found += [_equal(pixels, declared), _marked(pixels)]
     if alpha is not None and (not_finite := _not_finite(alpha)) is not None:
         found.append(not_finite)
         alpha = np.where(not_finite, 0, alpha).astype(alpha.dtype)
-    if pixels.ndim == 2:
-        found += [_equal(pixels, declared), _marked(pixels)]
     masks = [mask for mask in found if mask is not None and mask.any()]
     if not masks:
         return pixels, alpha, None
@@ -86,5 +87,6 @@ def _marked(pixels: Pixels) -> Mask | None:
         sure = bool(np.isin(values, _MARKS).any()) or bool((values < _ABSURD).any())
         if not sure and len(values) > _FEW:
             low[...] = False
-    near = np.spacing(np.abs(_ABSOLUTE_ZERO))
-    return np.asarray(low | (np.abs(pixels - _ABSOLUTE_ZERO) <= near))
+    rounding = np.spacing(-_ABSOLUTE_ZERO)
+    near = (pixels >= _ABSOLUTE_ZERO - rounding) & (pixels <= _ABSOLUTE_ZERO + rounding)
+    return np.asarray(low | near)

@@ -1,4 +1,4 @@
-"""TIFF: tifffile reads the tags, zlib and Pillow's libtiff unpack, strips are put together here.
+"""TIFF: tifffile reads the tags, `tiff_unpack` unpacks, and strips are put together here.
 
 Without further packages tifffile unpacks neither LZW, JPEG nor fax, and fills missing strips with
 zeros; Pillow and OpenCV change depths. So every strip is unpacked and measured by itself.
@@ -8,23 +8,19 @@ import io
 import logging
 import math
 import struct
-import zlib
-from itertools import accumulate, islice
-from typing import Any, TypeAlias
+from itertools import islice
+from typing import TypeAlias
 
 import numpy as np
-from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 from tifffile import TiffFile, TiffPage
 
 from imfuse.io.formats import exif
-from imfuse.io.formats.arrays import planes
 from imfuse.io.formats.container import Decoded, Source
 from imfuse.io.formats.format import Format
 from imfuse.io.formats.tiff_colour import to_planes
 from imfuse.io.formats.tiff_tags import MOST_PAGES, STORAGE, bounded, geo, nodata, number, xmp
+from imfuse.io.formats.tiff_unpack import jpeg_planes, jpeg_segment, unpack
 from imfuse.types import Metadata, Pixels
-
-_Buffer: TypeAlias = bytes | memoryview
 
 _Planes: TypeAlias = tuple[Pixels, Pixels | None, tuple[str, ...]]
 
@@ -33,9 +29,7 @@ _SIGNATURES = frozenset({b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"})
 
 _DAMAGED = "the EXIF tags are damaged and were ignored"
 _MOST_PROFILE = 1 << 24
-_WHOLE = frozenset({2, 3, 4, 7})  # fax and JPEG, which know about pixels
 _RATIOS = {1: 1, 5: 2800, 8: 1032, 32946: 1032, 32773: 64}  # the most that a method packs
-_LIBTIFF = frozenset({5, 32773, 34925, 50000})  # LZW, PackBits, LZMA, Zstandard
 _REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 
 # tifffile logs what it finds odd. Where nobody set up logging, Python would print that.
@@ -48,12 +42,11 @@ def _read(source: Source) -> Decoded:
     with source.decoding("tifffile"), TiffFile(io.BytesIO(source.data)) as file:
         page = _only_page(source, file)
         _check(source, page)
-        whole = page.compression in _WHOLE and page.bitspersample in {1, 8}
-        segments = _segments(source, page)
-        if whole:
-            planes: _Planes = (_decode_whole(source, page, segments), None, ())
+        samples = _samples(source, page, _segments(source, page))
+        if page.compression == 7:
+            planes: _Planes = (jpeg_planes(page, samples), None, ())
         else:
-            planes = to_planes(source, page, _samples(source, page, segments))
+            planes = to_planes(source, page, samples)
         tags = page.tags
         found = None if file.is_bigtiff else exif.tidy(source.data, page.offset)
         icc = tags.valueof(34675)
@@ -138,7 +131,7 @@ def _check_samples(source: Source, page: TiffPage) -> None:
         )
 
 
-def _segments(source: Source, page: TiffPage) -> list[_Buffer]:
+def _segments(source: Source, page: TiffPage) -> list[bytes | memoryview]:
     """Return the strips or tiles as they are stored, with the usual order of bits."""
     starts, sizes = page.dataoffsets, page.databytecounts
     wanted = math.prod(page.chunked)
@@ -153,13 +146,13 @@ def _segments(source: Source, page: TiffPage) -> list[_Buffer]:
         raise source.truncated("there are far fewer bytes than the picture needs")
     source.check_bytes(needed)
     data = memoryview(source.data)
-    segments: list[_Buffer] = [data[start : start + size] for start, size in places]
+    segments: list[bytes | memoryview] = [data[start : start + size] for start, size in places]
     if page.fillorder == 2 and page.compression != 7:  # JPEG has an order of its own
         segments = [bytes(segment).translate(_REVERSED) for segment in segments]
     return segments
 
 
-def _samples(source: Source, page: TiffPage, segments: list[_Buffer]) -> Pixels:
+def _samples(source: Source, page: TiffPage, segments: list[bytes | memoryview]) -> Pixels:
     """Return the samples `(H, W, C)`; those of less than 8 bits one to a byte."""
     planes, _, height, width, channels = page.shaped
     rows, columns = (
@@ -179,12 +172,14 @@ def _samples(source: Source, page: TiffPage, segments: list[_Buffer]) -> Pixels:
 
 
 def _segment(
-    source: Source, page: TiffPage, packed: _Buffer, shape: tuple[int, int, int]
+    source: Source, page: TiffPage, packed: bytes | memoryview, shape: tuple[int, int, int]
 ) -> Pixels:
     rows, columns, channels = shape
+    if page.compression == 7:
+        return jpeg_segment(source, page, packed, shape)
     stride = (columns * channels * page.bitspersample + 7) // 8
     with source.decoding("the decompressor"):
-        data = _unpack(source, page.compression, packed, rows, stride)
+        data = unpack(source, page, packed, (rows, columns), stride)
     if len(data) < rows * stride:
         raise source.truncated(f"a strip has {len(data):,} bytes instead of {rows * stride:,}")
     octets: Pixels = np.frombuffer(data, np.uint8, rows * stride).reshape(rows, stride)
@@ -202,61 +197,6 @@ def _segment(
         whole = samples.view(f"{page.parent.byteorder}u{dtype.itemsize}")
         samples = whole.cumsum(axis=1, dtype=f"u{dtype.itemsize}").view(dtype)
     return samples
-
-
-def _unpack(source: Source, method: int, packed: _Buffer, rows: int, stride: int) -> _Buffer:
-    if method == 1:
-        return packed
-    if method in {8, 32946}:
-        return zlib.decompressobj().decompress(packed, rows * stride)
-    if method in _LIBTIFF:  # as if it were an 8-bit gray picture
-        tags = {256: stride, 257: rows, 258: 8, 259: int(method), 262: 1, 278: rows}
-        with TiffImageFile(_file(tags, [packed])) as image:
-            image.load()
-            return image.tobytes()
-    raise source.unsupported(
-        f"TIFF compression {int(method)}",
-        expected="none, Deflate, LZW, PackBits, LZMA, Zstandard, JPEG or fax",
-        remedy="Save it again without compression, or as PNG.",
-    )
-
-
-def _file(tags: dict[int, Any], segments: list[_Buffer]) -> io.BytesIO:
-    """Return a small TIFF file of these strips or tiles, for Pillow."""
-    directory = ImageFileDirectory_v2()
-    starts, sizes = (324, 325) if 322 in tags else (273, 279)
-    lengths = [len(segment) for segment in segments]
-    for tag in (starts, sizes):
-        directory.tagtype[tag] = 4  # 32-bit numbers, whose length does not depend on their value
-    for tag, value in (tags | {sizes: tuple(lengths), starts: tuple(lengths)}).items():
-        directory[tag] = value
-    at = 8 + len(directory.tobytes(8))
-    # Pillow itself moves the starts of strips, but not those of tiles, behind the directory.
-    before = at if starts == 324 else 0
-    directory[starts] = tuple(before + place for place in accumulate([0, *lengths[:-1]]))
-    head = struct.pack("<2sHI", b"II", 42, 8)
-    return io.BytesIO(b"".join((head, directory.tobytes(8), *segments)))
-
-
-def _decode_whole(source: Source, page: TiffPage, segments: list[_Buffer]) -> Pixels:
-    """Return the samples of a picture that is packed by fax or JPEG, as 8-bit gray or RGB."""
-    if page.compression == 7 and not all(b"\xff\xd9" in bytes(part[-16:]) for part in segments):
-        raise source.truncated("a JPEG strip has no end marker")
-    tags: dict[int, Any] = {256: page.imagewidth, 257: page.imagelength, 259: int(page.compression)}
-    tags |= {258: (page.bitspersample,) * page.samplesperpixel, 277: page.samplesperpixel}
-    # Pillow warns of tags with more values than usual: only the first is handed on.
-    for tag in (262, 284, 292, 293, 322, 323, 347, 530):
-        value = page.tags.valueof(tag)
-        if value is not None:
-            several = tag == 530 and isinstance(value, tuple)
-            tags[tag] = value if several or isinstance(value, bytes) else int(np.ravel(value)[0])
-    if 322 not in tags:
-        tags[278] = page.rowsperstrip
-    with source.decoding("Pillow"), TiffImageFile(_file(tags, segments)) as image:
-        if image.size != (page.imagewidth, page.imagelength):
-            raise source.corrupt("its size is given twice, differently")
-        image.load()
-        return planes(image.convert("RGB") if image.mode == "RGBA" else image)[0]
 
 
 def _encode(
