@@ -11,6 +11,7 @@ import numpy as np
 from PIL.PngImagePlugin import PngImageFile
 
 from imfuse.errors import UnreadableImage
+from imfuse.io.formats import png_rows
 from imfuse.io.formats.arrays import planes, split_alpha
 from imfuse.io.formats.container import Decoded, Source
 from imfuse.io.formats.exif import per_metre, tidy_dpi
@@ -21,11 +22,6 @@ from imfuse.types import Metadata, Pixels
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
-_ADAM7 = (  # first column and row, steps in x and y of each pass
-    (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
-    (0, 1, 1, 2),
-)  # fmt: skip
-_BLOCK = 1 << 18
 _XMP = b"XML:com.adobe.xmp\0"
 _MAX_PROFILE = 1 << 24  # an ICC profile of 16 MB is a bomb, not a profile
 
@@ -42,11 +38,19 @@ class _Png:
     extra: dict[bytes, bytes] = field(default_factory=dict)
     xmp: bytes | None = None
 
+    @property
+    def shape(self) -> png_rows.Shape:
+        """How the rows are stored."""
+        bits = self.depth * _CHANNELS[self.colour]
+        return png_rows.Shape(self.width, self.height, bits, bool(self.interlaced))
+
 
 def _read(source: Source) -> Decoded:
     """Decode a PNG file in its own depth."""
     png = _parse(source)
-    if _passes(png)[-1][1] > sum(map(len, png.body)) * 1032 + 1032:  # Deflate's largest ratio
+    if (
+        png_rows.unpacked_size(png.shape) > sum(map(len, png.body)) * 1032 + 1032
+    ):  # Deflate's largest ratio
         raise source.truncated("there are far fewer bytes than the picture needs")
     source.check_bytes(png.width * png.height * _CHANNELS[png.colour] * (1 + (png.depth > 8)))
     pixels, alpha = _decode(source, png)
@@ -121,43 +125,6 @@ def _header(source: Source, png: _Png, header: bytes) -> None:
     png.interlaced, png.header = interlaced, header
 
 
-def _passes(png: _Png) -> list[tuple[int, int, int]]:
-    """Return start, end and bytes per row of each pass, with the number of a row's filter first."""
-    bits, at, passes = png.depth * _CHANNELS[png.colour], 0, []
-    for x, y, dx, dy in _ADAM7 if png.interlaced else ((0, 0, 1, 1),):
-        columns, rows = -((x - png.width) // dx), -((y - png.height) // dy)
-        if columns > 0 and rows > 0:
-            stride = (columns * bits + 7) // 8 + 1
-            passes.append((at, at + rows * stride, stride))
-            at += rows * stride
-    return passes
-
-
-def _check_body(source: Source, png: _Png) -> None:
-    """Refuse data that do not inflate to every row: decoders leave what is missing black.
-
-    Also a filter that does not exist, of which libpng would print to stderr.
-    """
-    passes = _passes(png)
-    at, whole = 0, passes[-1][1]
-    inflater = zlib.decompressobj()
-    try:
-        for part in png.body:
-            fed: bytes | memoryview = part
-            while at < whole and (piece := inflater.decompress(fed, min(whole - at, _BLOCK))):
-                for start, end, stride in passes:
-                    first = max(start, at + (start - at) % stride)
-                    filters = piece[first - at : max(0, end - at) : stride]
-                    if filters and max(filters) > 4:
-                        raise source.corrupt(f"a row has filter {max(filters)}")
-                at += len(piece)
-                fed = inflater.unconsumed_tail
-    except zlib.error as error:
-        raise source.corrupt(f"the compressed data are damaged ({error})") from error
-    if at < whole:
-        raise source.truncated(f"at least {whole - at:,} bytes of it are missing")
-
-
 def _decode(source: Source, png: _Png) -> tuple[Pixels, Pixels | None]:
     """Return pixels and alpha, with palette and transparent colour applied."""
     key = png.extra.get(b"tRNS", b"")
@@ -186,16 +153,16 @@ def _by_pillow(source: Source, png: _Png, data: bytes) -> tuple[Pixels, Pixels |
             blank = not np.asarray(image.crop((0, png.height - 1, *image.size))).any()
             pixels, alpha = planes(image)
     except UnreadableImage:
-        _check_body(source, png)  # which says better what is wrong
+        png_rows.check(source, png.shape, png.body)  # which says better what is wrong
         raise
     # Pillow passes over missing rows and leaves them black: then the last row is black.
     if png.interlaced or blank:
-        _check_body(source, png)
+        png_rows.check(source, png.shape, png.body)
     return pixels, alpha
 
 
 def _by_opencv(source: Source, png: _Png, data: bytes) -> tuple[Pixels, Pixels | None]:
-    _check_body(source, png)
+    png_rows.check(source, png.shape, png.body, exact=True)
     with source.decoding("OpenCV"):
         samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if samples is None or samples.shape[:2] != (png.height, png.width) or samples.ndim != 3:
