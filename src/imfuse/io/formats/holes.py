@@ -63,14 +63,15 @@ def _not_finite(plane: Pixels) -> Mask | None:
         if plane.dtype.kind != "f" or np.isfinite(np.sum(plane, dtype=np.float64)):
             return None
     mask = ~np.isfinite(plane)
-    return mask if mask.ndim == 2 else mask.any(axis=2)
+    return np.asarray(mask if mask.ndim == 2 else mask.any(axis=2))
 
 
 def _equal(pixels: Pixels, value: float | None) -> Mask | None:
     if value is None or not np.isfinite(value):
         return None
     with np.errstate(over="ignore"):
-        return np.asarray(pixels == (np.float32(value) if pixels.dtype.kind == "f" else value))
+        same: Mask = pixels == (np.float32(value) if pixels.dtype.kind == "f" else value)
+    return same
 
 
 def _marked(pixels: Pixels) -> Mask | None:
@@ -81,12 +82,14 @@ def _marked(pixels: Pixels) -> Mask | None:
         return np.asarray(np.isin(pixels, _MARKS))
     if pixels.dtype.kind != "f":
         return None
+    rounding = np.spacing(-_ABSOLUTE_ZERO)
+    if pixels.min() > _ABSOLUTE_ZERO + rounding:  # False where there is a NaN
+        return None
     low: Mask = pixels < _ABSOLUTE_ZERO
     if low.any():
         values = np.unique(pixels[low & np.isfinite(pixels)])
         sure = bool(np.isin(values, _MARKS).any()) or bool((values < _ABSURD).any())
         if not sure and len(values) > _FEW:
             low[...] = False
-    rounding = np.spacing(-_ABSOLUTE_ZERO)
     near = (pixels >= _ABSOLUTE_ZERO - rounding) & (pixels <= _ABSOLUTE_ZERO + rounding)
     return np.asarray(low | near)
