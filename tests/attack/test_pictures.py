@@ -37,7 +37,7 @@ def check(picture):
     assert pixels.dtype in SCALES.keys() | RAW_TYPES
     assert pixels.dtype.isnative
     assert pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
-    assert 0 < pixels.shape[0] * pixels.shape[1] <= MAX_PIXELS
+    assert 0 < pixels.shape[0] * pixels.shape[1] <= 2 * MAX_PIXELS
     assert pixels.flags.c_contiguous
     assert pixels.flags.writeable
     assert np.isfinite(pixels).all()
@@ -160,6 +160,18 @@ def test_tiff_pages_that_lie_upon_each_other():
         struct.pack_into("<I", data, 10 + page * step + 12 * count, 8 + (page + 1) * step)
     read, seconds = attempt(bytes(data))
     assert not read
+    assert seconds < SECONDS
+
+
+@pytest.mark.parametrize("count", [130_000, 1_000_000])
+def test_tiff_of_countless_strips(count):
+    at = 72 + 6 + 12 * len(PLAIN)
+    shape = [(256, 4, 1, 1), (257, 4, 1, count), *PLAIN[2:5], (273, 4, count, at), PLAIN[6]]
+    shape += [(278, 4, 1, 1), (279, 4, count, at + 4 * count)]
+    data = b"II*\0" + struct.pack("<I", 72) + bytes(64) + directory(shape)
+    data += np.full(count, 8, "<u4").tobytes() + np.ones(count, "<u4").tobytes()
+    read, seconds = attempt(data)
+    assert read == (count < 1 << 17)
     assert seconds < SECONDS
 
 

@@ -130,6 +130,25 @@ def test_gdals_tag_that_names_no_value_of_the_picture(text):
     assert read_image(tiff(ramp("u1"), extratags=[tag])).nodata is None
 
 
+def test_gdals_tag_means_stored_values():
+    """Where white is zero pixels are turned, and in a palette they are colours."""
+    tag = (42113, 2, 2, "7", True)
+    for dtype, top in (("u1", 255), ("u2", 65535)):
+        stored = np.array([[7, 8, 9]], dtype)
+        buffer = io.BytesIO()
+        tifffile.imwrite(buffer, stored, photometric="miniswhite", extratags=[tag])
+        picture = read_image(buffer.getvalue())
+        np.testing.assert_array_equal(picture.nodata, [[True, False, False]])
+        np.testing.assert_array_equal(picture.pixels, [[top - 9, top - 8, top - 9]])
+    buffer = io.BytesIO()
+    grays = np.tile(np.arange(256, dtype=np.uint16)[::-1] * 257, (3, 1))
+    options = {"photometric": "palette", "colormap": grays}
+    tifffile.imwrite(buffer, np.array([[248, 7]], np.uint8), extratags=[tag], **options)
+    picture = read_image(buffer.getvalue())
+    np.testing.assert_array_equal(picture.pixels, [[7, 248]])
+    assert picture.nodata is None
+
+
 def test_many_values_below_absolute_zero_are_measurements():
     """A CT in Hounsfield units begins at -1024."""
     pixels = np.linspace(-1024, 3000, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH).astype(np.float32)

@@ -9,7 +9,13 @@ import tifffile
 from PIL import Image
 
 from imfuse.io.formats.xmp import LONGEST
-from imfuse.io.images import encode_image, read_image, write_image
+from imfuse.io.images import (
+    encode_image,
+    picture_from_pil,
+    picture_to_pil,
+    read_image,
+    write_image,
+)
 from imfuse.types import Metadata, Picture
 from reference.raw_png import png_chunk
 
@@ -58,6 +64,14 @@ def test_the_xmp_that_pillow_writes_is_found(kind):
     options = {"tiffinfo": {700: PACKET}} if kind == "TIFF" else {"xmp": PACKET}
     Image.fromarray(PIXELS).save(buffer, kind, **options)
     assert read_image(buffer.getvalue()).metadata.xmp == PACKET
+
+
+def test_xmp_of_pillow_pictures():
+    for kind in KINDS:
+        with Image.open(io.BytesIO(encode_image(coloured(xmp=PACKET), kind))) as image:
+            picture = picture_from_pil(image)
+        assert picture.metadata.xmp == PACKET
+        assert picture_to_pil(picture).info["xmp"] == PACKET
 
 
 def with_xmp(content):

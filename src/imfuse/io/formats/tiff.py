@@ -27,6 +27,7 @@ _Planes: TypeAlias = tuple[Pixels, Pixels | None, tuple[str, ...]]
 # Two byte orders, classic and BigTIFF.
 _SIGNATURES = frozenset({b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"})
 
+_MOST_STRIPS = 1 << 17  # each takes some microseconds
 _DAMAGED = "the EXIF tags are damaged and were ignored"
 _MOST_PROFILE = 1 << 24
 _RATIOS = {1: 1, 5: 2800, 8: 1032, 32946: 1032, 32773: 64}  # the most that a method packs
@@ -137,6 +138,12 @@ def _segments(source: Source, page: TiffPage) -> list[bytes | memoryview]:
     wanted = math.prod(page.chunked)
     if min(len(starts), len(sizes)) < wanted:
         raise source.corrupt(f"{min(len(starts), len(sizes))} of {wanted} strips are listed")
+    if wanted > _MOST_STRIPS:
+        raise source.unsupported(
+            f"a TIFF of {wanted:,} strips",
+            expected=f"at most {_MOST_STRIPS:,}",
+            remedy="Save it again with more rows in a strip.",
+        )
     places = list(zip(starts[:wanted], sizes[:wanted], strict=True))
     last = max(start + size for start, size in places)
     if last > len(source.data):

@@ -76,11 +76,22 @@ def number(value: object) -> float | None:
 
 
 def nodata(page: TiffPage) -> float | None:
-    """Return the value that GDAL's tag declares to stand for no value."""
+    """Return the value that GDAL's tag declares to stand for no value, as pixels show it.
+
+    None also in palettes and below 8 bits, whose stored values are not those of the pixels.
+    """
     try:
-        return float(str(page.tags.valueof(_NODATA)).strip("\0 "))
+        value = float(str(page.tags.valueof(_NODATA)).strip("\0 "))
     except ValueError:
         return None
+    kind, bits = page.tags.valueof(262), page.bitspersample
+    if kind == 3 or bits < 8:
+        return None
+    if kind == 0 and page.sampleformat == 3:
+        return 1 - value
+    if kind == 0 and page.sampleformat != 2 and bits < 32:  # white is zero
+        return 2**bits - 1 - value
+    return value
 
 
 def xmp(page: TiffPage) -> bytes | None:
