@@ -9,7 +9,7 @@ import pytest
 from imfuse.io.alpha import alpha_is_picture
 from imfuse.scenes import SCENES, render
 
-SIZES = [(480, 640), (240, 320), (1080, 1440)]
+SIZES = [(480, 640), (240, 320)]
 
 
 def disc(height, width, softness):
@@ -45,11 +45,11 @@ def test_transparency_is_not_taken_for_a_picture(size, dtype, top):
         assert not alpha_is_picture(stored), index
 
 
-@pytest.mark.parametrize("seed", range(12))
-@pytest.mark.parametrize(("dtype", "top"), [("u1", 255), ("u2", 65535), ("f4", 1)])
-def test_infrared_scenes_are_pictures(seed, dtype, top):
+@pytest.mark.parametrize("seed", range(10))
+def test_infrared_scenes_are_pictures(seed):
     scene = render(sorted(SCENES)[seed % len(SCENES)], size=(240, 320), seed=seed)
-    assert alpha_is_picture((np.asarray(scene.ir) * top).astype(dtype))
+    for dtype, top in (("u1", 255), ("u2", 65535), ("f4", 1)):
+        assert alpha_is_picture((scene.ir * top).astype(dtype))
 
 
 def test_real_infrared_pictures(data):

@@ -27,7 +27,7 @@ _Planes: TypeAlias = tuple[Pixels, Pixels | None, tuple[str, ...]]
 # Two byte orders, classic and BigTIFF.
 _SIGNATURES = frozenset({b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"})
 
-_MOST_STRIPS = 1 << 17  # each takes some microseconds
+_MOST_STRIPS = 1 << 16  # each takes some microseconds
 _DAMAGED = "the EXIF tags are damaged and were ignored"
 _MOST_PROFILE = 1 << 24
 _RATIOS = {1: 1, 5: 2800, 8: 1032, 32946: 1032, 32773: 64}  # the most that a method packs
