@@ -90,7 +90,7 @@ def nodata(page: TiffPage) -> float | None:
     if kind == 0 and page.sampleformat == 3:
         return 1 - value
     if kind == 0 and page.sampleformat != 2 and bits < 32:  # white is zero
-        return 2**bits - 1 - value
+        return float(2**bits) - 1 - value
     return value
 
 
