@@ -232,8 +232,9 @@ def test_the_visible_picture_must_have_values_of_a_known_range():
     with pytest.raises(BadValues, match="int16 values in the visible picture"):
         fused(ok, vis=ok.astype(np.int16))
     nodata = np.eye(4, dtype=bool)
+    vis = Picture(pixels=ok.astype(np.float32), nodata=nodata)
     with pytest.raises(BadValues, match="4 pixels of the visible picture have no value"):
-        Fuser("max").fuse(ImagePair(ir=Picture(pixels=ok), vis=Picture(pixels=ok, nodata=nodata)))
+        Fuser("max").fuse(ImagePair(ir=Picture(pixels=ok), vis=vis))
 
 
 def test_physical_values_are_moved_into_place_and_nothing_else(rng):
@@ -261,3 +262,12 @@ def test_a_swapped_pair_is_told(rng):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         imfuse.fuse(scene(rng, (20, 30)), colour)
+
+
+def test_a_thermal_alpha_makes_no_result_see_through(rng):
+    ir, vis = scene(rng), rng.integers(0, 256, (120, 160, 3)).astype(np.uint8)
+    rgbt = np.dstack([vis, ir])
+    with pytest.warns(ImfuseWarning, match="alpha channel looks like a picture"):
+        result = imfuse.fuse(ir, rgbt, "max")
+    assert np.array_equal(result[..., :3], imfuse.fuse(ir, vis, "max"))
+    assert (result[..., 3] == 255).all()

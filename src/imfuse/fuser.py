@@ -15,9 +15,9 @@ from imfuse.align.resize import resized
 from imfuse.engines.load import load_engine
 from imfuse.errors import BadValues, MemoryLimit
 from imfuse.infrared import Infrared, check_unit_range, is_gray, prepare_infrared
+from imfuse.io.alpha import alpha_is_picture
 from imfuse.machine import total_memory
 from imfuse.ops import color, geometry
-from imfuse.ops.alpha import is_picture
 from imfuse.options import FuseOptions, InfraredRange
 from imfuse.types import (
     RAW_TYPES,
@@ -242,7 +242,7 @@ def default_max_memory(engine: Engine) -> int:
 
 def _without_false_alpha(picture: Picture, notes: list[str]) -> Picture:
     """Make a picture solid whose alpha channel is a picture: the result would be see-through."""
-    if picture.alpha is None or not is_picture(picture.alpha):
+    if picture.alpha is None or not alpha_is_picture(picture.alpha):
         return picture
     notes.append(
         f"{picture.name}: the alpha channel looks like a picture of its own, such as the thermal "
@@ -274,7 +274,8 @@ def _check_visible(vis: Picture) -> None:
             expected="8 bits, 16 bits without sign, or floats in 0..1",
             remedy="Convert it first. Infrared comes first; were the two swapped?",
         )
-    if vis.nodata is not None and vis.nodata.any():
+    # Integers are whole pictures whatever value a tag declares to mean nothing.
+    if vis.nodata is not None and vis.pixels.dtype.kind == "f":
         raise BadValues(
             f"{int(vis.nodata.sum()):,} pixels of the visible picture have no value",
             file=vis.name,

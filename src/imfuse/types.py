@@ -18,6 +18,9 @@ Pixels: TypeAlias = NDArray[Any]
 Mask: TypeAlias = NDArray[np.bool_]
 """An array `(H, W)` of truth values."""
 
+GeoValue: TypeAlias = tuple[int, ...] | tuple[float, ...] | str
+"""Value of a GeoTIFF tag: numbers, or ASCII text."""
+
 SCALES = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0, np.dtype(np.float32): 1.0}
 """Value of white per pixel type. A range is a matter of the type and is never guessed."""
 
@@ -36,9 +39,9 @@ class Metadata:
     dpi: tuple[float, float] | None = None
     """Horizontal and vertical resolution in dots per inch."""
     xmp: bytes | None = None
-    """XMP packet; its orientation set to 1."""
-    geo: Mapping[int, Any] | None = None
-    """GeoTIFF tags, by code."""
+    """XMP packet (XML), as it was."""
+    geo: Mapping[int, GeoValue] = field(default_factory=dict)
+    """GeoTIFF's tags by number: where on Earth the pixels lie. Empty where the file has none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +72,7 @@ class Picture:
         nodata: `(H, W)` bool, True where the sensor gave no value; None: it gave one everywhere.
             The pixels there hold no meaning, but are finite.
         calibration: How pixels become physical values; None where the file does not say.
-        metadata: EXIF, ICC profile and resolution.
+        metadata: EXIF, ICC profile, resolution, XMP and GeoTIFF tags.
         name: The path, or a word such as `<bytes>`, for messages.
         format: File format in upper case (`PNG`, `JPEG`, `TIFF`, `BMP`, `WEBP`), None for arrays.
         notes: What a user should know about how the picture was read; shown as warnings.

@@ -1,202 +1,227 @@
-"""Formats: found by content, added by plug-ins, and other files called by their names."""
+"""The table of formats: found by content, extended by plug-ins, and names for what is not read."""
 
+import gzip
 import io
+import os
+import re
 import struct
-import zlib
+import subprocess
+import sys
+import tarfile
+import zipfile
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from imfuse.errors import ImfuseError, OutputError, UnsupportedImage
-from imfuse.io.encode import encode_image, write_image
+from imfuse.errors import OutputError, UnreadableImage, UnsupportedImage
 from imfuse.io.formats import table
 from imfuse.io.formats.container import Decoded
 from imfuse.io.formats.format import Format
-from imfuse.io.images import read_image
-from imfuse.io.labels import read_labels
-from imfuse.types import Metadata, Picture
-
-GRAY = np.arange(48, dtype=np.uint8).reshape(6, 8)
+from imfuse.io.images import encode_image, read_image, write_image
+from imfuse.types import Picture
 
 
-def ftyp(brand):
-    return struct.pack(">I", 24) + b"ftyp" + brand + bytes(12)
+def test_each_format_finds_its_own_files_only(samples):
+    for name, sample in samples.items():
+        found = [one.name for one in table.formats().values() if one.recognise(sample.data)]
+        assert found == [name.split("-")[0].upper()]
 
 
-FOREIGN = {
-    "DICOM": bytes(128) + b"DICM" + bytes(100),
-    "NIfTI": bytes(344) + b"n+1\0" + bytes(100),
-    "gzip": b"\x1f\x8b\x08" + bytes(50),
-    "HEIC": ftyp(b"heic"),
-    "AVIF": ftyp(b"avif"),
-    "JPEG XL": b"\xff\x0a" + bytes(30),
-    "JPEG XL (container)": b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(30),
-    "JPEG 2000": b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(30),
-    "FITS": b"SIMPLE  =                    T" + bytes(50),
-    "GIF": b"GIF89a" + bytes(30),
-    "video (MP4": ftyp(b"isom"),
-    "video (QuickTime": struct.pack(">I", 8) + b"wide" + bytes(30),
-    "video (Matroska": b"\x1aE\xdf\xa3" + bytes(30),
-    "video (AVI": b"RIFF" + bytes(4) + b"AVI LIST" + bytes(30),
-    "Git LFS pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n",
-    "web page": b"\n<!DOCTYPE html>\n<html><head></head></html>",
-    "web page (no doctype)": b"<html lang='en'><body>404</body></html>",
-    "SVG": b"<?xml version='1.0'?>\n<svg xmlns='http://www.w3.org/2000/svg'/>",
-    "NumPy": b"\x93NUMPY\x01\0" + bytes(100),
-    "FLIR thermal (FFF": b"FFF\0" + bytes(60),
-    "PDF": b"%PDF-1.7\n",
-}
+def test_suffixes_belong_to_one_format_each():
+    suffixes = [suffix for one in table.formats().values() for suffix in one.suffixes]
+    assert len(set(suffixes)) == len(suffixes)
+    assert table.suffixes()[".tif"] == "TIFF"
 
 
-@pytest.mark.parametrize("name", FOREIGN)
-def test_other_files_are_called_by_their_names(name, tmp_path):
-    path = tmp_path / "picture.png"
-    path.write_bytes(FOREIGN[name])
-    with pytest.raises(UnsupportedImage) as caught:
-        read_image(path)
-    assert name.split(" (container")[0].split(" (no")[0] in caught.value.found
-    assert caught.value.remedy
-    assert len(str(caught.value)) < 500
+@pytest.fixture
+def plug_ins(monkeypatch):
+    """A function that makes objects plug-ins, by their names; errors are raised on loading."""
+
+    def install(**found):
+        class Point:
+            def __init__(self, name, value):
+                self.name, self.value = name, value
+
+            def load(self):
+                if isinstance(self.value, Exception):
+                    raise self.value
+                return self.value
+
+        points = [Point(name, value) for name, value in found.items()]
+        monkeypatch.setattr(table, "entry_points", lambda group: points)
+        for cached in (table.formats, table._plug_ins):
+            cached.cache_clear()
+
+    yield install
+    monkeypatch.undo()
+    for cached in (table.formats, table._plug_ins):
+        cached.cache_clear()
 
 
-def test_a_plug_in_is_found_by_content_and_by_suffix(tmp_path, monkeypatch):
+def test_a_plug_in_is_read_but_does_not_replace_ours(plug_ins, samples):
     def read(source):
-        width, height = source.data[4:6]
-        source.check_size(width, height)
-        return Decoded(pixels=np.frombuffer(source.data[6:], np.uint8).reshape(height, width))
+        return Decoded(pixels=np.frombuffer(source.data[4:], np.uint8).reshape(2, -1))
 
-    def encode(pixels, alpha, metadata, quality):
-        return [b"TINY", bytes(pixels.shape[::-1]), pixels.tobytes()]
-
-    tiny = Format(
-        name="TINY",
-        suffixes=(".tiny",),
-        recognise=lambda data: data[:4] == b"TINY",
-        read=read,
-        encode=encode,
-        holds=frozenset(),
+    own = Format(name="OWN", suffixes=(".own",), recognise=lambda d: d[:4] == b"OWN!", read=read)
+    png = Format(name="PNG", suffixes=(".png",), recognise=lambda d: True, read=read)
+    plug_ins(own=own, png=png)
+    picture = read_image(b"OWN!" + bytes(range(6)))
+    assert picture.format == "OWN"
+    np.testing.assert_array_equal(picture.pixels, [[0, 1, 2], [3, 4, 5]])
+    np.testing.assert_array_equal(
+        read_image(samples["png-gray8"].data).pixels, samples["png-gray8"].pixels
     )
-
-    class EntryPoint:
-        name, value = "tiny", "elsewhere:TINY"
-        broken = False
-
-        def load(self):
-            if self.broken:
-                raise ImportError("no such module")
-            return tiny
-
-    monkeypatch.setattr(table, "entry_points", lambda group: [EntryPoint()])
-    table.formats.cache_clear()
-    try:
-        monkeypatch.setitem(table.SUFFIXES, ".tiny", "TINY")
-        exif = Image.Exif()
-        exif[271] = "Maker"
-        block = exif.tobytes().removeprefix(b"Exif\0\0")
-        picture = Picture(pixels=GRAY, metadata=Metadata(exif=block))
-        (note,) = write_image(tmp_path / "a.tiny", picture)
-        assert "TINY holds no EXIF data" in note
-        assert np.array_equal(read_image(tmp_path / "a.tiny").pixels, GRAY)
-        with pytest.raises(OutputError, match="TINY can't hold uint16"):
-            encode_image(Picture(pixels=GRAY.astype(np.uint16)), "TINY")
-        EntryPoint.broken = True
-        table.formats.cache_clear()
-        with pytest.raises(ImfuseError, match="plug-in format 'tiny'.*no such module"):
-            table.formats()
-    finally:
-        monkeypatch.undo()
-        table.formats.cache_clear()
+    assert table.suffixes()[".own"] == "OWN"
+    with pytest.raises(OutputError, match="unknown format 'OWN'"):
+        encode_image(picture, "OWN")
 
 
-# Metadata that is carried, or told to be lost
-
-XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf tiff:Orientation="6" note="kept"/></x:xmpmeta>'
-GEO = {
-    33550: (0.5, 0.5, 0.0),
-    33922: (0.0, 0.0, 0.0, 11.0, 48.0, 0.0),
-    34735: (1, 1, 0, 0),
-    34737: "WGS 84|",
-}
+def test_a_broken_plug_in_is_named_only_where_it_could_have_helped(plug_ins, samples):
+    plug_ins(bad=ImportError("no module named x"), odd=object())
+    assert read_image(samples["png-gray8"].data).size == (11, 14)
+    with pytest.raises(UnreadableImage, match="'bad' can't be loaded: no module.*'odd' is no For"):
+        read_image(b"nothing that anybody knows")
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP"])
-def test_xmp_is_carried(kind):
-    picture = Picture(pixels=GRAY, metadata=Metadata(xmp=XMP))
-    again = read_image(encode_image(picture, kind)).metadata.xmp
-    assert again == XMP.replace(b'"6"', b'"1"')
+def media(brand, *more):
+    brands = b"".join((brand, bytes(4), brand, *more))
+    return struct.pack(">I", 8 + len(brands)) + b"ftyp" + brands + b"\0\0\0\x08mdat"
 
 
-def test_pillow_reads_the_xmp_that_is_written():
-    for kind in ("PNG", "JPEG", "TIFF", "WEBP"):
-        image = Image.open(
-            io.BytesIO(encode_image(Picture(pixels=GRAY, metadata=Metadata(xmp=XMP)), kind))
-        )
-        found = (
-            image.tag_v2[700]
-            if kind == "TIFF"
-            else image.info.get("xmp", image.info.get("XML:com.adobe.xmp"))
-        )
-        assert b"kept" in (found if isinstance(found, bytes) else found.encode())
+def tar():
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as file:
+        file.addfile(tarfile.TarInfo("a.png"))
+    return buffer.getvalue()
 
 
-def test_compressed_xmp_of_a_png_is_read_and_bombs_are_left_out():
-    plain = encode_image(Picture(pixels=GRAY), "PNG")
-
-    def with_text(text):
-        content = b"XML:com.adobe.xmp\0\x01\0\0\0" + zlib.compress(text)
-        head = struct.pack(">I", len(content)) + b"iTXt" + content
-        return plain[:33] + head + struct.pack(">I", zlib.crc32(head[4:])) + plain[33:]
-
-    assert read_image(with_text(XMP)).metadata.xmp == XMP.replace(b'"6"', b'"1"')
-    bomb = read_image(with_text(bytes(200 << 20)))
-    assert bomb.metadata.xmp is None
-    assert any("XMP" in note for note in bomb.notes)
+def zipped():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr("a.png", b"")
+    return buffer.getvalue()
 
 
-def test_geotiff_tags_are_carried_by_tiff_and_told_to_be_lost_elsewhere(tmp_path):
-    picture = Picture(pixels=GRAY, metadata=Metadata(geo=GEO, xmp=XMP))
-    again = read_image(encode_image(picture, "TIFF"))
-    assert dict(again.metadata.geo) == GEO
-    (note,) = write_image(tmp_path / "a.png", picture)
-    assert "PNG holds no GeoTIFF tags" in note
-    assert len(write_image(tmp_path / "a.bmp", picture)) == 2
-    long = Picture(pixels=GRAY, metadata=Metadata(xmp=b"x" * 70_000))
-    (note,) = write_image(tmp_path / "a.jpg", long)
-    assert "JPEG holds no XMP data of more than 64 kB" in note
-    assert read_image(tmp_path / "a.jpg").metadata.xmp is None
+def pil(kind, **options):
+    buffer = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(buffer, kind, **options)
+    return buffer.getvalue()
 
 
-# Thermal cameras
+def numpy_file():
+    buffer = io.BytesIO()
+    np.save(buffer, np.zeros(3))
+    return buffer.getvalue()
 
 
-@pytest.mark.parametrize("marker", [0xE1, 0xE3])
-def test_a_radiometric_jpeg_says_that_its_temperatures_were_not_used(marker):
-    plain = encode_image(Picture(pixels=GRAY), "JPEG")
-    content = b"FLIR\0\x01\0\0" + bytes(100) if marker == 0xE1 else bytes(60_000)
-    segment = bytes([0xFF, marker]) + struct.pack(">H", len(content) + 2) + content
-    (note,) = read_image(plain[:2] + segment + plain[2:]).notes
-    assert "temperatures, which were not used" in note
-    assert read_image(plain).notes == ()
+NIFTI = struct.pack("<i", 348) + bytes(340) + b"n+1\0" + bytes(100)
+FOREIGN = [
+    (bytes(128) + b"DICM\2\0\0\0UL", "DICOM", "slices"),
+    (b"\x08\0\x05\0\x0a\0\0\0ISO_IR 100", "DICOM", "slices"),
+    (NIFTI, "NIfTI", "slices"),
+    (gzip.compress(NIFTI), "NIfTI file, packed by gzip", "slices"),
+    (gzip.compress(b"anything"), "gzip", "Unpack"),
+    (b"\x1f\x8b broken", "gzip", "Unpack"),
+    (media(b"isom", b"mp41"), "video", "frames"),
+    (media(b"qt  "), "video", "frames"),
+    (b"\0\0\0\x08wide\0\0\0\0mdat", "video", "frames"),
+    (b"RIFF\0\0\0\0AVI LIST", "video (AVI)", "frames"),
+    (b"\x1aE\xdf\xa3\x01\0\0\0", "video (Matroska", "frames"),
+    (media(b"heic", b"mif1"), "HEIC", "Convert"),
+    (media(b"mif1", b"heic"), "HEIC", "Convert"),
+    (media(b"avif", b"mif1"), "AVIF", "Convert"),
+    (media(b"mif1", b"avif"), "AVIF", "Convert"),
+    (pil("AVIF"), "AVIF", "Convert"),
+    (b"\xff\x0a\xfa\x7f\x01", "JPEG XL", "Convert"),
+    (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL", "Convert"),
+    (pil("JPEG2000"), "JPEG 2000", "Convert"),
+    (b"SIMPLE  =                    T", "FITS", "Convert"),
+    (pil("GIF"), "GIF", "one file per frame"),
+    (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "Git LFS", "git lfs pull"),
+    (b"<!DOCTYPE html>\n<html></html>", "web page", "browser"),
+    (b"\xef\xbb\xbf \n<HTML lang=en>", "web page", "browser"),
+    (b"<?xml version='1.0'?><!DOCTYPE html PUBLIC>", "web page", "browser"),
+    ("<!doctype html>".encode("utf-16"), "web page", "browser"),
+    (b"<?xml version='1.0'?>\n<!-- made -->\n<svg/>", "SVG", "Convert"),
+    (pil("PDF"), "PDF", "Convert"),
+    (numpy_file(), "NumPy", "Python"),
+    (zipped(), "ZIP", "Unpack"),
+    (tar(), "tar", "Unpack"),
+    (b"FFF\0CREATOR", "FLIR", "Export"),
+    (b"\xca\xac\x80\0\0\xc0", "InfiRay", "Export"),
+    (b"8BPS\0\1", "Photoshop", "Convert"),
+    (b"\x89HDF\r\n\x1a\n", "HDF5", "Convert"),
+    (b"\x76\x2f\x31\x01", "OpenEXR", "Convert"),
+]
 
 
-# Labels
+@pytest.mark.parametrize(("data", "title", "remedy"), FOREIGN, ids=[one[1] for one in FOREIGN])
+def test_files_that_are_no_pictures_of_ours_have_names(refused, data, title, remedy):
+    error = refused(UnsupportedImage, data, found=re.escape(title))
+    assert remedy.lower() in error.remedy.lower()
+    assert error.expected == "a PNG, JPEG, TIFF, BMP or WEBP file"
 
 
-def test_labels_of_a_palette_of_grays_are_the_grays(tmp_path):
-    labels = np.array([[0, 3, 8], [8, 255, 0]], np.uint8)
-    values = np.unique(labels)
-    image = Image.fromarray(np.searchsorted(values, labels).astype(np.uint8), "P")
-    image.putpalette(np.repeat(values, 3).tobytes())
-    image.save(tmp_path / "gray.png")
-    assert np.array_equal(read_labels(tmp_path / "gray.png"), labels)
-    Image.fromarray(labels).save(tmp_path / "plain.png")
-    assert np.array_equal(read_labels(tmp_path / "plain.png"), labels)
+def test_text_and_noise_have_no_name(refused, rng):
+    for data in (b"hello", b"<xml/>", b"\0" * 500, rng.bytes(200), b"<!--" * 1000, b"\xff\xfe<"):
+        refused(UnreadableImage, data, found="not a picture")
 
 
-def test_labels_of_a_palette_of_colours_are_the_indices(tmp_path):
-    index = np.array([[0, 1, 2], [2, 1, 0]], np.uint8)
-    image = Image.fromarray(index, "P")
-    image.putpalette(bytes([0, 0, 0, 128, 0, 0, 128, 128, 128]))
-    image.save(tmp_path / "colour.png")
-    assert np.array_equal(read_labels(tmp_path / "colour.png"), index)
+def segments(*parts):
+    return b"".join(b"\xff" + bytes([m]) + struct.pack(">H", len(c) + 2) + c for m, c in parts)
+
+
+def exif_of(maker):
+    exif = Image.Exif()
+    exif[271] = maker
+    return exif.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("parts", "maker"),
+    [
+        ([(0xE1, b"FLIR\0\1\0\0FFF\0" + bytes(500))], "FLIR"),
+        ([(0xE1, exif_of("DJI")), (0xE3, bytes(60_000)), (0xE4, bytes(300))], "DJI"),
+        ([(0xE1, exif_of("DJI"))], None),
+        ([(0xE1, exif_of("Kodak")), (0xE3, bytes(60_000))], None),
+        ([(0xE1, exif_of("DJI")), (0xE3, b"_JPSJPS_" + bytes(100))], None),
+    ],
+)
+def test_radiometric_jpegs_say_that_their_temperatures_were_not_used(samples, parts, maker):
+    plain = samples["jpeg-gray"].data
+    picture = read_image(plain[:2] + segments(*parts) + plain[2:])
+    np.testing.assert_array_equal(picture.pixels, read_image(plain).pixels)
+    notes = [note for note in picture.notes if "temperatures" in note]
+    assert len(notes) == (maker is not None)
+    assert all(f"of {maker}'s" in note for note in notes)
+
+
+def test_real_radiometric_files(data):
+    files = sorted((data / "thermal").glob("*.jpg"))
+    assert len(files) == 15
+    for file in files:
+        notes = " ".join(read_image(file).notes)
+        raw_of_dji = file.name.startswith("dji") and "xt2" not in file.name
+        assert ("of DJI's holds temperatures" if raw_of_dji else "of FLIR's holds") in notes
+    for file in sorted((data / "cameras" / "flir-adas" / "raw" / "vis").iterdir()):
+        assert not read_image(file).notes
+    for file, title in (
+        ("thermal/infiray_c200.irg", "InfiRay"),
+        ("medical/head/t1.nii.gz", "NIfTI file, packed by gzip"),
+        ("medical/petct/ct/046.dcm", "DICOM"),
+    ):
+        with pytest.raises(UnsupportedImage, match=title):
+            read_image(data / file)
+    clip = next((data / "m3svd" / "visible").glob("*.mp4"))
+    with pytest.raises(UnsupportedImage, match="video"):
+        read_image(clip)
+
+
+def test_reading_a_png_loads_neither_onnxruntime_nor_torch(tmp_path):
+    write_image(tmp_path / "a.png", Picture(pixels=np.zeros((4, 5), np.uint8)))
+    code = (
+        f"import sys, imfuse; imfuse.read_image({str(tmp_path / 'a.png')!r});"
+        "assert not {'torch', 'onnxruntime', 'scipy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ)

@@ -11,22 +11,24 @@ from numpy.typing import DTypeLike
 
 from imfuse.errors import OutputError, UsageError
 from imfuse.io.atomic import write_atomically
-from imfuse.io.formats import exif
+from imfuse.io.formats import exif, table
 from imfuse.io.formats.format import Encoder, Format
-from imfuse.io.formats.table import SUFFIXES, find_format, formats
 from imfuse.types import Metadata, Picture, Pixels
+
+SUFFIXES: dict[str, str] = table.suffixes()
+"""The format that stands behind each suffix of a file name."""
 
 
 def can_hold(format: str, dtype: DTypeLike) -> bool:  # noqa: A002 - Picture's word for it
-    """Return True if a format stores samples of this type without loss of depth."""
-    known = find_format(format)
-    return known is not None and known.can_hold(dtype)
+    """Return whether a format stores samples of this type without loss of depth."""
+    found = table.formats().get(format)
+    return found is not None and found.can_hold(dtype)
 
 
 def holds_alpha(format: str) -> bool:  # noqa: A002 - Picture's word for it
-    """Return True if a format stores transparency; JPEG and BMP (as most read it) do not."""
-    known = find_format(format)
-    return known is not None and known.alpha
+    """Return whether a format stores transparency; JPEG and BMP (for most programs) do not."""
+    found = table.formats().get(format)
+    return found is not None and found.alpha
 
 
 def output_format(path: str | os.PathLike[str]) -> str:
@@ -36,11 +38,14 @@ def output_format(path: str | os.PathLike[str]) -> str:
         OutputError: The suffix is missing or unknown.
     """
     suffix = Path(path).suffix.lower()
-    if suffix not in SUFFIXES:
+    writable = [one for one, kind in SUFFIXES.items() if table.formats()[kind].encode]
+    if suffix not in writable:
         raise OutputError(
-            f"the suffix {suffix!r} stands for no format" if suffix else "the name has no suffix",
+            f"the suffix {suffix!r} stands for no format that can be written"
+            if suffix
+            else "the name has no suffix",
             file=path,
-            expected=f"one of {', '.join(SUFFIXES)}",
+            expected=f"one of {', '.join(writable)}",
             remedy="Change the suffix of the output.",
         )
     return SUFFIXES[suffix]
@@ -50,9 +55,9 @@ def encode_image(picture: Picture, format: str, *, quality: int = 95) -> bytes: 
     """Return the content of a picture file; the same picture always gives the same bytes.
 
     PNG, TIFF, BMP and WebP are written without loss, JPEG with full chroma resolution. Alpha is
-    dropped where `holds_alpha` says no. EXIF, ICC profile and resolution are written where the
-    format has a place for them (BMP: resolution only; JPEG: EXIF up to 64 kB), and a profile only
-    where it describes what is written: a gray one for gray, an RGB one for colour.
+    dropped where `holds_alpha` says no. Metadata are written where the format has a place for them
+    (GeoTIFF tags: TIFF; BMP: resolution only; JPEG: EXIF and XMP up to 64 kB each), and a profile
+    only where it describes what is written: a gray one for gray, an RGB one for colour.
 
     Args:
         picture: What to write.
@@ -84,43 +89,10 @@ def write_image(
     """
     kind = output_format(path)
     write_atomically(path, _encode(picture, kind, quality, path))
-    lost = [] if picture.alpha is None or holds_alpha(kind) else ["transparency"]
-    lost += _lost(picture.metadata, _writable(kind, path)[0])
+    lost = table.formats()[kind].losses(picture.metadata)
+    if picture.alpha is not None and not holds_alpha(kind):
+        lost.insert(0, "transparency")
     return tuple(f"{os.fspath(path)}: {kind} holds no {what}; it was left out" for what in lost)
-
-
-def _lost(metadata: Metadata, kind: Format) -> list[str]:
-    """Return the metadata that a format has no place for."""
-    lost = []
-    for name, title, longest in (
-        ("exif", "EXIF data", kind.longest_exif),
-        ("icc", "colour profile", 2**62),
-        ("xmp", "XMP data", kind.longest_xmp),
-        ("geo", "GeoTIFF tags", 2**62),
-    ):
-        content = getattr(metadata, name)
-        if content is not None and name not in kind.holds:
-            lost.append(title)
-        elif content is not None and len(content) > longest:
-            lost.append(f"{title} of more than {longest // 1024 + 1} kB")
-    return lost
-
-
-def _writable(name: str, path: object) -> tuple[Format, Encoder]:
-    """Return the format of a name, and its encoder.
-
-    Raises:
-        OutputError: There is none, or it is only read.
-    """
-    kind = find_format(name)
-    if kind is None or kind.encode is None:
-        raise OutputError(
-            f"unknown format {name!r}" if kind is None else f"{name} is not written",
-            file=path,
-            expected=f"one of {', '.join(one.name for one in formats() if one.encode)}",
-            remedy="Choose one of these.",
-        )
-    return kind, kind.encode
 
 
 def _encode(
@@ -129,43 +101,58 @@ def _encode(
     quality: int,
     path: object,
 ) -> Sequence[bytes | memoryview]:
-    kind, encode = _writable(format, path)
-    _check(picture, kind, quality, path)
+    encode, found = _check(picture, format, quality, path)
     native = picture.pixels.dtype.newbyteorder("=")
     pixels: Pixels = np.ascontiguousarray(picture.pixels, native)
-    alpha = picture.alpha if kind.alpha else None
+    alpha = picture.alpha if found.alpha else None
     if alpha is not None:
         alpha = np.ascontiguousarray(alpha, native)
-    metadata = _fitting(picture.metadata, kind, colour=pixels.ndim == 3 or format == "WEBP")
+    metadata = _fitting(picture.metadata, found, colour=pixels.ndim == 3 or not found.gray)
     try:
         return encode(pixels, alpha, metadata, quality)
     except (MemoryError, OSError, ValueError, cv2.error) as error:
         raise OutputError(
-            f"the picture can't be encoded as {format}: {str(error)[:200] or 'not enough memory'}",
+            f"the picture can't be encoded as {format}: {error or 'not enough memory'}",
             file=path,
             expected="enough memory, and a picture that the format can hold",
             remedy="Choose another format, such as PNG or TIFF.",
         ) from error
 
 
-def _check(picture: Picture, kind: Format, quality: int, path: object) -> None:
+def _check(
+    picture: Picture,
+    format: str,  # noqa: A002 - see encode_image
+    quality: int,
+    path: object,
+) -> tuple[Encoder, Format]:
+    """Return the encoder of a format that can hold the picture, and the format."""
+    found = table.formats().get(format)
+    if found is None or found.encode is None:
+        writable = [one.name for one in table.formats().values() if one.encode]
+        raise OutputError(
+            f"unknown format {format!r}",
+            file=path,
+            expected=f"one of {', '.join(writable)}",
+            remedy="Choose one of these.",
+        )
     if not 1 <= quality <= 100:
         raise UsageError(
             f"quality {quality}", expected="1 to 100", remedy="Use 95 for small losses."
         )
     pixels = picture.pixels
-    if not kind.can_hold(pixels.dtype):
-        able = [suffix for suffix, name in SUFFIXES.items() if can_hold(name, pixels.dtype)]
+    if not can_hold(format, pixels.dtype):
+        able = [suffix for suffix, kind in SUFFIXES.items() if can_hold(kind, pixels.dtype)]
         raise OutputError(
-            f"{kind.name} can't hold {pixels.dtype} samples",
+            f"{format} can't hold {pixels.dtype} samples",
             file=path,
             expected=f"a suffix that can: {', '.join(able)}" if able else "uint8, uint16, float32",
             remedy="Change the suffix of the output." if able else "Convert the pixels.",
         )
-    _check_shape(picture, kind, path)
+    _check_shape(picture, found, path)
+    return found.encode, found
 
 
-def _check_shape(picture: Picture, kind: Format, path: object) -> None:
+def _check_shape(picture: Picture, found: Format, path: object) -> None:
     pixels, alpha = picture.pixels, picture.alpha
     if not (pixels.size and (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3))):
         raise OutputError(
@@ -182,23 +169,24 @@ def _check_shape(picture: Picture, kind: Format, path: object) -> None:
             remedy="Give alpha the size and type of the pixels, or none.",
         )
     size = pixels.nbytes + (0 if alpha is None else alpha.nbytes)
-    if max(pixels.shape[:2]) > kind.longest_side or size > kind.largest:
+    if max(pixels.shape[:2]) > found.longest_side or size > found.largest:
         raise OutputError(
-            f"{kind.name} can't hold {pixels.shape[1]}x{pixels.shape[0]} pixels",
+            f"{found.name} can't hold {pixels.shape[1]}x{pixels.shape[0]} pixels",
             file=path,
             expected="a format without such a limit",
             remedy="Write .png or .tif, or cut the picture into parts.",
         )
 
 
-def _fitting(metadata: Metadata, kind: Format, *, colour: bool) -> Metadata:
-    """Return the metadata that may be written: tidy EXIF, and a profile of this kind of pixels."""
-    lost = set(_lost(metadata, kind))
-    tidy = None if metadata.exif is None else exif.tidy(metadata.exif)
+def _fitting(metadata: Metadata, found: Format, *, colour: bool) -> Metadata:
+    """Return the metadata that a format can hold: tidy, and a profile of this kind of pixels."""
+    block = metadata.exif if len(metadata.exif or b"") <= found.longest_exif else None
+    tidy = None if block is None else exif.tidy(block)
     fits = metadata.icc is not None and exif.profile_fits(metadata.icc, colour=colour)
     return replace(
         metadata,
         exif=tidy.block if tidy else None,
         icc=metadata.icc if fits else None,
-        xmp=None if any(title.startswith("XMP") for title in lost) else metadata.xmp,
+        xmp=metadata.xmp if len(metadata.xmp or b"") <= found.longest_xmp else None,
+        geo=metadata.geo if found.geo else {},
     )

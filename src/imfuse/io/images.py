@@ -1,4 +1,4 @@
-"""Pictures to and from files and bytes: PNG, JPEG, TIFF, BMP, WebP in 8 bits, 16 bits and float."""
+"""Pictures to and from files and bytes, in their own depth; `formats.table` has the formats."""
 
 import os
 import stat
@@ -7,17 +7,18 @@ from pathlib import Path
 from imfuse.errors import ImageTooLarge, ImfuseError, UnreadableImage, UnsupportedImage
 from imfuse.io.atomic import remove_stale_temporaries
 from imfuse.io.encode import (
+    SUFFIXES,
     can_hold,
     encode_image,
     holds_alpha,
     output_format,
     write_image,
 )
+from imfuse.io.formats import table
 from imfuse.io.formats.container import Source
 from imfuse.io.formats.finish import finish
 from imfuse.io.formats.foreign import foreign
 from imfuse.io.formats.format import Format
-from imfuse.io.formats.table import SUFFIXES, formats, recognise
 from imfuse.io.pil import picture_from_pil, picture_to_pil
 from imfuse.options import MAX_PIXELS
 from imfuse.types import Picture
@@ -43,11 +44,15 @@ def read_image(
     """Read one picture in its own depth, upright, with its metadata.
 
     The format is recognised by content. 8-bit files give uint8; 16-bit ones uint16 whose range is
-    always 65535; float TIFF gives float32. Palettes become gray when all their colours are gray.
-    EXIF's orientation is applied and set to 1; of its main directory, what tells of the scene is
-    kept, and BigTIFF's is not read. A damaged EXIF block is left out (see `notes`), and
-    so is an ICC profile that does not describe the pixels as they are returned: one for CMYK, or
-    for RGB where they are gray.
+    always 65535; float TIFF gives float32; TIFF of signed or 32-bit integers gives int16, int32 or
+    uint32. Palettes become gray when all their colours are gray. EXIF's orientation is applied and
+    set to 1; of its main directory, what tells of the scene is kept, and BigTIFF's is not read.
+    A damaged EXIF block is left out (see `notes`), and so is an ICC profile that does not describe
+    the pixels as they are returned: one for CMYK, or for RGB where they are gray. XMP above 1 MB
+    is left out.
+
+    Where there is no value, `nodata` is True: NaN and infinities, what GDAL's tag declares, and in
+    gray floats and measurements the usual marks (see `formats.holes`).
 
     Args:
         source: A path, or the content of a file.
@@ -61,7 +66,7 @@ def read_image(
         UnreadableImage: The file is missing, truncated, damaged, or no picture that we know.
         UnsupportedImage: It is animated, has several pages, or a kind of sample not read here.
         ImageTooLarge: It has more than `max_pixels` pixels, or does not fit in memory.
-        BadValues: Float samples are NaN or infinite.
+        BadValues: No pixel has a value.
     """
     if isinstance(source, bytes | bytearray | memoryview):
         data, name = bytes(source), name or "<bytes>"
@@ -70,10 +75,10 @@ def read_image(
         data = _read_file(Path(source), name, max_pixels)
     if not data:
         raise _unreadable("the file is empty", name, remedy="Copy or export it again.")
-    kind = _recognise(data, name)
+    found = _recognise(data, name)
     content = Source(data=data, name=name, max_pixels=max_pixels)
-    with content.decoding(kind.name):
-        return finish(kind.read(content), name, kind.name)
+    with content.decoding(found.name):
+        return finish(found.read(content), name, found.name)
 
 
 def _read_file(path: Path, name: str, max_pixels: int) -> bytes:
@@ -110,22 +115,21 @@ def _read_file(path: Path, name: str, max_pixels: int) -> bytes:
 
 
 def _unreadable(found: str, name: str, *, remedy: str) -> UnreadableImage:
-    return UnreadableImage(found, file=name, expected=f"{_readable()}", remedy=remedy)
-
-
-def _readable() -> str:
-    """Return the formats for messages, such as `a PNG, JPEG or BMP file`."""
-    names = [one.name.replace("WEBP", "WebP") for one in formats()]
-    return f"a {', '.join(names[:-1])} or {names[-1]} file"
+    return UnreadableImage(found, file=name, expected=f"a {_readable()} file", remedy=remedy)
 
 
 def _recognise(data: bytes, name: str) -> Format:
-    known = recognise(data)
+    found = table.recognise(data)
+    if found is not None:
+        return found
+    known = foreign(data)
     if known is not None:
-        return known
-    other = foreign(data)
-    if other is not None:
-        title, remedy = other
-        found = title if "," in title else f"{title} file"
-        raise UnsupportedImage(found, file=name, expected=_readable(), remedy=remedy)
-    raise _unreadable("the file is not a picture", name, remedy="Give a picture, or convert it.")
+        title, remedy = known
+        raise UnsupportedImage(title, file=name, expected=f"a {_readable()} file", remedy=remedy)
+    remedy = " ".join(("Give a picture, or convert it.", *table.broken_plug_ins()))
+    raise _unreadable("the file is not a picture", name, remedy=remedy)
+
+
+def _readable() -> str:
+    *first, last = table.formats()
+    return f"{', '.join(first)} or {last}"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from imfuse.errors import UnsupportedImage, UsageError
+from imfuse.io.formats.holes import fill_holes
 from imfuse.io.images import picture_from_pil, read_image
-from imfuse.io.nodata import without_gaps
 from imfuse.types import RAW_TYPES, SCALES, Picture, Pixels
 
 if TYPE_CHECKING:
@@ -23,13 +23,13 @@ _FLOATS = {np.dtype(np.float16), np.dtype(np.float64)}
 
 
 def is_tensor(value: object) -> bool:
-    """Return True for a torch tensor, without importing torch."""
+    """Whether a value is a torch tensor, without importing torch where nobody else has."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(value, torch.Tensor)
 
 
 def is_pil(value: object) -> bool:
-    """Return True for a PIL image, without importing Pillow."""
+    """Whether a value is a PIL image, without importing Pillow where nobody else has."""
     pil = sys.modules.get("PIL.Image")
     return pil is not None and isinstance(value, pil.Image)
 
@@ -39,7 +39,8 @@ def as_picture(value: Any, role: str, max_pixels: int) -> Picture:  # noqa: ANN4
 
     Args:
         value: A path, the bytes of a file, a PIL image, a NumPy array `(H, W)` or
-            `(H, W, 1 | 3 | 4)`, a torch tensor `(H, W)` or `(C, H, W)`, or a `Picture`.
+            `(H, W, 1 | 3 | 4)`, a torch tensor `(H, W)` or `(C, H, W)`, or a `Picture`. Pixels
+            without a value, such as NaN, are marked in `Picture.nodata`.
         role: What messages call it, such as `infrared`.
         max_pixels: Pictures with more pixels by their header are refused.
 
@@ -55,7 +56,8 @@ def as_picture(value: Any, role: str, max_pixels: int) -> Picture:  # noqa: ANN4
     if is_pil(value):
         return picture_from_pil(value, name=f"<{role} PIL image>")
     if is_tensor(value):
-        array = value.detach().cpu().numpy()
+        value = value.detach().cpu()
+        array = (value.float() if "bfloat16" in str(value.dtype) else value).numpy()
         array = array.transpose(1, 2, 0) if array.ndim == 3 else array
         return _picture_from_array(array, f"<{role} tensor>")
     if isinstance(value, np.ndarray):
@@ -67,9 +69,6 @@ def as_picture(value: Any, role: str, max_pixels: int) -> Picture:  # noqa: ANN4
 
 
 def _picture_from_array(array: Pixels, name: str) -> Picture:
-    if array.dtype in _FLOATS:
-        with np.errstate(over="ignore", invalid="ignore"):  # infinite ones are no data
-            array = array.astype(np.float32)
     channels = 1 if array.ndim == 2 else array.shape[-1]
     if array.ndim not in {2, 3} or channels not in {1, 3, 4} or not array.size:
         raise UnsupportedImage(
@@ -77,17 +76,20 @@ def _picture_from_array(array: Pixels, name: str) -> Picture:
             file=name,
             expected="(H, W), (H, W, 1), (H, W, 3) or (H, W, 4); tensors with channels first",
         )
-    native = array.dtype.newbyteorder("=")
-    if native not in SCALES and not (native in RAW_TYPES and channels == 1):
+    dtype = array.dtype.newbyteorder("=")
+    if dtype in _FLOATS:
+        dtype = np.dtype(np.float32)
+    if dtype not in SCALES and (dtype not in RAW_TYPES or channels > 1):
         raise UnsupportedImage(
-            f"dtype {array.dtype}",
+            f"dtype {array.dtype}" + (f" in {channels} channels" if dtype in RAW_TYPES else ""),
             file=name,
-            expected="uint8, uint16, or floats in [0, 1]; infrared also int16, int32 or uint32",
-            remedy="Convert it, for instance by .astype('float32').",
+            expected="uint8, uint16, or floats in [0, 1]; infrared in one channel also int16, int32"
+            " or uint32, with a range",
+            remedy="Convert it, for instance by astype('int32') where the values fit.",
         )
-    alpha = np.ascontiguousarray(array[..., 3], native) if channels == 4 else None
-    pixels = array[..., 0] if array.ndim == 3 and channels == 1 else array[..., :3]
-    if array.ndim == 2:
-        pixels = array
-    whole, nodata = without_gaps(np.ascontiguousarray(pixels, native), alpha, None, name)
-    return Picture(pixels=whole, alpha=alpha, nodata=nodata, name=name)
+    with np.errstate(over="ignore"):  # what is beyond float32 becomes infinite: no value
+        array = array.astype(dtype, copy=False)
+    alpha = np.ascontiguousarray(array[..., 3]) if channels == 4 else None
+    pixels = array if array.ndim == 2 else array[..., 0] if channels == 1 else array[..., :3]
+    pixels, alpha, holes = fill_holes(np.ascontiguousarray(pixels), alpha, name)
+    return Picture(pixels=pixels, alpha=alpha, nodata=holes, name=name)

@@ -13,13 +13,15 @@ from imfuse.io.images import write_image
 from imfuse.types import Picture
 
 _INDEXED = ("L", "P", "1")
+_SPREAD = {"L;2": 85, "L;4": 17}  # what Pillow multiplies grays of 2 and 4 bits with
 
 
 def read_labels(path: Path) -> NDArray[np.uint8]:
-    """Read a label picture: the class of each pixel as its gray value or palette index.
+    """Read a label picture: the class of each pixel as its stored gray value or palette index.
 
-    Of a palette that holds nothing but grays, the gray is the class: it is a gray picture in
-    another form. Of a palette of colours, the index is.
+    A palette of colours says how classes are shown: its indices are the classes. A palette of
+    different grays is a way to store gray values, which programs choose to save space: the grays
+    are the classes. Grays of 2 and 4 bits are taken as they are stored, not spread to 0..255.
 
     Returns:
         `(H, W)` uint8.
@@ -30,17 +32,22 @@ def read_labels(path: Path) -> NDArray[np.uint8]:
     """
     try:
         with Image.open(path) as image:
+            stored = str(image.tile[0][3]) if image.tile else ""
             mode, labels = image.mode, np.asarray(image)
-            table = np.reshape(image.getpalette() or [], (-1, 3)).astype(np.uint8)
+            table = np.reshape(image.getpalette() or (), (-1, 3)).astype(np.uint8)
     except ImfuseError:
         raise
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UnreadableImage(
-            f"the labels can't be read ({error})", file=path, expected="a label PNG"
+            f"the labels can't be read ({str(error)[:200]})", file=path, expected="a label PNG"
         ) from error
-    if mode == "P" and len(table) and (table == table[:, :1]).all() and labels.max() < len(table):
-        # Programs that save space store gray pictures so; the grays are what was drawn.
-        return np.asarray(table[:, 0][labels], np.uint8)
+    if mode == "P" and (table == table[:, :1]).all():
+        used = np.unique(labels)
+        grays = table[used[used < len(table)], 0]
+        if len(np.unique(grays)) == len(used):
+            return np.asarray(np.pad(table[:, 0], (0, 256 - len(table)))[labels])
+    if stored in _SPREAD:
+        return np.asarray(labels // _SPREAD[stored])
     if mode in _INDEXED:
         return labels.astype(np.uint8)
     if mode == "RGB" and (labels == labels[..., :1]).all():

@@ -19,7 +19,7 @@ def picture_from_pil(image: Image.Image, *, name: str = "<PIL image>") -> Pictur
 
     Raises:
         UnreadableImage: The file behind the picture turns out to be damaged.
-        BadValues: Float samples are NaN or infinite.
+        BadValues: No pixel has a value.
     """
     source = Source(data=b"", name=name, max_pixels=2**62)
     with source.decoding("Pillow"):
@@ -28,12 +28,15 @@ def picture_from_pil(image: Image.Image, *, name: str = "<PIL image>") -> Pictur
         pixels, alpha = planes(image)
     info = image.info
     block, icc, dpi = info.get("exif"), info.get("icc_profile"), info.get("dpi")
+    xmp = info.get("xmp", info.get("XML:com.adobe.xmp"))
+    xmp = xmp.encode() if isinstance(xmp, str) else xmp
     decoded = Decoded(
         pixels=pixels,
         alpha=alpha,
         exif=block.removeprefix(b"Exif\0\0") if isinstance(block, bytes) else None,
         icc=icc if isinstance(icc, bytes) else None,
         dpi=_dpi(dpi),
+        xmp=xmp if isinstance(xmp, bytes) else None,
     )
     return finish(decoded, name, None)
 
@@ -49,7 +52,7 @@ def _dpi(found: object) -> tuple[float, float] | None:
 def picture_to_pil(picture: Picture) -> Image.Image:
     """Return a picture as Pillow's: 8 bits in every form, 16 bits and float in gray without alpha.
 
-    EXIF, ICC profile and resolution are put where Pillow's own readers put them (`info`).
+    EXIF, ICC profile, resolution and XMP are put where Pillow's own readers put them (`info`).
 
     Raises:
         OutputError: Pillow has no mode for such pixels.
@@ -67,5 +70,6 @@ def picture_to_pil(picture: Picture) -> Image.Image:
     image = Image.fromarray(np.ascontiguousarray(pixels))
     metadata = picture.metadata
     known = {"exif": metadata.exif, "icc_profile": metadata.icc, "dpi": metadata.dpi}
+    known["xmp"] = metadata.xmp
     image.info.update({key: value for key, value in known.items() if value is not None})
     return image

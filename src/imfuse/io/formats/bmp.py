@@ -16,7 +16,7 @@ from imfuse.types import Metadata, Pixels
 _PLAIN, _RLE8, _RLE4, _MASKED = 0, 1, 2, 3  # kinds of compression
 
 
-def read_bmp(source: Source) -> Decoded:
+def _read(source: Source) -> Decoded:
     """Decode a BMP file to 8-bit gray or RGB, with alpha where its header declares one."""
     dpi = _check(source)
     with source.decoding("Pillow"), BmpImageFile(io.BytesIO(source.data)) as image:
@@ -54,7 +54,7 @@ def _check(source: Source) -> tuple[float, float] | None:
     return tidy_dpi(*struct.unpack_from("<ii", data, 38))
 
 
-def encode_bmp(
+def _encode(
     pixels: Pixels, _alpha: Pixels | None, metadata: Metadata, _quality: int
 ) -> list[bytes | memoryview]:
     """Encode 8-bit gray or RGB pixels; of the metadata, BMP holds the resolution only."""
@@ -69,8 +69,11 @@ BMP = Format(
     name="BMP",
     suffixes=(".bmp",),
     recognise=lambda data: data[:2] == b"BM",
-    read=read_bmp,
-    encode=encode_bmp,
-    holds=frozenset(),
-    largest=2**31 - 2**10,  # bytes that 32-bit offsets reach
+    read=_read,
+    encode=_encode,
+    depths=(np.uint8,),
+    longest_exif=0,
+    longest_xmp=0,
+    icc=False,
+    largest=2**31 - 2**10,  # bytes that its 32-bit offsets reach
 )

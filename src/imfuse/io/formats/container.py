@@ -1,9 +1,8 @@
-"""Shared parts of the readers: the bytes, the size guard, and the wording of refusals."""
+"""What the readers of the formats share: the bytes, the size guard, and the wording of refusals."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import cv2
 
@@ -13,14 +12,15 @@ from imfuse.errors import (
     UnreadableImage,
     UnsupportedImage,
 )
-from imfuse.types import Pixels
+from imfuse.types import GeoValue, Pixels
 
 _AGAIN = "Copy or export the file again from its source"
+_LONGEST_FINDING = 200  # characters that a message takes from a file or a library
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decoded:
-    """Content of a file, before orientation is applied and metadata is normalised."""
+    """What a file holds, before its orientation is applied and its metadata tidied."""
 
     pixels: Pixels
     alpha: Pixels | None = None
@@ -28,10 +28,10 @@ class Decoded:
     icc: bytes | None = None
     dpi: tuple[float, float] | None = None
     xmp: bytes | None = None
-    geo: dict[int, Any] | None = None
-    """GeoTIFF tags, by code."""
+    geo: Mapping[int, GeoValue] = field(default_factory=dict)
+    """GeoTIFF's tags by number."""
     nodata: float | None = None
-    """Value that stands for no data, where the file names one."""
+    """The value that the file declares to stand for no value."""
     orientation: int | None = None
     """TIFF's own orientation tag; None: the EXIF block decides."""
     notes: tuple[str, ...] = ()
@@ -73,6 +73,28 @@ class Source:
                 " it: such headers are made to exhaust memory.",
             )
 
+    def check_bytes(self, size: int) -> None:
+        """Refuse samples that take far more memory than the file and the limit let expect.
+
+        A picture within `max_pixels` may have 8 or more bytes a pixel, and Deflate packs them to a
+        thousandth. What is packed to less than a hundredth gets 2 bytes a pixel at the limit.
+
+        Args:
+            size: Bytes of all samples, unpacked.
+
+        Raises:
+            ImageTooLarge: It is more.
+        """
+        most = max(2 * self.max_pixels, 1 << 26, 100 * len(self.data))
+        if size > most:
+            raise ImageTooLarge(
+                f"{len(self.data):,} bytes unpack to {size:,} bytes of pixels",
+                file=self.name,
+                expected=f"at most {most:,}",
+                remedy="If the file can be trusted, raise --max-pixels (max_pixels=); else delete"
+                " it: such files are made to exhaust memory.",
+            )
+
     def too_large_for_memory(self) -> ImageTooLarge:
         """Return the error for a picture that exhausts memory."""
         return ImageTooLarge(
@@ -85,7 +107,7 @@ class Source:
     def truncated(self, what: str) -> UnreadableImage:
         """Return the error for a file that ends too early."""
         return UnreadableImage(
-            f"the file is truncated: {what}",
+            f"the file is truncated: {_short(what)}",
             file=self.name,
             expected="a whole picture",
             remedy=f"{_AGAIN}; a part of it is missing.",
@@ -94,7 +116,7 @@ class Source:
     def corrupt(self, what: str) -> UnreadableImage:
         """Return the error for a file whose content contradicts itself."""
         return UnreadableImage(
-            f"the file is corrupted: {what}",
+            f"the file is corrupted: {_short(what)}",
             file=self.name,
             expected="an undamaged picture",
             remedy=f"{_AGAIN}.",
@@ -102,7 +124,7 @@ class Source:
 
     def unsupported(self, found: str, *, expected: str, remedy: str) -> UnsupportedImage:
         """Return the error for a sound file of a kind that is not read here."""
-        return UnsupportedImage(found, file=self.name, expected=expected, remedy=remedy)
+        return UnsupportedImage(_short(found), file=self.name, expected=expected, remedy=remedy)
 
     def several(self, found: str) -> UnsupportedImage:
         """Return the error for an animation, or a file of several pages."""
@@ -127,4 +149,10 @@ class Source:
             raise self.corrupt(f"{library} reports: {error.err}") from error
         except Exception as error:
             lines = str(error).strip().splitlines() or [type(error).__name__]
-            raise self.corrupt(f"{library} reports: {lines[0][:200]}") from error
+            raise self.corrupt(f"{library} reports: {lines[0]}") from error
+
+
+def _short(text: str) -> str:
+    """Return a text from a file or a library without control characters, and not too long."""
+    tidy = "".join(one if one.isprintable() else "?" for one in text[: _LONGEST_FINDING + 1])
+    return tidy if len(text) <= _LONGEST_FINDING else f"{tidy[:_LONGEST_FINDING]}..."

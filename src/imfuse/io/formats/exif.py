@@ -1,4 +1,4 @@
-"""Metadata of files: EXIF in one normal form, resolution, and colour profiles."""
+"""What files say besides pixels: EXIF in one tidy form, resolution, and colour profiles."""
 
 import io
 import struct
@@ -9,6 +9,8 @@ from typing import Any
 from PIL import Image, TiffTags
 from PIL.TiffImagePlugin import IFDRational
 
+LARGEST_VALUE = 1 << 20
+"""Bytes of the largest value of a tag that is read."""
 INCH = 0.0254
 """Metres in an inch: PNG and BMP give the resolution per metre."""
 
@@ -18,14 +20,13 @@ _DESCRIPTION, _ORIENTATION, _X, _Y, _UNIT = 270, 274, 282, 283, 296
 _KEPT = {269, 270, 271, 272, 274, 305, 306, 315, 316, 18246, 18249, 33432, _EXIF, _GPS, 50341}
 _KEPT |= set(range(40091, 40096))
 _MACHINE_MADE = ("{", "ImageJ=", "<?xml", "<OME")  # descriptions of a file's arrays
-_LONGEST = 1 << 20  # bytes of an entry that is carried on
 _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 
 
 @dataclass(frozen=True)
 class Tidy:
-    """Content of an EXIF block, and the block to write (None if nothing is left)."""
+    """What an EXIF block says, and the block to carry on (None where nothing is left)."""
 
     block: bytes | None = None
     orientation: int = 1
@@ -84,7 +85,7 @@ class _Mender:
     data: bytes
     order: str
     weight: int = 0
-    walked: int = 0
+    entries: int = 0
     emptied: int = 0
 
     def mend(self, at: int, group: int | None = None) -> int:
@@ -96,16 +97,16 @@ class _Mender:
         """
         entries = struct.unpack_from(f"{self.order}H", self.data, at)[0]
         end = at + 2 + 12 * entries
-        self.walked += entries
-        if 12 * self.walked > len(self.data):  # entries that point at one directory many times
-            raise ValueError("directories share their bytes")
         struct.unpack_from("4x", self.data, end)
+        self.entries += entries
+        if 12 * self.entries > len(self.data):
+            raise ValueError("directories lie upon each other")
         lost = 0
         for place in range(at + 2, end, 12):
             tag, kind, count, value = struct.unpack_from(f"{self.order}HHII", self.data, place)
             size = count * _SIZES.get(kind, 0)
             sound = kind in _SIZES and (size <= 4 or value + size <= len(self.data))
-            sound = sound and (size <= _LONGEST or (tag not in _KEPT and group is None))
+            sound = sound and size <= LARGEST_VALUE
             if kind not in {1, 2, 7} and TiffTags.lookup(tag, group).length == 1:
                 sound = sound and count == 1
             if sound and count and group is None and tag in {_EXIF, _GPS}:
@@ -177,6 +178,6 @@ def _tidy(metre: int) -> float:
 
 
 def profile_fits(icc: bytes, *, colour: bool) -> bool:
-    """Return True if an ICC profile fits the picture: gray for gray, RGB for colour."""
+    """Whether an ICC profile describes pictures of this kind: gray for gray, RGB for colour."""
     whole = 132 <= int.from_bytes(icc[:4], "big") <= len(icc)
     return whole and icc[36:40] == b"acsp" and icc[16:20] == (b"RGB " if colour else b"GRAY")

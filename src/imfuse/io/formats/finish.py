@@ -1,56 +1,72 @@
-"""From what a decoder found to a Picture: upright, without values that are none, tidy metadata."""
+"""From what a decoder found to a Picture: upright, finite, with tidy metadata."""
 
-import re
-
-from imfuse.io.formats import exif
+from imfuse.io.formats import exif, xmp
 from imfuse.io.formats.arrays import upright
 from imfuse.io.formats.container import Decoded
-from imfuse.io.nodata import without_gaps
-from imfuse.types import Metadata, Picture
+from imfuse.io.formats.holes import fill_holes
+from imfuse.types import Metadata, Picture, Pixels
 
-_LONGEST_XMP = 1 << 20
-_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)[2-8]")
+_LARGEST_EXIF = 1 << 24
 
 
 def finish(decoded: Decoded, name: str, kind: str | None) -> Picture:
-    """Apply the orientation, mark pixels without data, and tidy the metadata.
+    """Apply the orientation, mark pixels without a value, and tidy the metadata.
 
     Raises:
-        BadValues: No pixel has a value, or transparency is not a number.
+        BadValues: No pixel has a value.
     """
-    notes = list(decoded.notes)
-    pixels, nodata = without_gaps(decoded.pixels, decoded.alpha, decoded.nodata, name)
-    alpha = decoded.alpha
-    tidy = None if decoded.exif is None else exif.tidy(decoded.exif)
-    if decoded.exif is not None and tidy is None:
-        notes.append("the EXIF block is damaged and was ignored")
-    if tidy is not None and tidy.lost:
-        notes.append(f"{tidy.lost} damaged EXIF entries were ignored")
-    tidy = tidy or exif.Tidy()
+    tidy, notes = _tidy_exif(decoded)
     orientation = decoded.orientation or tidy.orientation
-    if orientation in range(2, 9):
-        pixels = upright(pixels, orientation)
-        alpha = None if alpha is None else upright(alpha, orientation)
-        nodata = None if nodata is None else upright(nodata, orientation)
+    turned = orientation in range(2, 9)
+
+    def turn(plane: Pixels) -> Pixels:
+        return upright(plane, orientation) if turned else plane
+
+    pixels, alpha, holes = fill_holes(
+        turn(decoded.pixels),
+        None if decoded.alpha is None else turn(decoded.alpha),
+        name,
+        decoded.nodata,
+    )
     icc = decoded.icc
     if icc is not None and not exif.profile_fits(icc, colour=pixels.ndim == 3):
         icc = None
-    xmp = decoded.xmp
-    if xmp is not None and len(xmp) > _LONGEST_XMP:
-        xmp = None
-        notes.append("XMP data of more than 1 MB were ignored")
+    packet = decoded.xmp
+    if packet is not None and len(packet) > xmp.LONGEST:
+        notes.append(f"XMP data of more than {xmp.LONGEST // 1_000_000} MB were left out")
+        packet = None
+    geo = decoded.geo
+    if geo and turned:
+        notes.append("GeoTIFF tags were left out, since the picture was turned upright")
+        geo = {}
+    metadata = Metadata(
+        exif=tidy.block,
+        icc=icc,
+        dpi=decoded.dpi or tidy.dpi,
+        xmp=xmp.tidy(packet) if packet else None,
+        geo=geo,
+    )
     return Picture(
         pixels=pixels,
         alpha=alpha,
-        nodata=nodata,
-        metadata=Metadata(
-            exif=tidy.block,
-            icc=icc,
-            dpi=decoded.dpi or tidy.dpi,
-            xmp=None if xmp is None else _ORIENTATION.sub(rb"\g<1>1", xmp),
-            geo=decoded.geo,
-        ),
+        nodata=holes,
+        metadata=metadata,
         name=name,
         format=kind,
         notes=tuple(notes),
     )
+
+
+def _tidy_exif(decoded: Decoded) -> tuple[exif.Tidy, list[str]]:
+    """Return what the EXIF block says, and the notes so far."""
+    notes = list(decoded.notes)
+    if decoded.exif is None:
+        return exif.Tidy(), notes
+    if len(decoded.exif) > _LARGEST_EXIF:
+        return exif.Tidy(), [*notes, "EXIF data of more than 16 MB were left out"]
+    tidy = exif.tidy(decoded.exif)
+    if tidy is None:
+        return exif.Tidy(), [*notes, "the EXIF block is damaged and was ignored"]
+    if tidy.lost:
+        notes.append(f"{tidy.lost} damaged EXIF entries were ignored")
+    return tidy, notes

@@ -1,87 +1,96 @@
-"""Files that people give for pictures: what they are, and what to do with them."""
+"""Files that people give for pictures: what they are called, and what to do with them."""
 
 import re
+import zlib
+from contextlib import suppress
 
 _CONVERT = "Convert it to PNG or TIFF first."
-_FRAMES = "Extract the frames as PNG files, and fuse those."
-_SLICES = "Export the slices as 16-bit PNG or TIFF files first."
+_FRAMES = "Extract its frames as PNG files first, one file per frame."
+_SLICES = "Export the slices that you want to fuse as 16-bit PNG or TIFF files first."
+_UNPACK = "Unpack it, and give the pictures inside."
 
-_HEADS: tuple[tuple[int, bytes, str, str], ...] = (
-    (0, b"GIF8", "a GIF", "Convert it to PNG or TIFF first, one file per frame."),
-    (0, b"%PDF", "a PDF", _CONVERT),
-    (0, b"\x00\x00\x00\x0cjP", "a JPEG 2000", _CONVERT),
-    (0, b"\xff\x4f\xff\x51", "a JPEG 2000", _CONVERT),
-    (0, b"\x00\x00\x00\x0cJXL ", "a JPEG XL", _CONVERT),
-    (0, b"\xff\x0a", "a JPEG XL", _CONVERT),
-    (0, b"\xff\xd8\xff\xf7", "a JPEG-LS", _CONVERT),
-    (0, b"8BPS", "a Photoshop", _CONVERT),
-    (0, b"\x76\x2f\x31\x01", "an OpenEXR", _CONVERT),
-    (0, b"#?RADIANCE", "a Radiance HDR", _CONVERT),
-    (0, b"PK\x03\x04", "a ZIP", "Unpack it and give the pictures."),
-    (0, b"\x1f\x8b", "a gzip", "Unpack it first. A .nii.gz holds NIfTI slices: export them."),
-    (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip", "Unpack it and give the pictures."),
-    (0, b"Rar!", "a RAR", "Unpack it and give the pictures."),
-    (0, b"\x89HDF", "an HDF5 or MATLAB", _CONVERT),
-    (0, b"MATLAB 5.0", "a MATLAB", _CONVERT),
-    (0, b"CDF\x01", "a NetCDF", _CONVERT),
-    (0, b"\x93NUMPY", "a NumPy", "Load it in Python, and give the array to imfuse.fuse."),
-    (0, b"SIMPLE  =", "a FITS", _CONVERT),
-    (128, b"DICM", "a DICOM", _SLICES),
-    (344, b"n+1\0", "a NIfTI", _SLICES),
-    (344, b"ni1\0", "a NIfTI", _SLICES),
-    (0, b"\x5c\x01\x00\x00", "an ANALYZE or NIfTI", _SLICES),
+_HEADS: tuple[tuple[int, bytes, str, str], ...] = (  # place, bytes there, name, remedy
+    (0, b"GIF8", "a GIF file", "Convert it to PNG or TIFF first, one file per frame."),
+    (0, b"%PDF", "a PDF file", _CONVERT),
+    (0, b"\x00\x00\x00\x0cjP", "a JPEG 2000 file", _CONVERT),
+    (0, b"\xff\x4f\xff\x51", "a JPEG 2000 file", _CONVERT),
+    (0, b"\x00\x00\x00\x0cJXL ", "a JPEG XL file", _CONVERT),
+    (0, b"\xff\x0a", "a JPEG XL file", _CONVERT),
+    (0, b"8BPS", "a Photoshop file", _CONVERT),
+    (0, b"\x76\x2f\x31\x01", "an OpenEXR file", _CONVERT),
+    (0, b"#?RADIANCE", "a Radiance HDR file", _CONVERT),
+    (0, b"SIMPLE  =", "a FITS file", _CONVERT),
+    (0, b"PK\x03\x04", "a ZIP file", _UNPACK),
+    (0, b"Rar!", "a RAR file", _UNPACK),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip file", _UNPACK),
+    (257, b"ustar", "a tar file", _UNPACK),
+    (0, b"\x89HDF", "an HDF5 or MATLAB file", _CONVERT),
+    (0, b"MATLAB 5.0", "a MATLAB file", _CONVERT),
+    (0, b"\x93NUMPY", "a NumPy file", "Load it in Python, and give the array to imfuse.fuse."),
+    (128, b"DICM", "a DICOM file", _SLICES),
+    (0, b"\x08\x00\x05\x00", "a DICOM file", _SLICES),  # without a preamble
+    (0, b"\x08\x00\x08\x00", "a DICOM file", _SLICES),
+    (0, b"\x02\x00\x00\x00UL", "a DICOM file", _SLICES),
+    (344, b"n+1\0", "a NIfTI file", _SLICES),
+    (344, b"ni1\0", "a NIfTI file", _SLICES),
+    (4, b"n+2\0", "a NIfTI file", _SLICES),
     (0, b"\x1aE\xdf\xa3", "a video (Matroska or WebM)", _FRAMES),
     (0, b"\x00\x00\x01\xba", "a video (MPEG)", _FRAMES),
-    (0, b"\x00\x00\x01\xb3", "a video (MPEG)", _FRAMES),
     (0, b"OggS", "a video (Ogg)", _FRAMES),
     (0, b"FLV\x01", "a video (Flash)", _FRAMES),
-    (0, b"FFF\0", "a FLIR thermal (FFF)", "Export it as a radiometric TIFF first."),
-    (0, b"AFF\0", "a FLIR thermal (AFF)", "Export it as a radiometric TIFF first."),
-    (0, b"<svg", "an SVG", _CONVERT),
-    (
-        0,
-        b"version https://git-lfs",
-        "a Git LFS pointer, not the picture itself",
-        "Fetch the pictures: git lfs pull.",
-    ),
+    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "a video (Windows Media)", _FRAMES),
+    (0, b"FFF\0", "a thermal file of FLIR's", "Export its temperatures as a TIFF first."),
+    (0, b"\xca\xac\x80\0", "a thermal file of InfiRay's", "Export its temperatures first."),
+    (0, b"version https://git-lfs", "a Git LFS pointer, not the picture", "Run git lfs pull."),
 )
-_BRANDS = {  # of ISO base media files: bytes 8 to 12, behind `ftyp`
-    (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"): ("a HEIC", _CONVERT),
-    (b"avif", b"avis"): ("an AVIF", _CONVERT),
-    (b"crx ",): ("a Canon raw", "Develop it to a 16-bit TIFF first."),
-}
-_RIFF = {b"AVI ": ("a video (AVI)", _FRAMES), b"WAVE": ("a sound", "Give a picture.")}
+_BRANDS = (  # of ISO media files, in the list behind `ftyp`
+    (rb"avif|avis", "an AVIF file", _CONVERT),
+    (rb"hei[cxms]|hev[cxms]|mif1|msf1", "a HEIC file", _CONVERT),
+    (rb"crx ", "a raw file of Canon's", "Develop it to a 16-bit TIFF first."),
+)
+_PAGE = "Open it in a browser: it usually says why the picture could not be downloaded."
 
 
 def foreign(data: bytes) -> tuple[str, str] | None:
-    """Return what a file is that is not read here, and what to do; None where nobody knows.
-
-    Args:
-        data: Content of the file; the first kilobyte counts.
-    """
-    head = data[:1024]
+    """Return what a file is that imfuse does not read, and what to do; None where it is unknown."""
     for at, mark, title, remedy in _HEADS:
-        if head.startswith(mark, at):
+        if data.startswith(mark, at):
             return title, remedy
-    return _container(head) or _text(head.lstrip(b"\xef\xbb\xbf \t\r\n").lower())
+    if data[4:8] in {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"}:
+        return _media(data)
+    if data[:4] == b"RIFF" and data[8:12] == b"AVI ":
+        return "a video (AVI)", _FRAMES
+    if data[:2] == b"\x1f\x8b":
+        return _packed(data)
+    return _text(data[:4096])
 
 
-def _container(head: bytes) -> tuple[str, str] | None:
-    """Return what an ISO base media or RIFF file holds."""
-    if head[4:8] == b"ftyp":
-        for brands, known in _BRANDS.items():
-            if head[8:12] in brands:
-                return known
-        return "a video (MP4 or QuickTime)", _FRAMES
-    if head[4:8] in {b"moov", b"mdat", b"wide", b"skip"}:
-        return "a video (QuickTime)", _FRAMES
-    return _RIFF.get(head[8:12]) if head[:4] == b"RIFF" else None
+def _media(data: bytes) -> tuple[str, str]:
+    """Return the name of an ISO media file, which holds a video or pictures, and what to do."""
+    for brands, title, remedy in _BRANDS:
+        if data[4:8] == b"ftyp" and re.search(brands, data[8:64]):
+            return title, remedy
+    return "a video (MP4 or QuickTime)", _FRAMES
 
 
-def _text(text: bytes) -> tuple[str, str] | None:
-    if re.match(rb"<!doctype html|<html|<head", text):
-        return (
-            "a web page, as a failed download leaves it",
-            "Download the picture again, and look at the page to see why it failed.",
-        )
-    return ("an SVG", _CONVERT) if re.match(rb"<\?xml.*<svg", text, re.DOTALL) else None
+def _packed(data: bytes) -> tuple[str, str]:
+    """Return the name of a gzip file by the first bytes that it holds, and what to do."""
+    with suppress(zlib.error):
+        head = zlib.decompressobj(31).decompress(data[:4096], 1024)
+        for at, mark, title, remedy in _HEADS:
+            if head.startswith(mark, at):
+                return f"{title}, packed by gzip", remedy
+    return "a gzip file", _UNPACK
+
+
+def _text(head: bytes) -> tuple[str, str] | None:
+    for encoding in ("utf-16", "utf-8-sig"):
+        if encoding != "utf-16" or head[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+            text = head.decode(encoding, "replace").lstrip().lower()
+            break
+    text = re.sub(r"\A(?:<\?xml.*?\?>|<!--.*?-->|\s)*", "", text, flags=re.DOTALL)
+    if re.match(r"<!doctype html|<html|<head|<body|<script|<title", text):
+        return "a web page (HTML), not the picture", _PAGE
+    if re.match(r"<svg|<!doctype svg", text):
+        return "an SVG file", _CONVERT
+    return None

@@ -12,21 +12,17 @@ from imfuse.io.formats.container import Decoded, Source
 from imfuse.io.formats.format import Format
 from imfuse.types import Metadata, Pixels
 
-SIGNATURE = b"\xff\xd8\xff"
-_LONGEST_EXIF = 65_527  # what a segment can hold
+_LONGEST = 65_533  # bytes of a segment's content
 
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PLAIN_FRAMES = frozenset({0xC0, 0xC1, 0xC2})  # the others can pack a block in less than a bit
 _DROPPED = {*range(0xE1, 0xEE), 0xEF, 0xFE}  # applications' data: Pillow warns of damaged ones
-_EXIF, _ICC = b"Exif\0\0", b"ICC_PROFILE\0"
-_XMP = b"http://ns.adobe.com/xap/1.0/\0"
-_LONGEST_XMP = 65_533 - len(_XMP)
+_EXIF, _ICC, _XMP = b"Exif\0\0", b"ICC_PROFILE\0", b"http://ns.adobe.com/xap/1.0/\0"
 _FLIR = b"FLIR\0"
-_DJI = 0xE3  # DJI's thermal cameras store raw counts there, two bytes a pixel
-_LEAST_MEASURED = 1 << 15
-_PREVIEW = (
-    "this JPEG holds temperatures, which were not used: only its 8-bit preview was read. Export "
-    "it as a radiometric TIFF to fuse what the sensor measured"
+_LEAST_COUNTS = 2**15  # bytes of the smallest thermal picture of DJI
+_TEMPERATURES = (
+    "this radiometric JPEG of {} holds temperatures, which were not used: its preview was read;"
+    " for temperatures, export them as a TIFF"
 )
 _SCAN, _END = 0xDA, b"\xff\xd9"
 _MORE = bytes(range(1, 251)) * 4  # nothing that could be a marker
@@ -37,15 +33,17 @@ class _Jpeg:
     plain: list[bytes | memoryview] = field(default_factory=lambda: [b"\xff\xd8"])
     """The file without applications' data; the last part is what follows the first scan's head."""
     exif: bytes | None = None
+    xmp: bytes | None = None
+    flir: bool = False
+    """Whether there are segments of FLIR's, which hold raw values."""
+    counts: int = 0
+    """Bytes in the segments where DJI's cameras put raw values."""
     profile: dict[int, bytes] = field(default_factory=dict)
     dpi: tuple[float, float] | None = None
     size: tuple[int, int] | None = None
-    xmp: bytes | None = None
-    measured: int = 0
-    """Bytes in which a thermal camera stores measurements beside the picture."""
 
 
-def read_jpeg(source: Source) -> Decoded:
+def _read(source: Source) -> Decoded:
     """Decode a JPEG file to gray or RGB, 8 bits."""
     jpeg = _parse(source)
     pixels, notes = _decode(source, jpeg)
@@ -56,13 +54,12 @@ def read_jpeg(source: Source) -> Decoded:
         if not np.array_equal(_decode(source, jpeg)[0], pixels):
             raise source.truncated("its compressed data end before the picture does")
     icc = b"".join(jpeg.profile[key] for key in sorted(jpeg.profile))
+    if jpeg.flir:
+        notes += (_TEMPERATURES.format("FLIR's"),)
+    elif jpeg.counts >= _LEAST_COUNTS and b"DJI" in (jpeg.exif or b"")[:4096]:
+        notes += (_TEMPERATURES.format("DJI's"),)
     return Decoded(
-        pixels=pixels,
-        exif=jpeg.exif,
-        icc=icc or None,
-        dpi=jpeg.dpi,
-        xmp=jpeg.xmp,
-        notes=(*notes, _PREVIEW) if jpeg.measured >= _LEAST_MEASURED else notes,
+        pixels=pixels, exif=jpeg.exif, icc=icc or None, dpi=jpeg.dpi, xmp=jpeg.xmp, notes=notes
     )
 
 
@@ -105,49 +102,52 @@ def _parse(source: Source) -> _Jpeg:
 
 def _segment(source: Source, jpeg: _Jpeg, marker: int, content: bytes) -> None:
     if marker in _FRAMES and jpeg.size is None:
-        _frame(source, jpeg, marker, content)
-    elif marker == 0xE0 and content[:5] == b"JFIF\0" and len(content) >= 12:
+        if len(content) < 6:
+            raise source.corrupt("the frame header (SOF) is too short")
+        height, width = int.from_bytes(content[1:3], "big"), int.from_bytes(content[3:5], "big")
+        source.check_size(width, height)
+        jpeg.size = (width, height)
+        # What is not a plain frame is unpacked to coefficients of 2 bytes before its pixels.
+        source.check_bytes(width * height * content[5] * (1 if marker in {0xC0, 0xC1} else 3))
+        # Each block of 8x8 pixels takes at least one bit.
+        if marker in _PLAIN_FRAMES and width * height > 512 * len(source.data):
+            raise source.truncated("there are far fewer bytes than the picture needs")
+        if content[0] != 8:
+            raise source.unsupported(
+                f"a JPEG of {content[0]} bits per sample",
+                expected="8 bits",
+                remedy="Convert it to a 16-bit PNG or TIFF.",
+            )
+    else:
+        _metadata(jpeg, marker, content)
+
+
+def _metadata(jpeg: _Jpeg, marker: int, content: bytes) -> None:
+    if marker == 0xE0 and content[:5] == b"JFIF\0" and len(content) >= 12:
         x, y = int.from_bytes(content[8:10], "big"), int.from_bytes(content[10:12], "big")
         factor = {1: 1.0, 2: 2.54}.get(content[7])
         if factor and x and y:
             jpeg.dpi = (x * factor, y * factor)
     elif marker == 0xE1 and content.startswith(_EXIF) and not jpeg.exif:
         jpeg.exif = content[6:]
-    elif marker == 0xE1 and content.startswith(_XMP):
-        jpeg.xmp = jpeg.xmp or content[len(_XMP) :]
+    elif marker == 0xE1 and content.startswith(_XMP) and not jpeg.xmp:
+        jpeg.xmp = content[len(_XMP) :]
     elif marker == 0xE1 and content.startswith(_FLIR):
-        jpeg.measured += _LEAST_MEASURED
-    elif marker == _DJI:
-        jpeg.measured += len(content)
+        jpeg.flir = True
+    elif marker == 0xE3:
+        jpeg.counts += len(content)
     elif marker == 0xE2 and content.startswith(_ICC) and len(content) > 14:
         jpeg.profile.setdefault(content[12], content[14:])
 
 
-def _frame(source: Source, jpeg: _Jpeg, marker: int, content: bytes) -> None:
-    if len(content) < 6:
-        raise source.corrupt("the frame header (SOF) is too short")
-    height, width = int.from_bytes(content[1:3], "big"), int.from_bytes(content[3:5], "big")
-    source.check_size(width, height)
-    jpeg.size = (width, height)
-    # Each block of 8x8 pixels takes at least one bit.
-    if marker in _PLAIN_FRAMES and width * height > 512 * len(source.data):
-        raise source.truncated("there are far fewer bytes than the picture needs")
-    if content[0] != 8:
-        raise source.unsupported(
-            f"a JPEG of {content[0]} bits per sample",
-            expected="8 bits",
-            remedy="Convert it to a 16-bit PNG or TIFF.",
-        )
-
-
-def encode_jpeg(
+def _encode(
     pixels: Pixels, _alpha: Pixels | None, metadata: Metadata, quality: int
 ) -> list[bytes | memoryview]:
     """Encode 8-bit pixels without chroma subsampling; the parts are the file."""
     options: dict[str, object] = {}
-    if metadata.exif is not None and len(metadata.exif) <= _LONGEST_EXIF:
+    if metadata.exif is not None:
         options["exif"] = _EXIF + metadata.exif
-    if metadata.xmp is not None and len(metadata.xmp) <= _LONGEST_XMP:
+    if metadata.xmp is not None:
         options["xmp"] = metadata.xmp
     if metadata.icc is not None:
         options["icc_profile"] = metadata.icc
@@ -162,10 +162,11 @@ def encode_jpeg(
 JPEG = Format(
     name="JPEG",
     suffixes=(".jpg", ".jpeg"),
-    recognise=lambda data: data.startswith(SIGNATURE) and data[3:4] != b"\xf7",  # JPEG-LS
-    read=read_jpeg,
-    encode=encode_jpeg,
-    longest_exif=_LONGEST_EXIF,
-    longest_xmp=_LONGEST_XMP,
+    recognise=lambda data: data.startswith(b"\xff\xd8\xff"),
+    read=_read,
+    encode=_encode,
+    depths=(np.uint8,),
+    longest_exif=_LONGEST - len(_EXIF),
+    longest_xmp=_LONGEST - len(_XMP),
     longest_side=65_500,  # libjpeg's limit
 )

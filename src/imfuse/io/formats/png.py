@@ -11,23 +11,18 @@ import numpy as np
 from PIL.PngImagePlugin import PngImageFile
 
 from imfuse.errors import UnreadableImage
+from imfuse.io.formats import png_rows
 from imfuse.io.formats.arrays import planes, split_alpha
 from imfuse.io.formats.container import Decoded, Source
 from imfuse.io.formats.exif import per_metre, tidy_dpi
 from imfuse.io.formats.format import Format
+from imfuse.io.formats.xmp import LONGEST
 from imfuse.types import Metadata, Pixels
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
-_ADAM7 = (  # first column and row, steps in x and y of each pass
-    (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
-    (0, 1, 1, 2),
-)  # fmt: skip
-_BLOCK = 1 << 18
 _XMP = b"XML:com.adobe.xmp\0"
-_MOST_XMP = 1 << 21
-_LARGE = 1 << 27  # bytes of rows above which all data are looked at before memory is taken
 _MAX_PROFILE = 1 << 24  # an ICC profile of 16 MB is a bomb, not a profile
 
 
@@ -41,13 +36,23 @@ class _Png:
     header: bytes = b""
     body: list[memoryview] = field(default_factory=list)
     extra: dict[bytes, bytes] = field(default_factory=dict)
+    xmp: bytes | None = None
+
+    @property
+    def shape(self) -> png_rows.Shape:
+        """How the rows are stored."""
+        bits = self.depth * _CHANNELS[self.colour]
+        return png_rows.Shape(self.width, self.height, bits, bool(self.interlaced))
 
 
-def read_png(source: Source) -> Decoded:
+def _read(source: Source) -> Decoded:
     """Decode a PNG file in its own depth."""
     png = _parse(source)
-    if _unpacked_size(png) > sum(map(len, png.body)) * 1032 + 1032:  # Deflate's largest ratio
+    if (
+        png_rows.unpacked_size(png.shape) > sum(map(len, png.body)) * 1032 + 1032
+    ):  # Deflate's largest ratio
         raise source.truncated("there are far fewer bytes than the picture needs")
+    source.check_bytes(png.width * png.height * _CHANNELS[png.colour] * (1 + (png.depth > 8)))
     pixels, alpha = _decode(source, png)
     dpi = None
     physical = png.extra.get(b"pHYs", b"")
@@ -60,7 +65,7 @@ def read_png(source: Source) -> Decoded:
         exif=png.extra.get(b"eXIf"),
         icc=icc,
         dpi=dpi,
-        xmp=_xmp(png.extra.get(_XMP, b"")),
+        xmp=png.xmp,
         notes=notes,
     )
 
@@ -76,8 +81,8 @@ def _parse(source: Source) -> _Png:
             png.body.append(content)
         elif kind in {b"PLTE", b"tRNS", b"pHYs", b"iCCP", b"eXIf"}:
             png.extra.setdefault(kind, bytes(content))
-        elif kind == b"iTXt" and content[: len(_XMP)] == _XMP:
-            png.extra.setdefault(_XMP, bytes(content[len(_XMP) :]))
+        elif kind == b"iTXt" and bytes(content[: len(_XMP)]) == _XMP:
+            png.xmp = png.xmp or _xmp(bytes(content[len(_XMP) : LONGEST + 1000]))
         elif not kind[0] & 0x20 and kind != b"IEND":
             raise source.corrupt(f"unknown critical chunk {kind!r}")
     if not png.body:
@@ -87,7 +92,7 @@ def _parse(source: Source) -> _Png:
 
 def _chunks(source: Source) -> Iterator[tuple[bytes, memoryview]]:
     data = memoryview(source.data)
-    at, first = len(SIGNATURE), True
+    at, first = len(_SIGNATURE), True
     while True:
         if at + 12 > len(data):
             raise source.truncated(f"it ends after {len(data):,} bytes without an IEND chunk")
@@ -120,31 +125,6 @@ def _header(source: Source, png: _Png, header: bytes) -> None:
     png.interlaced, png.header = interlaced, header
 
 
-def _unpacked_size(png: _Png) -> int:
-    """Return the bytes that all rows have, with the number of their filter before each."""
-    bits, size = png.depth * _CHANNELS[png.colour], 0
-    for x, y, dx, dy in _ADAM7 if png.interlaced else ((0, 0, 1, 1),):
-        columns, rows = -((x - png.width) // dx), -((y - png.height) // dy)
-        size += rows * ((columns * bits + 7) // 8 + 1) if columns > 0 and rows > 0 else 0
-    return size
-
-
-def _check_body(source: Source, png: _Png) -> None:
-    """Refuse data that do not inflate to every row: decoders leave what is missing black."""
-    missing = _unpacked_size(png)
-    inflater = zlib.decompressobj()
-    try:
-        for part in png.body:
-            fed: bytes | memoryview = part
-            while missing > 0 and (piece := inflater.decompress(fed, min(missing, _BLOCK))):
-                missing -= len(piece)
-                fed = inflater.unconsumed_tail
-    except zlib.error as error:
-        raise source.corrupt(f"the compressed data are damaged ({error})") from error
-    if missing > 0:
-        raise source.truncated(f"at least {missing:,} bytes of it are missing")
-
-
 def _decode(source: Source, png: _Png) -> tuple[Pixels, Pixels | None]:
     """Return pixels and alpha, with palette and transparent colour applied."""
     key = png.extra.get(b"tRNS", b"")
@@ -152,10 +132,10 @@ def _decode(source: Source, png: _Png) -> tuple[Pixels, Pixels | None]:
     if png.colour == 3 and (not table.size or table.size % 3):
         raise source.corrupt("there is no valid palette (PLTE)")
     # Without metadata, of which Pillow might warn; they were read already.
-    parts = [SIGNATURE, chunk(b"IHDR", png.header)]
+    parts = [_SIGNATURE, _chunk(b"IHDR", png.header)]
     if png.colour == 3:
-        parts += [chunk(b"PLTE", table.tobytes()), *([chunk(b"tRNS", key[:256])] if key else [])]
-    parts += [chunk(b"IDAT", part) for part in png.body] + [chunk(b"IEND", b"")]
+        parts += [_chunk(b"PLTE", table.tobytes()), *([_chunk(b"tRNS", key[:256])] if key else [])]
+    parts += [_chunk(b"IDAT", part) for part in png.body] + [_chunk(b"IEND", b"")]
     decode = _by_opencv if png.depth == 16 and png.colour != 0 else _by_pillow
     pixels, alpha = decode(source, png, b"".join(parts))
     if png.colour in {0, 2} and len(key) == 2 * _CHANNELS[png.colour]:
@@ -167,24 +147,22 @@ def _decode(source: Source, png: _Png) -> tuple[Pixels, Pixels | None]:
 
 
 def _by_pillow(source: Source, png: _Png, data: bytes) -> tuple[Pixels, Pixels | None]:
-    if _unpacked_size(png) > _LARGE:
-        _check_body(source, png)
     try:
         with source.decoding("Pillow"), PngImageFile(io.BytesIO(data)) as image:
             image.load()
             blank = not np.asarray(image.crop((0, png.height - 1, *image.size))).any()
             pixels, alpha = planes(image)
     except UnreadableImage:
-        _check_body(source, png)  # which says better what is wrong
+        png_rows.check(source, png.shape, png.body)  # which says better what is wrong
         raise
     # Pillow passes over missing rows and leaves them black: then the last row is black.
     if png.interlaced or blank:
-        _check_body(source, png)
+        png_rows.check(source, png.shape, png.body)
     return pixels, alpha
 
 
 def _by_opencv(source: Source, png: _Png, data: bytes) -> tuple[Pixels, Pixels | None]:
-    _check_body(source, png)
+    png_rows.check(source, png.shape, png.body, exact=True)
     with source.decoding("OpenCV"):
         samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if samples is None or samples.shape[:2] != (png.height, png.width) or samples.ndim != 3:
@@ -193,6 +171,15 @@ def _by_opencv(source: Source, png: _Png, data: bytes) -> tuple[Pixels, Pixels |
         return split_alpha(samples[..., 2:])
     order = cv2.COLOR_BGR2RGB if png.colour == 2 else cv2.COLOR_BGRA2RGBA
     return split_alpha(cv2.cvtColor(samples, order))
+
+
+def _xmp(content: bytes) -> bytes | None:
+    """Return the packet in an `iTXt` chunk, of which flags and two empty texts come first."""
+    try:
+        packet = content[content.index(0, content.index(0, 2) + 1) + 1 :]
+        return zlib.decompressobj().decompress(packet, LONGEST + 1) if content[0] else packet
+    except (ValueError, IndexError, zlib.error):
+        return None
 
 
 def _profile(content: bytes | None) -> tuple[bytes | None, tuple[str, ...]]:
@@ -205,26 +192,13 @@ def _profile(content: bytes | None) -> tuple[bytes | None, tuple[str, ...]]:
         return None, ("the ICC profile is damaged and was ignored",)
 
 
-def _xmp(content: bytes) -> bytes | None:
-    """Return the text of an XMP chunk, without its flags and languages."""
-    parts = content[2:].split(b"\0", 2)
-    if len(parts) != 3:
-        return None
-    if not content[0]:
-        return parts[2]
-    try:
-        return zlib.decompressobj().decompress(parts[2], _MOST_XMP)
-    except zlib.error:
-        return None
-
-
-def chunk(kind: bytes, content: bytes | memoryview) -> bytes:
+def _chunk(kind: bytes, content: bytes | memoryview) -> bytes:
     """Return one PNG chunk with length and checksum."""
     checksum = zlib.crc32(content, zlib.crc32(kind))
     return b"".join((struct.pack(">I", len(content)), kind, content, struct.pack(">I", checksum)))
 
 
-def encode_png(
+def _encode(
     pixels: Pixels, alpha: Pixels | None, metadata: Metadata, _quality: int
 ) -> list[bytes | memoryview]:
     """Encode 8-bit or 16-bit pixels; the parts, put together, are the file."""
@@ -241,8 +215,8 @@ def encode_png(
     header = bytearray(body[8:33])
     if alpha is not None and pixels.ndim == 2:
         header[16:18] = bytes((8 * pixels.itemsize, 4))
-        header = bytearray(chunk(b"IHDR", bytes(header[8:21])))
-    return [SIGNATURE, bytes(header), *_metadata_chunks(metadata), body[33:]]
+        header = bytearray(_chunk(b"IHDR", bytes(header[8:21])))
+    return [_SIGNATURE, bytes(header), *_metadata_chunks(metadata), body[33:]]
 
 
 def _packed(pixels: Pixels, alpha: Pixels | None) -> Pixels:
@@ -268,22 +242,22 @@ def _packed(pixels: Pixels, alpha: Pixels | None) -> Pixels:
 def _metadata_chunks(metadata: Metadata) -> list[bytes]:
     chunks = []
     if metadata.icc is not None:
-        chunks.append(chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc, 6)))
+        chunks.append(_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc, 6)))
     if metadata.dpi is not None:
-        chunks.append(chunk(b"pHYs", struct.pack(">IIB", *per_metre(metadata.dpi), 1)))
+        chunks.append(_chunk(b"pHYs", struct.pack(">IIB", *per_metre(metadata.dpi), 1)))
     if metadata.exif is not None:
-        chunks.append(chunk(b"eXIf", metadata.exif))
+        chunks.append(_chunk(b"eXIf", metadata.exif))
     if metadata.xmp is not None:
-        chunks.append(chunk(b"iTXt", _XMP + bytes(4) + metadata.xmp))
+        chunks.append(_chunk(b"iTXt", _XMP + bytes(4) + metadata.xmp))
     return chunks
 
 
 PNG = Format(
     name="PNG",
     suffixes=(".png",),
-    recognise=lambda data: data.startswith(SIGNATURE),
-    read=read_png,
-    encode=encode_png,
+    recognise=lambda data: data.startswith(_SIGNATURE),
+    read=_read,
+    encode=_encode,
     depths=(np.uint8, np.uint16),
     alpha=True,
     longest_side=1_000_000,  # libpng's default limit

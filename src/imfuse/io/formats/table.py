@@ -1,12 +1,12 @@
 """The formats that imfuse reads and writes, and those that packages add.
 
-A package adds a format by an entry point in the group `imfuse.formats` that points at a `Format`.
+A package adds a format through the entry-point group `imfuse.formats`, whose values point at an
+`imfuse.io.formats.format.Format`, as the lines of the table here do.
 """
 
 from functools import cache
 from importlib.metadata import entry_points
 
-from imfuse.errors import ImfuseError
 from imfuse.io.formats.bmp import BMP
 from imfuse.io.formats.format import Format
 from imfuse.io.formats.jpeg import JPEG
@@ -14,38 +14,55 @@ from imfuse.io.formats.png import PNG
 from imfuse.io.formats.tiff import TIFF
 from imfuse.io.formats.webp import WEBP
 
-_OURS = (PNG, JPEG, TIFF, BMP, WEBP)
+_OURS = (  # in the order in which they are tried
+    PNG,
+    JPEG,
+    TIFF,
+    BMP,
+    WEBP,
+)
 
 
 @cache
-def formats() -> tuple[Format, ...]:
-    """Return all formats; a plug-in can't replace one of ours.
-
-    Raises:
-        ImfuseError: The package behind a plug-in can't be imported.
-    """
-    found = {one.name: one for one in _OURS}
+def _plug_ins() -> tuple[tuple[Format, ...], tuple[str, ...]]:
+    """Return the formats that packages add, and what is wrong with those that can't be loaded."""
+    loaded, broken = [], []
     for plug_in in entry_points(group="imfuse.formats"):
         try:
-            one = plug_in.load()
-        except (ImportError, AttributeError) as error:
-            raise ImfuseError(
-                f"the plug-in format {plug_in.name!r} ({plug_in.value}) can't be loaded: {error}",
-                remedy="Update or uninstall the package that brings it.",
-            ) from error
+            found = plug_in.load()
+        except Exception as error:  # noqa: BLE001 - a broken package must not stop PNG from working
+            broken.append(f"the plug-in format {plug_in.name!r} can't be loaded: {error}"[:200])
+            continue
+        if isinstance(found, Format):
+            loaded.append(found)
+        else:
+            broken.append(f"the plug-in format {plug_in.name!r} is no Format object")
+    return tuple(loaded), tuple(broken)
+
+
+@cache
+def formats() -> dict[str, Format]:
+    """Return all formats by name, ours first; a plug-in can't replace one of ours."""
+    found = {one.name: one for one in _OURS}
+    for one in _plug_ins()[0]:
         found.setdefault(one.name, one)
-    return tuple(found.values())
+    return found
 
 
-def find_format(name: str) -> Format | None:
-    """Return the format of a name, such as `PNG`; None where there is none."""
-    return next((one for one in formats() if one.name == name), None)
+def broken_plug_ins() -> tuple[str, ...]:
+    """Return a sentence for each plug-in that can't be loaded."""
+    return _plug_ins()[1]
 
 
 def recognise(data: bytes) -> Format | None:
-    """Return the format that the content of a file has; None where it is none of ours."""
-    return next((one for one in formats() if one.recognise(data)), None)
+    """Return the format of a file's content; None where it is none of ours."""
+    return next((one for one in formats().values() if one.recognise(data)), None)
 
 
-SUFFIXES: dict[str, str] = {suffix: one.name for one in formats() for suffix in one.suffixes}
-"""Name of the format that stands behind each ending of a file name."""
+def suffixes() -> dict[str, str]:
+    """Return the name of the format behind each ending of a file name, ours first."""
+    found: dict[str, str] = {}
+    for one in formats().values():
+        for suffix in one.suffixes:
+            found.setdefault(suffix, one.name)
+    return found

@@ -1,4 +1,4 @@
-"""TIFF: tifffile reads the tags, zlib and Pillow's libtiff unpack, strips are put together here.
+"""TIFF: tifffile reads the tags, `tiff_unpack` unpacks, and strips are put together here.
 
 Without further packages tifffile unpacks neither LZW, JPEG nor fax, and fills missing strips with
 zeros; Pillow and OpenCV change depths. So every strip is unpacked and measured by itself.
@@ -8,55 +8,46 @@ import io
 import logging
 import math
 import struct
-import zlib
-from itertools import accumulate, islice
-from typing import Any, TypeAlias
+from itertools import islice
+from typing import TypeAlias
 
 import numpy as np
-from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 from tifffile import TiffFile, TiffPage
 
 from imfuse.io.formats import exif
-from imfuse.io.formats.arrays import planes
 from imfuse.io.formats.container import Decoded, Source
 from imfuse.io.formats.format import Format
 from imfuse.io.formats.tiff_colour import to_planes
+from imfuse.io.formats.tiff_tags import MOST_PAGES, STORAGE, bounded, geo, nodata, number, xmp
+from imfuse.io.formats.tiff_unpack import jpeg_planes, jpeg_segment, unpack
 from imfuse.types import Metadata, Pixels
-
-_Buffer: TypeAlias = bytes | memoryview
 
 _Planes: TypeAlias = tuple[Pixels, Pixels | None, tuple[str, ...]]
 
-SIGNATURES = frozenset({b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"})
-"""First bytes of a TIFF file: two byte orders, classic and BigTIFF."""
+# Two byte orders, classic and BigTIFF.
+_SIGNATURES = frozenset({b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"})
 
+_MOST_STRIPS = 1 << 16  # each takes some microseconds
 _DAMAGED = "the EXIF tags are damaged and were ignored"
-_MOST_PAGES = 1024
-_GEO = (33550, 33922, 34264, 34735, 34736, 34737, 42112)
-_MOST_GEO = 1 << 16
 _MOST_PROFILE = 1 << 24
-_STORAGE = frozenset({*range(256, 260), 262, 266, 273, 277, 278, 279, 284, 317, 320})
-_STORAGE |= {*range(322, 326), 338, 339, 347, 530}  # tags without which pixels are misread
-_WHOLE = frozenset({2, 3, 4, 7})  # fax and JPEG, which know about pixels
 _RATIOS = {1: 1, 5: 2800, 8: 1032, 32946: 1032, 32773: 64}  # the most that a method packs
-_LIBTIFF = frozenset({5, 32773, 34925, 50000})  # LZW, PackBits, LZMA, Zstandard
 _REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 
 # tifffile logs what it finds odd. Where nobody set up logging, Python would print that.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
-def read_tiff(source: Source) -> Decoded:
+def _read(source: Source) -> Decoded:
     """Decode the one picture in a TIFF file; previews and masks beside it are passed over."""
+    source = bounded(source)
     with source.decoding("tifffile"), TiffFile(io.BytesIO(source.data)) as file:
         page = _only_page(source, file)
         _check(source, page)
-        whole = page.compression in _WHOLE and page.bitspersample in {1, 8}
-        segments = _segments(source, page)
-        if whole:
-            planes: _Planes = (_decode_whole(source, page, segments), None, ())
+        samples = _samples(source, page, _segments(source, page))
+        if page.compression == 7:
+            planes: _Planes = (jpeg_planes(page, samples), None, ())
         else:
-            planes = to_planes(source, page, _samples(source, page, segments))
+            planes = to_planes(source, page, samples)
         tags = page.tags
         found = None if file.is_bigtiff else exif.tidy(source.data, page.offset)
         icc = tags.valueof(34675)
@@ -66,46 +57,18 @@ def read_tiff(source: Source) -> Decoded:
             alpha=planes[1],
             exif=found.block if found else None,
             icc=icc if isinstance(icc, bytes) and len(icc) <= _MOST_PROFILE else None,
-            dpi=exif.resolution(_ratio(x), _ratio(y), 2 if unit is None else unit),
-            xmp=_bytes(tags.valueof(700)),
-            geo=_geo(page),
-            nodata=_nodata(tags.valueof(42113)),
+            dpi=exif.resolution(number(x), number(y), 2 if unit is None else unit),
+            xmp=xmp(page),
+            geo=geo(page),
+            nodata=nodata(page),
             orientation=int(tags.valueof(274, 1)),
             notes=planes[2] if found or file.is_bigtiff else (*planes[2], _DAMAGED),
         )
 
 
-def _bytes(value: object) -> bytes | None:
-    return value if isinstance(value, bytes) else None
-
-
-def _geo(page: TiffPage) -> dict[int, Any] | None:
-    """Return the GeoTIFF tags, but for absurdly long ones."""
-    found = {}
-    for code in _GEO:
-        tag = page.tags.get(code)
-        if tag is not None and tag.count <= _MOST_GEO and tag.value is not None:
-            found[code] = tag.value
-    return found or None
-
-
-def _nodata(value: object) -> float | None:
-    """Return the number of GDAL's tag for pixels without data."""
-    try:
-        return float(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-
-
-def _ratio(value: object) -> float | None:
-    if isinstance(value, tuple) and len(value) == 2 and value[1]:
-        return float(value[0] / value[1])
-    return float(value) if isinstance(value, int | float) else None
-
-
 def _only_page(source: Source, file: TiffFile) -> TiffPage:
     """Return the only full page."""
-    pages = [page for page in islice(file.pages, _MOST_PAGES) if isinstance(page, TiffPage)]
+    pages = [page for page in islice(file.pages, MOST_PAGES) if isinstance(page, TiffPage)]
     full = [page for page in pages if not page.subfiletype & 0b101] or pages[:1]
     if len(full) > 1:
         raise source.several(f"a TIFF of {len(full)} pages")
@@ -124,7 +87,7 @@ def _check(source: Source, page: TiffPage) -> None:
     count = struct.unpack_from(tiff.tagnoformat, source.data, page.offset)[0]
     for place in range(start, start + count * tiff.tagsize, tiff.tagsize):
         code = struct.unpack_from(f"{tiff.byteorder}H", source.data, place)[0]
-        if code in _STORAGE and page.tags.valueof(code) is None:
+        if code in STORAGE and page.tags.valueof(code) is None:
             raise source.truncated(f"the value of tag {code} is not in the file")
     source.check_size(page.imagewidth, page.imagelength)
     if page.imagedepth != 1 or page.samplesperpixel < 1:
@@ -150,27 +113,37 @@ def _check_samples(source: Source, page: TiffPage) -> None:
             expected="equal channels",
             remedy="Convert it to 8 or 16 bits per channel.",
         )
-    gray = page.samplesperpixel == 1
-    low = bits in {1, 2, 4} and gray
+    low = bits in {1, 2, 4} and page.samplesperpixel == 1
     unsigned = kind in {1, 4} and (bits in {8, 16} or low)  # 4: undefined
-    # Measurements, which need a range: 0.1 degrees with a sign, raw counts of 32 bits.
-    raw = gray and ((kind == 2 and bits in {16, 32}) or (kind == 1 and bits == 32))
+    # Measurements: signed, or of 32 bits.
+    raw = (kind == 2 and bits in {16, 32}) or (kind in {1, 4} and bits == 32)
+    if raw and page.samplesperpixel > 1:
+        raise source.unsupported(
+            f"{page.samplesperpixel} channels of signed or 32-bit integers",
+            expected="one channel",
+            remedy="Save the channel that you need as a picture of its own.",
+        )
     if not unsigned and not raw and not (kind == 3 and bits in {16, 32, 64}):
         title = {1: "unsigned integers", 2: "signed integers", 3: "floats"}.get(kind, "complex")
         raise source.unsupported(
             f"samples that are {title} of {bits} bits",
-            expected="unsigned integers of 8 or 16 bits, floats of 16, 32 or 64, or one channel "
-            "of integers of 16 or 32 bits",
+            expected="integers of 8, 16 or 32 bits, or floats of 16, 32 or 64",
             remedy="Convert it: to 16 bits, or to 32-bit float with values in [0, 1].",
         )
 
 
-def _segments(source: Source, page: TiffPage) -> list[_Buffer]:
+def _segments(source: Source, page: TiffPage) -> list[bytes | memoryview]:
     """Return the strips or tiles as they are stored, with the usual order of bits."""
     starts, sizes = page.dataoffsets, page.databytecounts
     wanted = math.prod(page.chunked)
     if min(len(starts), len(sizes)) < wanted:
         raise source.corrupt(f"{min(len(starts), len(sizes))} of {wanted} strips are listed")
+    if wanted > _MOST_STRIPS:
+        raise source.unsupported(
+            f"a TIFF of {wanted:,} strips",
+            expected=f"at most {_MOST_STRIPS:,}",
+            remedy="Save it again with more rows in a strip.",
+        )
     places = list(zip(starts[:wanted], sizes[:wanted], strict=True))
     last = max(start + size for start, size in places)
     if last > len(source.data):
@@ -178,14 +151,15 @@ def _segments(source: Source, page: TiffPage) -> list[_Buffer]:
     needed = math.prod(page.shaped) * page.bitspersample // 8
     if sum(size for _, size in places) * _RATIOS.get(page.compression, 10**6) < needed:
         raise source.truncated("there are far fewer bytes than the picture needs")
+    source.check_bytes(needed)
     data = memoryview(source.data)
-    segments: list[_Buffer] = [data[start : start + size] for start, size in places]
+    segments: list[bytes | memoryview] = [data[start : start + size] for start, size in places]
     if page.fillorder == 2 and page.compression != 7:  # JPEG has an order of its own
         segments = [bytes(segment).translate(_REVERSED) for segment in segments]
     return segments
 
 
-def _samples(source: Source, page: TiffPage, segments: list[_Buffer]) -> Pixels:
+def _samples(source: Source, page: TiffPage, segments: list[bytes | memoryview]) -> Pixels:
     """Return the samples `(H, W, C)`; those of less than 8 bits one to a byte."""
     planes, _, height, width, channels = page.shaped
     rows, columns = (
@@ -205,12 +179,14 @@ def _samples(source: Source, page: TiffPage, segments: list[_Buffer]) -> Pixels:
 
 
 def _segment(
-    source: Source, page: TiffPage, packed: _Buffer, shape: tuple[int, int, int]
+    source: Source, page: TiffPage, packed: bytes | memoryview, shape: tuple[int, int, int]
 ) -> Pixels:
     rows, columns, channels = shape
+    if page.compression == 7:
+        return jpeg_segment(source, page, packed, shape)
     stride = (columns * channels * page.bitspersample + 7) // 8
     with source.decoding("the decompressor"):
-        data = _unpack(source, page.compression, packed, rows, stride)
+        data = unpack(source, page, packed, (rows, columns), stride)
     if len(data) < rows * stride:
         raise source.truncated(f"a strip has {len(data):,} bytes instead of {rows * stride:,}")
     octets: Pixels = np.frombuffer(data, np.uint8, rows * stride).reshape(rows, stride)
@@ -230,62 +206,7 @@ def _segment(
     return samples
 
 
-def _unpack(source: Source, method: int, packed: _Buffer, rows: int, stride: int) -> _Buffer:
-    if method == 1:
-        return packed
-    if method in {8, 32946}:
-        return zlib.decompressobj().decompress(packed, rows * stride)
-    if method in _LIBTIFF:  # as if it were an 8-bit gray picture
-        tags = {256: stride, 257: rows, 258: 8, 259: int(method), 262: 1, 278: rows}
-        with TiffImageFile(_file(tags, [packed])) as image:
-            image.load()
-            return image.tobytes()
-    raise source.unsupported(
-        f"TIFF compression {int(method)}",
-        expected="none, Deflate, LZW, PackBits, LZMA, Zstandard, JPEG or fax",
-        remedy="Save it again without compression, or as PNG.",
-    )
-
-
-def _file(tags: dict[int, Any], segments: list[_Buffer]) -> io.BytesIO:
-    """Return a small TIFF file of these strips or tiles, for Pillow."""
-    directory = ImageFileDirectory_v2()
-    starts, sizes = (324, 325) if 322 in tags else (273, 279)
-    lengths = [len(segment) for segment in segments]
-    for tag in (starts, sizes):
-        directory.tagtype[tag] = 4  # 32-bit numbers, whose length does not depend on their value
-    for tag, value in (tags | {sizes: tuple(lengths), starts: tuple(lengths)}).items():
-        directory[tag] = value
-    at = 8 + len(directory.tobytes(8))
-    # Pillow itself moves the starts of strips, but not those of tiles, behind the directory.
-    before = at if starts == 324 else 0
-    directory[starts] = tuple(before + place for place in accumulate([0, *lengths[:-1]]))
-    head = struct.pack("<2sHI", b"II", 42, 8)
-    return io.BytesIO(b"".join((head, directory.tobytes(8), *segments)))
-
-
-def _decode_whole(source: Source, page: TiffPage, segments: list[_Buffer]) -> Pixels:
-    """Return the samples of a picture that is packed by fax or JPEG, as 8-bit gray or RGB."""
-    if page.compression == 7 and not all(b"\xff\xd9" in bytes(part[-16:]) for part in segments):
-        raise source.truncated("a JPEG strip has no end marker")
-    tags: dict[int, Any] = {256: page.imagewidth, 257: page.imagelength, 259: int(page.compression)}
-    tags |= {258: (page.bitspersample,) * page.samplesperpixel, 277: page.samplesperpixel}
-    # Pillow warns of tags with more values than usual: only the first is handed on.
-    for tag in (262, 284, 292, 293, 322, 323, 347, 530):
-        value = page.tags.valueof(tag)
-        if value is not None:
-            several = tag == 530 and isinstance(value, tuple)
-            tags[tag] = value if several or isinstance(value, bytes) else int(np.ravel(value)[0])
-    if 322 not in tags:
-        tags[278] = page.rowsperstrip
-    with source.decoding("Pillow"), TiffImageFile(_file(tags, segments)) as image:
-        if image.size != (page.imagewidth, page.imagelength):
-            raise source.corrupt("its size is given twice, differently")
-        image.load()
-        return planes(image.convert("RGB") if image.mode == "RGBA" else image)[0]
-
-
-def encode_tiff(
+def _encode(
     pixels: Pixels, alpha: Pixels | None, metadata: Metadata, _quality: int
 ) -> list[bytes | memoryview]:
     """Encode pixels of any depth as one strip; the parts, put together, are the file.
@@ -315,8 +236,8 @@ def encode_tiff(
         tags[34675] = metadata.icc
     if metadata.xmp is not None:
         tags[700] = metadata.xmp
-    for code, value in (metadata.geo or {}).items():
-        tags[code] = value
+    for tag, value in metadata.geo.items():
+        tags[tag] = value
     head = tags.tobytes().removeprefix(b"Exif\0\0")
     body = np.ascontiguousarray(
         pixels, pixels.dtype.newbyteorder("<" if tags.endian == "<" else ">")
@@ -327,11 +248,11 @@ def encode_tiff(
 TIFF = Format(
     name="TIFF",
     suffixes=(".tif", ".tiff"),
-    recognise=lambda data: data[:4] in SIGNATURES,
-    read=read_tiff,
-    encode=encode_tiff,
+    recognise=lambda data: data[:4] in _SIGNATURES,
+    read=_read,
+    encode=_encode,
     depths=(np.uint8, np.uint16, np.float32),
     alpha=True,
-    holds=frozenset({"exif", "icc", "xmp", "geo"}),
-    largest=2**32 - 2**20,  # bytes that 32-bit offsets reach
+    geo=True,
+    largest=2**32 - 2**20,  # bytes that its 32-bit offsets reach
 )

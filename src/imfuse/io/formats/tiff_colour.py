@@ -5,7 +5,7 @@ from tifffile import TiffPage
 
 from imfuse.io.formats.arrays import palette_colours
 from imfuse.io.formats.container import Source
-from imfuse.types import Pixels
+from imfuse.types import RAW_TYPES, Pixels
 
 _WHITE_IS_ZERO, _GRAY, _RGB, _PALETTE, _CMYK = 0, 1, 2, 3, 5
 _CHANNELS = {_WHITE_IS_ZERO: 1, _GRAY: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4}
@@ -32,7 +32,7 @@ def to_planes(
     else:
         colours = samples[..., 0] if channels == 1 else samples[..., :3]
         pixels = np.ascontiguousarray(colours)
-        if kind == _WHITE_IS_ZERO:
+        if kind == _WHITE_IS_ZERO and pixels.dtype not in RAW_TYPES:  # measurements stay
             pixels = _top(pixels) - pixels
     if alpha is not None and premultiplied:
         pixels = _straight(pixels, alpha)
@@ -45,7 +45,8 @@ def _kind(source: Source, page: TiffPage) -> tuple[int, int]:
     count = page.samplesperpixel
     kind = int(page.tags.valueof(262, _RGB if count > 2 else _GRAY))
     channels = _CHANNELS.get(kind)
-    if channels is None or (kind in {_PALETTE, _CMYK} and page.sampleformat == 3):
+    numbers = page.sampleformat in {2, 3} or page.bitspersample == 32
+    if channels is None or (kind in {_PALETTE, _CMYK} and numbers):
         raise source.unsupported(
             f"TIFF colours that are {_NAMES.get(kind, f'of kind {kind}')}",
             expected="gray, RGB, CMYK or a palette",

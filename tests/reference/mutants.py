@@ -1,20 +1,10 @@
-"""Thousands of damaged files: each gives a valid picture or a named error, and nothing else."""
+"""Damaged forms of files: flipped bits, cuts, wrong lengths, exchanged parts, splices."""
 
 import random
 import struct
-import time
 import zlib
 from collections.abc import Iterator
 
-import numpy as np
-import pytest
-
-from imfuse.errors import ImfuseError
-from imfuse.io.images import read_image
-from imfuse.types import RAW_TYPES, SCALES, Picture
-
-MAX_PIXELS = 100_000
-PER_SAMPLE = 150  # times 60 samples: 9,000 files
 _NUMBERS = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 
 
@@ -64,6 +54,15 @@ def _repeat(data: bytearray, _: bytes, rng: random.Random) -> bytearray:
     return data
 
 
+def _exchange(data: bytearray, _: bytes, rng: random.Random) -> bytearray:
+    """Exchange two neighbouring parts: chunks of PNG and WebP, or any bytes."""
+    cuts = _chunks(data)
+    if len(cuts) < 4:
+        cuts = [rng.randrange(len(data) + 1) for _i in range(3)]
+    first, second, third = sorted(rng.sample(cuts, 3))
+    return data[:first] + data[second:third] + data[first:second] + data[third:]
+
+
 def _number(data: bytearray, _: bytes, rng: random.Random) -> bytearray:
     code = rng.choice(("<H", ">H", "<I", ">I"))
     size = struct.calcsize(code)
@@ -78,58 +77,27 @@ def _splice(data: bytearray, other: bytes, rng: random.Random) -> bytearray:
     return data[:at] + other[rng.choice((at, rng.randrange(len(other)))) :]
 
 
-_DAMAGES = (_flip, _head, _cut, _remove, _insert, _repeat, _number, _splice)
+_DAMAGES = (_flip, _head, _cut, _remove, _insert, _repeat, _exchange, _number, _splice)
+
+
+def _chunks(data: bytearray) -> list[int]:
+    """Return where the chunks of PNG and WebP begin."""
+    png, webp = data.startswith(b"\x89PNG"), data.startswith(b"RIFF")
+    at, found = (8 if png else 12), []
+    while (png or webp) and at + 8 <= len(data):
+        found.append(at)
+        length = data[at : at + 4] if png else data[at + 4 : at + 8]
+        size = int.from_bytes(length, "big" if png else "little")
+        at += size + (12 if png else 8 + size % 2)
+    return found
 
 
 def _mended(data: bytearray) -> bytearray:
     """Correct PNG's checksums and WebP's length, so that the damage behind them is reached."""
     if data.startswith(b"RIFF") and len(data) >= 8:
         struct.pack_into("<I", data, 4, len(data) - 8)
-    if not data.startswith(b"\x89PNG"):
-        return data
-    at = 8
-    while at + 12 <= len(data):
+    for at in _chunks(data) if data.startswith(b"\x89PNG") else ():
         end = at + 8 + int.from_bytes(data[at : at + 4], "big")
-        if end + 4 > len(data):
-            break
-        struct.pack_into(">I", data, end, zlib.crc32(data[at + 4 : end]))
-        at = end + 4
+        if end + 4 <= len(data):
+            struct.pack_into(">I", data, end, zlib.crc32(data[at + 4 : end]))
     return data
-
-
-def check(picture: Picture) -> None:
-    """Raise unless the picture keeps what `Picture` promises."""
-    pixels, alpha = picture.pixels, picture.alpha
-    assert pixels.dtype in {*SCALES, *RAW_TYPES}
-    assert pixels.dtype.isnative
-    assert pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
-    assert 0 < pixels.shape[0] * pixels.shape[1] <= MAX_PIXELS
-    assert pixels.flags.c_contiguous
-    assert pixels.flags.writeable
-    assert np.isfinite(pixels).all()
-    if alpha is not None:
-        assert alpha.shape == pixels.shape[:2]
-        assert alpha.dtype == pixels.dtype
-        assert np.isfinite(alpha).all()
-
-
-@pytest.mark.parametrize("family", ["png", "jpeg", "tiff", "bmp", "webp"])
-def test_damaged_files_give_a_valid_picture_or_a_named_error(family, samples, capfd):
-    names = [name for name in samples if name.startswith(family)]
-    rng = random.Random(f"2026 {family}")  # noqa: S311 - no secret
-    read = refused = 0
-    for name in names:
-        other = samples[rng.choice(names)].data
-        for index, damaged in zip(
-            range(PER_SAMPLE), mutants(samples[name].data, other, rng), strict=False
-        ):
-            start = time.perf_counter()
-            try:
-                check(read_image(damaged, max_pixels=MAX_PIXELS, name=f"{name} {index}"))
-                read += 1
-            except ImfuseError as error:
-                refused += bool(error.file == f"{name} {index}" and error.remedy)
-            assert time.perf_counter() - start < 5
-    assert read + refused == PER_SAMPLE * len(names)
-    assert refused > read / 10
-    assert "Traceback" not in capfd.readouterr().err
