@@ -41,7 +41,7 @@ class _Commands(TyperGroup):
     Every option that takes a file may be given a name that is too long, for example.
     """
 
-    def invoke(self, ctx: typer.Context) -> Any:  # noqa: ANN401 - as Typer's
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - Typer keeps its type to itself
         try:
             return super().invoke(ctx)
         except typer.BadParameter as error:
