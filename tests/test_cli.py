@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import imfuse
+from imfuse.cli import doctor
 from imfuse.cli.console import parse_bytes, parse_preference, parse_range, parse_size
 from imfuse.errors import UsageError
 from imfuse.io.images import read_image, write_image
@@ -197,7 +198,20 @@ def test_doctor(run):
     assert findings["packages"]["numpy"] == np.__version__
     assert findings["extras"]["learn"] == []
     code, out, _ = run("doctor")
-    assert "onnxruntime" in out
+    assert code == 0
+    for name, version in findings["packages"].items():
+        assert f"  {name} " in out  # apart from its version, however long it is
+        assert (version or "not installed") in out
+
+
+def test_doctor_says_what_to_install(run, monkeypatch):
+    lost = "torch"
+    version = doctor._version
+    monkeypatch.setattr(doctor, "_version", lambda n: None if n == lost else version(n))
+    code, out, _ = run("doctor")
+    assert code == 0
+    assert re.search(r"torch +not installed", out)
+    assert "lacks torch; pip install 'imfuse[learn]' adds it" in out
 
 
 def test_version(run):
@@ -232,7 +246,7 @@ def test_amounts_of_memory(text, value):
     assert parse_bytes(text) == value
 
 
-@pytest.mark.parametrize("text", ["", "GB", "-1GB", "0", "1TB2", "1.2.3M"])
+@pytest.mark.parametrize("text", ["", "GB", "-1GB", "0", "1TB2", "1.2.3M", "1e999", "1e400GB"])
 def test_amounts_that_are_none(text):
     with pytest.raises(UsageError):
         parse_bytes(text)
@@ -281,3 +295,26 @@ def test_networks_without_weights_say_where_there_are_some(run, tmp_path, pair):
     assert "not part of imfuse" in err
     assert "imfuse models info cddfuse" in err
     assert not (tmp_path / "out.png").exists()
+
+
+def test_names_that_no_system_takes_are_refused(run, pair, folders, tmp_path):
+    long = "x" * 5000
+    for words in (
+        ("fuse", long, pair[1], "-o", tmp_path / "f.png"),
+        ("fuse", *pair, "-o", tmp_path / long),
+        ("evaluate", long, *pair),
+        ("evaluate", folders[0], *folders[:2], "--metrics", "EN", "--csv", long),
+        ("bench", "--data", long),
+        ("data", "check", long),
+    ):
+        code, _, err = run(*words)
+        assert code in {2, 3}
+        assert "error: " in err
+        assert len(err.replace(long, "")) < 2000
+
+
+def test_values_are_quoted_in_part_only(run, pair, tmp_path):
+    code, _, err = run("fuse", *pair, "-o", tmp_path / "f.png", "--format", "x" * 50_000)
+    assert code == 2
+    assert "[...]" in err
+    assert len(err) < 3000

@@ -1,10 +1,12 @@
 """The sub-commands put together, and errors turned into messages and exit codes."""
 
+import errno
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from imfuse import __version__
 from imfuse.cli import (
@@ -30,8 +32,38 @@ _LEARN = {
 }
 """Packages that only come with the extra `learn`."""
 
+_LONGEST = 500
+"""Characters of what Typer says about a value, which it quotes whole."""
+
+
+class _Commands(TyperGroup):
+    """All commands, with names for what the operating system refuses in any of them.
+
+    Every option that takes a file may be given a name that is too long, for example.
+    """
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - Typer keeps its type to itself
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            if len(error.message) > _LONGEST:
+                error.message = f"{error.message[:_LONGEST]} [...]"
+            raise
+        except MemoryError as error:
+            from imfuse.jobs import as_named
+
+            raise as_named(error) from error
+        except OSError as error:
+            if error.errno in {None, errno.EPIPE}:
+                raise
+            raise ImfuseError(
+                error.strerror or str(error), file=str(error.filename or "")[:_LONGEST] or None
+            ) from error
+
+
 app = typer.Typer(
     name="imfuse",
+    cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # a fault of ours should show a plain traceback
     context_settings={"help_option_names": ["-h", "--help"]},

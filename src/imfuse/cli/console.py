@@ -85,7 +85,7 @@ def parse_bytes(text: str) -> int:
     found = re.fullmatch(r"([0-9.]+(?:e[0-9]+)?)\s*([KMG]I?)?B?", text.strip().upper(), re.I)
     try:
         amount = int(float(found[1]) * _UNITS[found[2] or ""]) if found else 0
-    except ValueError:
+    except (ValueError, OverflowError):  # several dots, or more than floats hold
         amount = 0
     if amount <= 0:
         raise UsageError(f"{text!r} is no amount of memory", expected="e.g. 800MB or 2GiB")

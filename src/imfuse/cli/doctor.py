@@ -1,4 +1,4 @@
-"""`imfuse doctor`: what this installation has and what is missing for which extra."""
+"""`imfuse doctor`: versions of this installation, and packages that its extras lack."""
 
 import importlib.metadata
 import platform
@@ -8,6 +8,14 @@ import sys
 from imfuse import __version__
 from imfuse.cli.console import JsonOption, print_json, show
 
+_PURPOSES = {
+    "learn": "train, convert and export networks",
+    "imagenet": "pretrained encoder for guides",
+    "openvino": "run networks faster",
+    "dev": "work on imfuse itself",
+}
+"""What an extra is for."""
+
 
 def doctor(as_json: JsonOption = False) -> None:
     """Show versions, ONNX Runtime providers, threads, and what each extra still lacks."""
@@ -15,15 +23,27 @@ def doctor(as_json: JsonOption = False) -> None:
     if as_json:
         print_json(findings)
         return
-    for title in ("imfuse", "python", "platform", "cores", "opencv_threads"):
-        show(f"{title:<16}{findings[title]}")
-    show(f"{'providers':<16}{', '.join(findings['providers'])}")  # type: ignore[arg-type]
-    show("packages")
-    for name, version in findings["packages"].items():  # type: ignore[attr-defined]
-        show(f"  {name:<26}{version or 'missing'}")
+    names = {
+        "imfuse": "imfuse",
+        "python": "Python",
+        "platform": "system",
+        "cores": "CPU cores",
+        "opencv_threads": "OpenCV threads",
+    }
+    for key, name in names.items():
+        show(f"{name:<16}{findings[key]}")
+    show(f"{'ONNX Runtime':<16}{', '.join(findings['providers'])}")  # type: ignore[arg-type]
+    packages: dict[str, str | None] = findings["packages"]  # type: ignore[assignment]
+    width = max(map(len, packages)) + 2
+    show("\npackages")
+    for name, version in packages.items():
+        show(f"  {name:<{width}}{version or 'not installed'}")
+    show("\nextras")
     for extra, missing in findings["extras"].items():  # type: ignore[attr-defined]
-        state = f"missing {', '.join(missing)}: pip install 'imfuse[{extra}]'" if missing else "ok"
-        show(f"extra {extra:<10}{state}")
+        state = "installed"
+        if missing:
+            state = f"lacks {', '.join(missing)}; pip install 'imfuse[{extra}]' adds it"
+        show(f"  {extra:<10}{_PURPOSES.get(extra, ''):<36}{state}")
 
 
 def _findings() -> dict[str, object]:
