@@ -54,7 +54,7 @@ class ImfuseError(ValueError):
         self.file = None if file is None else str(file)
         self.found, self.expected, self.remedy = map(_bounded, (found, expected, remedy))
         found, expected, remedy = self.found, self.expected, self.remedy
-        text = found if self.file is None else f"{printable(self.file)}: {found}"
+        text = found if self.file is None else f"{_bounded(printable(self.file))}: {found}"
         if expected:
             text += f"; expected {expected}"
         text = f"{text}. {remedy}" if remedy else text
