@@ -7,9 +7,14 @@ from imfuse.errors import UsageError
 from imfuse.metrics.catalogue import METRICS
 from imfuse.metrics.protocols import PROTOCOLS
 from imfuse.scoring.explain import AS_THEY_ARE, Explainer, matching
+from imfuse.scoring.judge import Item
 from imfuse.scoring.scorer import Scorer
-from imfuse.types import Picture
+from imfuse.types import ImagePair, Picture
 from reference.pictures import pair
+
+
+def judged(judge, fused, ir, vis):
+    return judge.score(fused, Item("a", ImagePair(ir=ir, vis=vis)))
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +28,7 @@ def pictures():
 
 def explained(symbol, pictures):
     explainer = Explainer(symbol)
-    evaluation = explainer.collect("x", [explainer.score_pictures("a", *pictures)])
+    evaluation = explainer.summarise("x", [judged(explainer, *pictures)])
     return explainer.findings(evaluation)
 
 
@@ -33,7 +38,7 @@ def test_every_protocols_own_number_is_explained_by_it(symbol, protocol, picture
     if protocol != "reference" and protocol not in METRICS[symbol].kits:
         pytest.skip(f"{protocol} has no {symbol}")
     scorer = Scorer.of(protocol, metrics=[symbol])
-    value = scorer.score_pictures("a", *pictures).values[symbol]
+    value = judged(scorer, *pictures).values[symbol]
     fitting, nearest = matching(explained(symbol, pictures), f"{value:.9g}")
     assert any(protocol in way.protocols for finding in fitting for way in finding.ways)
     assert nearest.value == pytest.approx(value, rel=1e-6)
@@ -67,7 +72,7 @@ def test_a_deep_infrared_picture_looks_unlike_through_gray(pictures):
     deep = Picture(pixels=ir.pixels.astype(np.uint16) * 200 + 77)
     for protocol in ("reference", "tang"):
         scorer = Scorer.of(protocol, metrics=["CC"])
-        value = scorer.score_pictures("a", fused, deep, vis).values["CC"]
+        value = judged(scorer, fused, deep, vis).values["CC"]
         fitting, _ = matching(explained("CC", [fused, deep, vis]), f"{value:.12g}")
         assert any(protocol in way.protocols for finding in fitting for way in finding.ways)
 

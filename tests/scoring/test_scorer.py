@@ -7,8 +7,9 @@ import imfuse
 from imfuse.errors import PairMismatch, UnknownName, UsageError
 from imfuse.metrics.catalogue import METRICS
 from imfuse.metrics.protocols import PROTOCOLS
+from imfuse.scoring.judge import Item
 from imfuse.scoring.scorer import Scorer
-from imfuse.types import Picture
+from imfuse.types import ImagePair, Picture
 from reference.pictures import pair
 
 
@@ -21,7 +22,8 @@ def colour(rng):
 
 
 def scored(scorer, *arrays):
-    return scorer.score_pictures("a", *(Picture(pixels=x) for x in arrays))
+    fused, ir, vis = (Picture(pixels=x) for x in arrays)
+    return scorer.score(fused, Item("a", ImagePair(ir=ir, vis=vis)))
 
 
 def test_reference_has_every_metric_by_our_definition(colour):

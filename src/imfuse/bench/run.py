@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from imfuse.bench.audit import TRICKS
@@ -13,8 +13,7 @@ from imfuse.io.images import read_image
 from imfuse.io.pairs import list_images
 from imfuse.jobs import run_jobs
 from imfuse.metrics.evaluation import Evaluation
-from imfuse.scoring.channels import Looks
-from imfuse.scoring.scorer import Scored, Scorer, check_sizes, picture_notes
+from imfuse.scoring.judge import Item, Judge, Row
 from imfuse.types import ImagePair, Picture
 
 BASELINES = ("average", "max", "laplacian")
@@ -72,10 +71,10 @@ class Competitor:
 
 @dataclass(frozen=True)
 class _Outcome:
-    """Result of one pair: scores by competitor, then by protocol or trick; or an error."""
+    """Result of one pair: rows by competitor, then by judge or trick; or an error."""
 
     name: str
-    scores: Mapping[tuple[str, str], Scored]
+    scores: Mapping[tuple[str, str], Row]
     error: ImfuseError | None = None
 
 
@@ -89,14 +88,14 @@ class Bench:
     Attributes:
         competitors: What is compared.
         pairs: What it is compared on.
-        scorers: The protocols; the first one is the main one.
-        audit: Whether to score the outputs with tricks applied too, by the main protocol.
+        judges: What judges the pictures; the first one is the main one.
+        audit: Whether to judge the outputs with tricks applied too, by the main judge.
         workers: Pairs at one time.
     """
 
     competitors: Sequence[Competitor]
     pairs: Sequence[NamedPair]
-    scorers: Sequence[Scorer]
+    judges: Sequence[Judge]
     audit: bool = True
     workers: int = 1
     _outcomes: list[_Outcome] = field(default_factory=list)
@@ -119,21 +118,15 @@ class Bench:
 
     def _score(self, loaded: tuple[str, ImagePair]) -> _Outcome:
         name, pair = loaded
-        ir, vis = Looks(pair.ir), Looks(pair.vis)
-        scores: dict[tuple[str, str], Scored] = {}
+        item = Item(name, pair)
+        scores: dict[tuple[str, str], Row] = {}
         for competitor in self.competitors:
             fused = competitor.fused(name, pair)
-            check_sizes(fused, pair.ir, pair.vis)
-            notes = picture_notes(fused, pair.ir, pair.vis)
-            look = Looks(fused)
-            for scorer in self.scorers:
-                values = scorer.score(look, ir, vis)
-                undefined = tuple(scorer.why_undefined(name, values, fused.size))
-                key = (competitor.label, scorer.protocol.name)
-                scores[key] = Scored(name=name, values=values, undefined=undefined, notes=notes)
+            for judge in self.judges:
+                scores[competitor.label, judge.name] = judge.score(fused, item)
             for trick, alter in TRICKS.items() if self.audit else ():
-                values = self.scorers[0].score(Looks(alter(fused, name)), ir, vis)
-                scores[competitor.label, trick] = Scored(name=name, values=values)
+                altered = replace(self.judges[0].score(alter(fused, name), item), undefined=())
+                scores[competitor.label, trick] = replace(altered, notes=())
         return _Outcome(name, scores)
 
     @property
@@ -143,31 +136,31 @@ class Bench:
             ((one.name, one.error) for one in self._outcomes if one.error), key=lambda one: one[0]
         )
 
-    def evaluations(self, protocol: str | None = None) -> list[Evaluation]:
-        """Return one evaluation per competitor by a protocol; None: by the main one.
+    def evaluations(self, name: str | None = None) -> list[Evaluation]:
+        """Return one evaluation per competitor by the judge of a name; None: by the main one.
 
         Raises:
             ImfuseError: No pair went well; the first error says why.
         """
-        named = {scorer.protocol.name: scorer for scorer in self.scorers}
-        scorer = self.scorers[0] if protocol is None else named[protocol]
-        return [self._collect(c.label, scorer, scorer.protocol.name) for c in self.competitors]
+        named = {one.name: one for one in self.judges}
+        judge = self.judges[0] if name is None else named[name]
+        return [self._collect(c.label, judge, judge.name) for c in self.competitors]
 
     def audits(self) -> dict[str, list[Evaluation]]:
         """Return, per trick, one evaluation per competitor with the trick applied."""
         if not self.audit:
             return {}
         return {
-            trick: [self._collect(c.label, self.scorers[0], trick) for c in self.competitors]
+            trick: [self._collect(c.label, self.judges[0], trick) for c in self.competitors]
             for trick in TRICKS
         }
 
-    def _collect(self, label: str, scorer: Scorer, what: str) -> Evaluation:
+    def _collect(self, label: str, judge: Judge, what: str) -> Evaluation:
         good = [one.scores[label, what] for one in self._outcomes if not one.error]
         if not good and self.failed:
             raise self.failed[0][1]
         failed = [(name, str(error)) for name, error in self.failed]
-        return scorer.collect(label, good, failed=failed)
+        return judge.summarise(label, good, failed=failed)
 
 
 def _load(pair: NamedPair) -> tuple[str, ImagePair]:

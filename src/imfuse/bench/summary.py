@@ -10,7 +10,6 @@ from imfuse.bench.run import BASELINES, Bench
 from imfuse.bench.speed import Speed
 from imfuse.cards import network_cards
 from imfuse.errors import UnknownName
-from imfuse.metrics.catalogue import METRICS, infos_of
 from imfuse.metrics.evaluation import Evaluation
 from imfuse.metrics.published import QuotedRow
 from imfuse.metrics.ranking import Comparison, Ranking, compare, kendall_tau, rank
@@ -63,9 +62,9 @@ class Summary:
             UnknownName: A label is none of the competitors'.
             ImfuseError: No pair went well.
         """
-        by_protocol = {s.protocol.name: bench.evaluations(s.protocol.name) for s in bench.scorers}
+        by_protocol = {one.name: bench.evaluations(one.name) for one in bench.judges}
         main = next(iter(by_protocol.values()))
-        rankings = {name: rank(each, infos_of(each[0])) for name, each in by_protocol.items()}
+        rankings = {name: rank(each, each[0].infos) for name, each in by_protocol.items()}
         labels = {evaluation.label: evaluation for evaluation in main}
         best = next(iter(rankings.values())).labels
         pair = compared or (best[0], best[1])
@@ -78,7 +77,7 @@ class Summary:
             rankings=rankings,
             audits=bench.audits(),
             pair=pair,
-            comparisons=compare(labels[pair[0]], labels[pair[1]], infos_of(main[0])),
+            comparisons=compare(labels[pair[0]], labels[pair[1]], main[0].infos),
             speeds=speeds,
             parameters={
                 c.label: c.fuser.engine.spec.parameters for c in bench.competitors if c.fuser
@@ -170,7 +169,7 @@ class Summary:
         """
         found = []
         for symbol in self.main[0]:
-            sign = 1.0 if METRICS[symbol].info.better == "higher" else -1.0
+            sign = 1.0 if self.main[0].infos[symbol].better == "higher" else -1.0
             ordered = sorted(
                 (e for e in self.main if np.isfinite(e[symbol])), key=lambda e: -sign * e[symbol]
             )
@@ -264,7 +263,8 @@ class Summary:
             for trick, each in self.audits.items():
                 altered = next(e for e in each if e.label == evaluation.label)
                 changes = [
-                    _change(symbol, evaluation[symbol], altered[symbol]) for symbol in evaluation
+                    _change(evaluation.infos[symbol].better, value, altered[symbol])
+                    for symbol, value in evaluation.items()
                 ]
                 rows.append([f"{evaluation.label}, {trick}", *changes])
         marked = "; ".join(
@@ -298,9 +298,9 @@ def _any(bought: set[tuple[str, str]], symbol: str) -> bool:
     return any((symbol, trick) in bought for trick in TRICKS)
 
 
-def _change(symbol: str, before: float, after: float) -> str:
+def _change(better: str, before: float, after: float) -> str:
     """Return an altered value, with + where the metric takes the change for the better."""
     if not np.isfinite(before) or not np.isfinite(after):
         return "-"
-    gain = after - before if METRICS[symbol].info.better == "higher" else before - after
+    gain = after - before if better == "higher" else before - after
     return f"{after:.4g} {'+' if gain > 0 else '-' if gain < 0 else ''}".strip()

@@ -208,7 +208,6 @@ def _speeds(run: "Bench") -> "dict[str, Speed]":
 
 def _write_report(out: Path, summary: "Summary", run: "Bench", data: str) -> None:
     from imfuse.io.atomic import write_text
-    from imfuse.metrics.catalogue import infos_of
     from imfuse.report.scores import evaluation_page
     from imfuse.scoring.page import settings, striking_pairs
 
@@ -217,7 +216,7 @@ def _write_report(out: Path, summary: "Summary", run: "Bench", data: str) -> Non
     page = evaluation_page(
         f"Fusion methods on {Path(data).name}",
         summary.main,
-        infos_of(summary.main[0]),
+        summary.main[0].infos,
         settings={"data": data} | settings(summary.main[0]),
         sections=summary.sections(),
         cases=[_case(pairs[name], caption, run) for name, caption in striking_pairs(best)],

@@ -16,7 +16,7 @@ from imfuse.errors import ImfuseError, UsageError
 if TYPE_CHECKING:
     from imfuse.metrics.evaluation import Evaluation
     from imfuse.metrics.published import QuotedRow
-    from imfuse.scoring.scorer import PictureScorer
+    from imfuse.scoring.judge import Judge
 
 FusedArgument = Annotated[Path, typer.Argument(help="Fused picture, or a folder of them.")]
 IrArgument = Annotated[Path, typer.Argument(help="Infrared source, or the folder of them.")]
@@ -206,7 +206,7 @@ def check_kinds(fused: Path, ir: Path, vis: Path) -> bool:
 
 
 def score_paths(
-    scorer: "PictureScorer",
+    judge: "Judge",
     fused: Path,
     ir: Path,
     vis: Path,
@@ -228,7 +228,7 @@ def score_paths(
         from imfuse.scoring.folders import FolderScoring
 
         scoring = FolderScoring.of(
-            scorer,
+            judge,
             fused,
             ir,
             vis,
@@ -249,16 +249,15 @@ def score_paths(
     ):
         if value is not None:
             raise UsageError(f"{name} with files", expected="three folders with this option")
-    from dataclasses import replace
-
     from imfuse.align.resize import same_grid
     from imfuse.io.images import read_image
+    from imfuse.scoring.judge import Item
     from imfuse.types import ImagePair
 
     first, *sources = [read_image(path) for path in (fused, ir, vis)]
     pair = same_grid(ImagePair(ir=sources[0], vis=sources[1]), resize, stretch=stretch)
-    scored = scorer.score_pictures(vis.stem, first, pair.ir, pair.vis)
-    return scorer.collect(label or fused.stem, [replace(scored, files=(fused, ir, vis))])
+    row = judge.score(first, Item(vis.stem, pair, files=(fused, ir, vis)))
+    return judge.summarise(label or fused.stem, [row])
 
 
 def write_tables(
@@ -273,10 +272,9 @@ def write_tables(
     if csv is markdown is latex is None:
         return
     from imfuse.io.atomic import write_text
-    from imfuse.metrics.catalogue import infos_of
     from imfuse.report.tables import as_csv, as_latex, as_markdown
 
-    infos = infos_of(evaluations[0])
+    infos = evaluations[0].infos
     if csv is not None:
         write_text(csv, as_csv(evaluations))
     if markdown is not None:
@@ -298,7 +296,6 @@ def show_table(evaluations: "Sequence[Evaluation]") -> None:
     """Print one table, a row a metric: of one evaluation with spread and names, of several bare."""
     from rich.table import Table
 
-    from imfuse.metrics.catalogue import METRICS
     from imfuse.report.grid import ARROWS
 
     first = evaluations[0]
@@ -311,7 +308,7 @@ def show_table(evaluations: "Sequence[Evaluation]") -> None:
             table.add_column(title, justify="right", no_wrap=True)
         table.add_column("what it is", overflow="fold", min_width=20)
     for symbol in first:
-        info = METRICS[symbol].info
+        info = first.infos[symbol]
         cells = [_number(evaluation[symbol]) for evaluation in evaluations]
         if len(evaluations) == 1:
             if many:

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imfuse.metrics.metric import MetricInfo
+
 CONFIDENCE = 0.95
 """Confidence level of the reported bootstrap intervals."""
 
@@ -42,6 +44,8 @@ class Evaluation(Mapping[str, float]):
         failed: Name of each pair that could not be scored, with the reason.
         notes: What a reader should know, such as the depth of the pictures.
         files: Name of a pair to its fused, infrared and visible file; empty for arrays.
+        infos: Symbol to the description of a value: title, direction, range.
+        about: All that the values depend on, in words, by headings.
     """
 
     label: str
@@ -53,6 +57,8 @@ class Evaluation(Mapping[str, float]):
     failed: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     files: Mapping[str, tuple[Path, Path, Path]] = field(default_factory=dict)
+    infos: Mapping[str, MetricInfo] = field(default_factory=dict)
+    about: Mapping[str, str] = field(default_factory=dict)
 
     def __getitem__(self, symbol: str) -> float:
         """Return the mean of a metric over the pairs where it is defined; NaN where none is."""

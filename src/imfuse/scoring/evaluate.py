@@ -3,7 +3,6 @@
 import os
 import warnings
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,7 +12,8 @@ from imfuse.io.images import MAX_PIXELS
 from imfuse.io.inputs import as_picture, is_tensor
 from imfuse.metrics.evaluation import Evaluation
 from imfuse.scoring.folders import FolderScoring
-from imfuse.scoring.scorer import Scored, Scorer
+from imfuse.scoring.judge import Item, Row
+from imfuse.scoring.scorer import Scorer
 from imfuse.types import ImagePair, Picture
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def evaluate(  # noqa: PLR0913 - all but four by name
             _score_one(scorer, str(i), *triple, resize=resize, stretch=stretch)
             for i, triple in enumerate(triples)
         ]
-        evaluation = scorer.collect(scored[0].name if len(scored) == 1 else "batch", scored)
+        evaluation = scorer.summarise(scored[0].name if len(scored) == 1 else "batch", scored)
     for note in evaluation.remarks():
         warnings.warn(note, ImfuseWarning, stacklevel=2)
     return evaluation
@@ -117,11 +117,10 @@ def _score_one(
     *,
     resize: Literal["ir", "vis"] | None,
     stretch: bool,
-) -> Scored:
+) -> Row:
     roles = (("fused", fused), ("infrared", ir), ("visible", vis))
     first, *sources = [as_picture(value, role, MAX_PIXELS) for role, value in roles]
     pair = same_grid(ImagePair(ir=sources[0], vis=sources[1]), resize, stretch=stretch)
     name = Path(vis).stem if isinstance(vis, str | os.PathLike) else number
-    scored = scorer.score_pictures(name, first, pair.ir, pair.vis)
     paths = tuple(Path(one) for one in (fused, ir, vis) if isinstance(one, str | os.PathLike))
-    return replace(scored, files=paths) if len(paths) == 3 else scored
+    return scorer.score(first, Item(name, pair, files=paths if len(paths) == 3 else None))

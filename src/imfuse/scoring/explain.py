@@ -12,8 +12,8 @@ from imfuse.metrics.evaluation import Evaluation, Undefined
 from imfuse.metrics.metric import PLAIN, Convention, Metric
 from imfuse.metrics.planes import WHITE, Plane, Trio
 from imfuse.metrics.protocols import CHANNELS, PROTOCOLS, Channel, Rounding
-from imfuse.scoring.channels import Looks, trios
-from imfuse.scoring.scorer import Scored, check_sizes, collect, picture_notes
+from imfuse.scoring.channels import trios
+from imfuse.scoring.judge import Item, Row, check_sizes, picture_notes, summarise
 from imfuse.types import Picture
 
 _SAME = 1e-7
@@ -95,11 +95,16 @@ class Finding:
 
 
 class Explainer:
-    """Computes one metric in all ways; has the interface of a `Scorer`."""
+    """Judge that computes one metric in all ways."""
 
     def __init__(self, symbol: str) -> None:
         self.metric = find_metric(symbol)
         self.ways = _all_ways(self.metric)
+
+    @property
+    def name(self) -> str:
+        """Symbol of the metric."""
+        return self.metric.info.symbol
 
     @property
     def namesakes(self) -> dict[str, str]:
@@ -112,14 +117,14 @@ class Explainer:
             if name == own
         }
 
-    def score_pictures(self, name: str, fused: Picture, ir: Picture, vis: Picture) -> Scored:
+    def score(self, fused: Picture, item: Item) -> Row:
         """Compute the metric of one fused picture in all ways; values are keyed by number."""
-        check_sizes(fused, ir, vis)
-        looks = Looks(fused), Looks(ir), Looks(vis)
+        check_sizes(fused, item.pair)
+        look, ir, vis = map(item.look, (fused, item.pair.ir, item.pair.vis))
         altered: dict[tuple[object, ...], list[Trio]] = {}
         values: dict[str, float] = {}
         for number, way in enumerate(self.ways):
-            seen = trios(*looks, way.channel, way.rounding)
+            seen = trios(look, ir, vis, way.channel, way.rounding)
             # Gray pictures look alike through all channels; their planes are then the same objects.
             planes = (plane for trio in seen for plane in (trio.fused, *trio.sources))
             alter = altered.setdefault((*map(id, planes), way.pictures), [])
@@ -128,24 +133,27 @@ class Explainer:
             found = [self.metric.of(trio, way.convention) for trio in alter]
             values[str(number)] = float(np.mean(found))
         symbol = self.metric.info.symbol
-        reason = Undefined(name=name, metric=symbol, reason=self.metric.why_undefined(fused.size))
-        return Scored(
-            name=name,
+        reason = Undefined(
+            name=item.name, metric=symbol, reason=self.metric.why_undefined(fused.size)
+        )
+        return Row(
+            name=item.name,
             values=values,
             undefined=(reason,) if all(np.isnan(value) for value in values.values()) else (),
-            notes=picture_notes(fused, ir, vis),
+            notes=picture_notes(fused, item.pair),
+            files=item.files,
         )
 
-    def collect(
+    def summarise(
         self,
         label: str,
-        scored: Sequence[Scored],
+        rows: Sequence[Row],
         *,
         failed: Sequence[tuple[str, str]] = (),
         notes: Iterable[str] = (),
     ) -> Evaluation:
         """Return the values of all pictures, keyed by the number of the way."""
-        return collect(label, scored, protocol="all", channel="all", failed=failed, notes=notes)
+        return summarise(label, rows, {}, protocol="all", channel="all", failed=failed, notes=notes)
 
     def findings(self, evaluation: Evaluation) -> list[Finding]:
         """Return the different means, ascending, each with the ways that lead to it."""

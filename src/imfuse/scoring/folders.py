@@ -1,7 +1,7 @@
 """Scoring of folders: pictures are decoded and scored in threads, one pair in memory per worker."""
 
 from collections.abc import Generator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -11,10 +11,10 @@ from imfuse.io.images import read_image
 from imfuse.io.pairs import TripleFiles, TripleMatching, match_triples
 from imfuse.jobs import run_jobs
 from imfuse.metrics.evaluation import Evaluation
-from imfuse.scoring.scorer import PictureScorer, Scored
+from imfuse.scoring.judge import Item, Judge, Row
 from imfuse.types import ImagePair, Picture
 
-_Decoded = tuple[str, Picture, Picture, Picture]
+_Decoded = tuple[Picture, Item]
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class FolderScoring:
     """Scoring of a folder of fused pictures; iterate over it once, then take the `result`.
 
     Attributes:
-        scorer: What is computed of each picture.
+        judge: What judges each picture.
         matching: What matching the three folders gave.
         label: What the evaluation is called.
         workers: Pictures that are scored at one time.
@@ -30,19 +30,19 @@ class FolderScoring:
         stretch: Whether that may change its proportions by more than 2 %.
     """
 
-    scorer: PictureScorer
+    judge: Judge
     matching: TripleMatching
     label: str
     workers: int = 1
     resize: Literal["ir", "vis"] | None = None
     stretch: bool = False
-    _scored: list[Scored] = field(default_factory=list)
+    _scored: list[Row] = field(default_factory=list)
     _failed: list[tuple[str, ImfuseError]] = field(default_factory=list)
 
     @classmethod
     def of(
         cls,
-        scorer: PictureScorer,
+        judge: Judge,
         fused: Path,
         ir: Path,
         vis: Path,
@@ -61,7 +61,7 @@ class FolderScoring:
         """
         matching = match_triples(fused, ir, vis, pair_regex, pairs=pairs)
         name = label or fused.resolve().name
-        return cls(scorer, matching, name, workers, resize, stretch)
+        return cls(judge, matching, name, workers, resize, stretch)
 
     @property
     def total(self) -> int:
@@ -74,9 +74,7 @@ class FolderScoring:
         for outcome in run_jobs(self.matching.triples, stages, workers=self.workers):
             key = outcome.item.key
             if outcome.error is None:
-                triple = outcome.item
-                files = triple.fused, triple.ir, triple.vis
-                self._scored.append(replace(outcome.value, files=files))
+                self._scored.append(outcome.value)
             else:
                 self._failed.append((key, outcome.error))
             yield key
@@ -84,10 +82,11 @@ class FolderScoring:
     def _decode(self, triple: TripleFiles) -> _Decoded:
         fused, ir, vis = (read_image(path) for path in (triple.fused, triple.ir, triple.vis))
         pair = same_grid(ImagePair(ir=ir, vis=vis), self.resize, stretch=self.stretch)
-        return triple.key, fused, pair.ir, pair.vis
+        files = triple.fused, triple.ir, triple.vis
+        return fused, Item(triple.key, pair, files=files)
 
-    def _score(self, decoded: _Decoded) -> Scored:
-        return self.scorer.score_pictures(*decoded)
+    def _score(self, decoded: _Decoded) -> Row:
+        return self.judge.score(*decoded)
 
     def result(self) -> Evaluation:
         """Return the evaluation of the pictures scored so far.
@@ -98,7 +97,7 @@ class FolderScoring:
         if not self._scored:
             raise self._failed[0][1] if self._failed else _nothing(self.matching)
         failed = [(key, str(error)) for key, error in self._failed]
-        return self.scorer.collect(
+        return self.judge.summarise(
             self.label,
             self._scored,
             failed=[*failed, *self.matching.ambiguous],

@@ -7,9 +7,7 @@ import numpy as np
 
 from imfuse import __version__
 from imfuse.io.images import encode_image, read_image
-from imfuse.metrics.catalogue import METRICS, infos_of
 from imfuse.metrics.evaluation import CONFIDENCE, Evaluation
-from imfuse.metrics.protocols import find_protocol
 from imfuse.ops import geometry
 from imfuse.report.scores import Case, evaluation_page
 from imfuse.types import SCALES, Picture
@@ -34,7 +32,7 @@ def evaluation_page_of(evaluations: Sequence[Evaluation]) -> str:
     return evaluation_page(
         f"Scores of {', '.join(evaluation.label for evaluation in evaluations)}",
         evaluations,
-        infos_of(evaluations[0]),
+        evaluations[0].infos,
         settings=settings(evaluations[0]),
         cases=cases,
     )
@@ -49,18 +47,9 @@ def _of_size(picture: Picture, size: tuple[int, int]) -> Picture:
 
 def settings(evaluation: Evaluation) -> dict[str, str]:
     """Return in words all that the numbers of an evaluation depend on."""
-    protocol = find_protocol(evaluation.protocol)
-    departures = [
-        f"{symbol}: {', '.join(f'{k}={v}' for k, v in protocol.conventions[symbol].items())}"
-        for symbol in evaluation
-        if protocol.conventions[symbol]
-    ]
     return {
         "software": f"imfuse {__version__}",
-        "protocol": f"{protocol.name}: {protocol.title}",
-        "what to know of it": protocol.remark,
-        "source of the conventions": protocol.source,
-        "departures from our definitions": "; ".join(departures) or "none",
+        **evaluation.about,
         "channel": evaluation.channel,
         "mean and std": "over the pairs where the metric is defined; population std",
         "interval": f"{CONFIDENCE:.0%} percentile bootstrap of the mean, 2000 resamples of pairs",
@@ -77,7 +66,7 @@ def striking_pairs(evaluation: Evaluation) -> list[tuple[str, str]]:
         return [(evaluation.names[0], "")]
     ranks = []
     for symbol, values in evaluation.columns.items():
-        goodness = values if METRICS[symbol].info.better == "higher" else -values
+        goodness = values if evaluation.infos[symbol].better == "higher" else -values
         order = np.argsort(np.argsort(np.where(np.isfinite(goodness), goodness, -np.inf)))
         ranks.append(order)
     mean_rank = np.mean(ranks, axis=0)

@@ -1,0 +1,174 @@
+"""Judges: they look at fused pictures, and benchmarks and reports know nothing else of them.
+
+Quality metrics are the first judge (`imfuse.scoring.scorer.Scorer`). A detector or a segmenter is
+another class with the members of `Judge`, in one new file.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from imfuse.data.boxes import Boxes
+from imfuse.errors import PairMismatch
+from imfuse.metrics.evaluation import Evaluation, Undefined
+from imfuse.metrics.metric import MetricInfo
+from imfuse.scoring.channels import Looks
+from imfuse.types import ImagePair, Picture, Pixels
+
+
+@dataclass(eq=False)
+class Item:
+    """A pair that fused pictures are judged against, and what is known of it.
+
+    Attributes:
+        name: Name of the pair.
+        pair: The sources.
+        labels: `(H, W)` classes of the pixels; None: nobody labelled them.
+        boxes: Boxes around objects; None: nobody drew any.
+        files: Fused, infrared and visible file; None for arrays.
+    """
+
+    name: str
+    pair: ImagePair
+    labels: Pixels | None = None
+    boxes: Boxes | None = None
+    files: tuple[Path, Path, Path] | None = None
+    _looks: dict[str, tuple[Picture, Looks]] = field(default_factory=dict, repr=False)
+
+    def look(self, picture: Picture) -> Looks:
+        """Return a picture as metrics see it; those of the sources and of the last one are kept."""
+        role = {id(self.pair.ir): "ir", id(self.pair.vis): "vis"}.get(id(picture), "fused")
+        known = self._looks.get(role)
+        if known is None or known[0] is not picture:
+            known = self._looks[role] = picture, Looks(picture)
+        return known[1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """Judgement of one fused picture.
+
+    Attributes:
+        name: Name of the pair.
+        values: Symbol to value; NaN where it is undefined.
+        undefined: Why values are.
+        notes: Remarks for the reader.
+        files: Fused, infrared and visible file; None for arrays.
+        detail: What `Judge.summarise` needs besides, such as the boxes that a detector found.
+    """
+
+    name: str
+    values: Mapping[str, float]
+    undefined: tuple[Undefined, ...] = ()
+    notes: tuple[str, ...] = ()
+    files: tuple[Path, Path, Path] | None = None
+    detail: object = None
+
+
+class Judge(Protocol):
+    """Something that judges fused pictures. Threads may share a judge."""
+
+    @property
+    def name(self) -> str:
+        """Name in tables, unlike those of the other judges of a benchmark."""
+        ...
+
+    def score(self, fused: Picture, item: Item) -> Row:
+        """Judge one fused picture.
+
+        Raises:
+            ImfuseError: It can't be judged; the picture is then left out.
+        """
+        ...
+
+    def summarise(
+        self,
+        label: str,
+        rows: Sequence[Row],
+        *,
+        failed: Sequence[tuple[str, str]] = (),
+        notes: Iterable[str] = (),
+    ) -> Evaluation:
+        """Put the rows of one method together.
+
+        Args:
+            label: Name of the method.
+            rows: Its rows, in any order.
+            failed: Names of pairs that could not be judged, with the reason.
+            notes: Further remarks for the reader.
+        """
+        ...
+
+
+def summarise(
+    label: str,
+    rows: Sequence[Row],
+    infos: Mapping[str, MetricInfo],
+    *,
+    protocol: str,
+    channel: str,
+    about: Mapping[str, str] | None = None,
+    failed: Sequence[tuple[str, str]] = (),
+    notes: Iterable[str] = (),
+) -> Evaluation:
+    """Return the evaluation whose means are those of the rows, sorted by name.
+
+    Args:
+        label: Name of the method.
+        rows: Its rows, in any order.
+        infos: Symbol to description of each value of a row.
+        protocol: Name of the judge's conventions.
+        channel: Channel of colour pictures that was compared.
+        about: All that the values depend on, in words, by headings.
+        failed: Names of pairs that could not be judged, with the reason.
+        notes: Further remarks for the reader.
+    """
+    ordered = sorted(rows, key=lambda one: one.name)
+    symbols = ordered[0].values if ordered else ()
+    return Evaluation(
+        label=label,
+        protocol=protocol,
+        channel=channel,
+        names=tuple(one.name for one in ordered),
+        columns={s: np.array([one.values[s] for one in ordered]) for s in symbols},
+        infos=infos,
+        about=about or {},
+        undefined=tuple(reason for one in ordered for reason in one.undefined),
+        failed=tuple(sorted(failed)),
+        notes=tuple(dict.fromkeys([*notes, *(note for one in ordered for note in one.notes)])),
+        files={one.name: one.files for one in ordered if one.files is not None},
+    )
+
+
+def check_sizes(fused: Picture, pair: ImagePair) -> None:
+    """Refuse pictures of different sizes.
+
+    Raises:
+        PairMismatch: The sizes differ.
+    """
+    if not fused.size == pair.ir.size == pair.vis.size:
+        sizes = ", ".join(
+            f"{role} ({picture.name}) is {picture.size[1]}x{picture.size[0]}"
+            for role, picture in (("infrared", pair.ir), ("visible", pair.vis))
+        )
+        raise PairMismatch(
+            f"fused is {fused.size[1]}x{fused.size[0]}, {sizes}",
+            file=fused.name,
+            expected="three pictures of one size",
+            remedy="If it was fused with --resize, evaluate it with the same option.",
+        )
+
+
+def picture_notes(fused: Picture, pair: ImagePair) -> tuple[str, ...]:
+    """Say how pictures that are not 8 bits deep came to the scale of the metrics, and more."""
+    ranges = {"uint16": "0..65535 (16 bits)", "float32": "0..1 (float)"}
+    roles = (("fused", fused), ("infrared", pair.ir), ("visible", pair.vis))
+    depths = (
+        f"{role}: scaled from {ranges[str(picture.pixels.dtype)]} to 0..255"
+        for role, picture in roles
+        if str(picture.pixels.dtype) in ranges
+    )
+    return (*depths, *(note for _, picture in roles for note in picture.notes))
