@@ -104,3 +104,25 @@ def test_a_printed_number_stands_for_what_rounds_to_it(pictures):
 def test_no_number(text, pictures):
     with pytest.raises(UsageError, match="is no number"):
         matching(explained("EN", pictures), text)
+
+
+@pytest.mark.parametrize("symbol", ["SSIM", "PSNR", "MI", "VIF"])
+@pytest.mark.parametrize("role", ["infrared", "visible"])
+def test_a_score_against_one_source_is_recognised(pictures, symbol, role):
+    """The oracle computes the metric on a trio in which one source stands for both."""
+    fused, ir, vis = pictures
+    one = ir if role == "infrared" else vis
+    both = judged(Scorer.of(metrics=[symbol]), fused, one, one).values[symbol]
+    explainer = Explainer(symbol)
+    evaluation = explainer.summarise("x", [judged(explainer, *pictures)])
+    for words, value in (("once", both / 2), ("twice", both)):
+        fitting, _ = matching(explainer.findings(evaluation), f"{value:.7f}")
+        named = {way.pictures for finding in fitting for way in finding.ways}
+        assert f"compared with {role} alone, {words}" in named
+
+
+def test_what_ignores_the_sources_is_not_compared_with_one(pictures):
+    explainer = Explainer("EN")
+    evaluation = explainer.summarise("x", [judged(explainer, *pictures)])
+    ways = {way.pictures for one in explainer.findings(evaluation) for way in one.ways}
+    assert not any("alone" in words for words in ways)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,6 +26,17 @@ _ALTERED: dict[str, Callable[[Trio], Trio]] = {
     "fused one stretched to 0..255": lambda trio: Trio(_stretched(trio.fused), *trio.sources),
 }
 """What people do to the pictures before they score them, in words, and as a function."""
+
+_ALONE: dict[str, tuple[Callable[[Trio], Trio], float]] = {
+    f"{role}, {words}": (alter, share)
+    for role, alter in (
+        ("compared with infrared alone", lambda trio: Trio(trio.fused, trio.ir, trio.ir)),
+        ("compared with visible alone", lambda trio: Trio(trio.fused, trio.vis, trio.vis)),
+    )
+    for words, share in (("once", 0.5), ("twice", 1.0))
+}
+"""Comparisons with one source, which stands for both: of metrics that add the two sources up, half
+of the value is that of the one; of those that take their mean, all of it is."""
 
 
 def _stretched(plane: Plane) -> Plane:
@@ -129,9 +140,10 @@ class Explainer:
             planes = (plane for trio in seen for plane in (trio.fused, *trio.sources))
             alter = altered.setdefault((*map(id, planes), way.pictures), [])
             if not alter:
-                alter.extend(_ALTERED[way.pictures](trio) for trio in seen)
+                alter.extend(_alteration(way.pictures)(trio) for trio in seen)
             found = [self.metric.of(trio, way.convention) for trio in alter]
-            values[str(number)] = float(np.mean(found))
+            share = _ALONE[way.pictures][1] if way.pictures in _ALONE else 1.0
+            values[str(number)] = share * float(np.mean(found))
         symbol = self.metric.info.symbol
         reason = Undefined(
             name=item.name, metric=symbol, reason=self.metric.why_undefined(fused.size)
@@ -155,13 +167,25 @@ class Explainer:
         """Return the values of all pictures, keyed by the number of the way."""
         return summarise(label, rows, {}, protocol="all", channel="all", failed=failed, notes=notes)
 
+    def _looks_at_fused_alone(self, evaluation: Evaluation) -> bool:
+        """Return True if the sources make no difference, as to entropy."""
+        plain = next(n for n, way in enumerate(self.ways) if way.pictures == AS_THEY_ARE)
+        twins = [
+            number
+            for number, way in enumerate(self.ways)
+            if _ALONE.get(way.pictures, (None, 0.0))[1] == 1.0
+            and replace(way, pictures=AS_THEY_ARE) == self.ways[plain]
+        ]
+        return all(evaluation[str(n)] == evaluation[str(plain)] for n in twins)
+
     def findings(self, evaluation: Evaluation) -> list[Finding]:
         """Return the different means, ascending, each with the ways that lead to it."""
         found: list[tuple[float, list[Way]]] = []
         order = sorted(range(len(self.ways)), key=lambda n: evaluation[str(n)])
+        of_fused_alone = self._looks_at_fused_alone(evaluation)
         for number in order:
             value = evaluation[str(number)]
-            if np.isnan(value):
+            if np.isnan(value) or (of_fused_alone and self.ways[number].pictures in _ALONE):
                 continue
             if found and abs(value - found[-1][0]) <= _SAME * abs(value):
                 found[-1][1].append(self.ways[number])
@@ -171,6 +195,10 @@ class Explainer:
             Finding(value, tuple(sorted(ways, key=lambda way: len(way.departures))))
             for value, ways in found
         ]
+
+
+def _alteration(pictures: str) -> Callable[[Trio], Trio]:
+    return _ALTERED[pictures] if pictures in _ALTERED else _ALONE[pictures][0]
 
 
 def _all_ways(metric: Metric) -> list[Way]:
@@ -191,7 +219,7 @@ def _all_ways(metric: Metric) -> list[Way]:
         roundings = dict.fromkeys(
             [PROTOCOLS[n].rounding for n in names if n in PROTOCOLS] or [PROTOCOLS["tang"].rounding]
         )
-        for pictures in _ALTERED:
+        for pictures in (*_ALTERED, *_ALONE):
             for channel in CHANNELS:
                 for rounding in roundings if channel == "gray" else list(roundings)[:1]:
                     ways.append(Way(tuple(names), convention, channel, rounding, pictures))  # noqa: PERF401 - four loops
