@@ -1,7 +1,6 @@
 """The one place where luma is split, sizes are padded and cropped, and colour is put back."""
 
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,12 @@ from imfuse.align.plane import InfraredPlane
 from imfuse.align.resize import resized
 from imfuse.engines.load import load_engine
 from imfuse.errors import BadValues, MemoryLimit
-from imfuse.infrared import Infrared, check_unit_range, is_gray, prepare_infrared
-from imfuse.io.alpha import alpha_is_picture
+from imfuse.infrared import Infrared, prepare_infrared
 from imfuse.machine import total_memory
 from imfuse.ops import color, geometry
 from imfuse.options import FuseOptions, InfraredRange
+from imfuse.suspicions import check_visible, notes_on, without_false_alpha
 from imfuse.types import (
-    RAW_TYPES,
     SCALES,
     Aligner,
     Engine,
@@ -107,9 +105,9 @@ class Fuser:
         """
         started = time.perf_counter()
         notes = [*pair.ir.notes, *pair.vis.notes]
-        ir, vis = (_without_false_alpha(picture, notes) for picture in (pair.ir, pair.vis))
-        _check_visible(vis)
-        notes += _notes_on(ir, vis)
+        ir, vis = (without_false_alpha(picture, notes) for picture in (pair.ir, pair.vis))
+        check_visible(vis)
+        notes += notes_on(ir, vis)
         found = registration or self.aligner.register(ImagePair(ir=ir, vis=vis))
         wanted = ir_range or self.options.infrared_range
         infrared = prepare_infrared(ir, wanted, notes)
@@ -238,51 +236,6 @@ class Fuser:
 def default_max_memory(engine: Engine) -> int:
     """Return the bytes that a pair may take above its inputs where the user sets no limit."""
     return max(_TILED_MEMORY, 0 if engine.spec.tile else total_memory() // 2)
-
-
-def _without_false_alpha(picture: Picture, notes: list[str]) -> Picture:
-    """Make a picture solid whose alpha channel is a picture: the result would be see-through."""
-    if picture.alpha is None or not alpha_is_picture(picture.alpha):
-        return picture
-    notes.append(
-        f"{picture.name}: the alpha channel looks like a picture of its own, such as the thermal "
-        "one of an RGBT set, and was not used as transparency. Save it as a file to fuse it"
-    )
-    solid = np.full_like(picture.alpha, SCALES[picture.alpha.dtype])
-    return replace(picture, alpha=solid)
-
-
-def _notes_on(ir: Picture, vis: Picture) -> list[str]:
-    """Return what is odd about a pair."""
-    notes = []
-    if not is_gray(ir.pixels):
-        note = f"{ir.name}: infrared in false colour; its luma is used, which is not temperature"
-        if is_gray(vis.pixels):
-            note += f". {vis.name} is gray, and infrared comes first: were the two swapped?"
-        notes.append(note)
-    if np.array_equal(ir.pixels, vis.pixels):
-        notes.append("infrared and visible are the same picture")
-    return notes
-
-
-def _check_visible(vis: Picture) -> None:
-    """Refuse visible pictures whose values have no known range, or are missing."""
-    if vis.pixels.dtype in RAW_TYPES:
-        raise BadValues(
-            f"{vis.pixels.dtype} values in the visible picture",
-            file=vis.name,
-            expected="8 bits, 16 bits without sign, or floats in 0..1",
-            remedy="Convert it first. Infrared comes first; were the two swapped?",
-        )
-    # Integers are whole pictures whatever value a tag declares to mean nothing.
-    if vis.nodata is not None and vis.pixels.dtype.kind == "f":
-        raise BadValues(
-            f"{int(vis.nodata.sum()):,} pixels of the visible picture have no value",
-            file=vis.name,
-            expected="a value everywhere",
-            remedy="Fill them first. Infrared comes first; were the two swapped?",
-        )
-    check_unit_range(vis.name, vis.pixels, remedy="Scale the visible picture to 0..1 first.")
 
 
 def _as_float(pixels: Pixels) -> Float:

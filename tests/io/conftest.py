@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from imfuse.errors import ImfuseError
+from imfuse.errors import ImfuseError, printable
 from imfuse.io.images import read_image
 from reference.picture_files import SAMPLES, Sample, exif_block, profile
 
@@ -39,7 +39,7 @@ def refused() -> Callable[..., ImfuseError]:
         assert error.exit_code == 3
         name = options.get("name") or ("<bytes>" if isinstance(source, bytes) else str(source))
         assert error.file == name
-        assert str(error).startswith(f"{name}: ")
+        assert str(error).startswith(f"{printable(name)}: ")
         return error
 
     return check

@@ -260,11 +260,6 @@ def test_doubles_beyond_float32_are_refused(refused):
     refused(BadValues, buffer.getvalue(), found="NaN or infinite")
 
 
-def test_pillow_pictures_of_unknown_range():
-    with pytest.raises(UnsupportedImage, match="mode 'I'"):
-        picture_from_pil(Image.new("I", (3, 3)))
-
-
 def test_pillow_pictures_with_a_damaged_file_behind(samples):
     data = samples["jpeg-rgb"].data
     image = Image.open(io.BytesIO(data[:-20]))

@@ -127,19 +127,6 @@ def parse_words(texts: Iterable[str]) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def parse_range(text: str) -> tuple[float, float]:
-    """Read a range of values such as `0:4095`.
-
-    Raises:
-        UsageError: It is none.
-    """
-    try:
-        low, high = (float(part) for part in text.split(":"))
-    except ValueError:
-        raise UsageError(f"{text!r} is no range", expected="LOW:HIGH, e.g. 0:4095") from None
-    return low, high
-
-
 def parse_size(text: str) -> tuple[int, int]:
     """Read a picture size `WIDTHxHEIGHT` and return height and width.
 

@@ -5,6 +5,7 @@ import numpy as np
 from imfuse.types import Pixels
 
 _SAMPLES = 1 << 18  # pixels that are looked at
+_LEAST = 1024  # pixels below which nothing can be told
 _ENDS = 0.5  # share of fully clear and fully opaque pixels above which it is a mask
 _LEVELS = 48  # different values, of 256, that a photograph has at least
 _FLAT = 0.97  # share of pixels that lie on a line with their neighbours above which it is smooth
@@ -21,6 +22,8 @@ def alpha_is_picture(alpha: Pixels) -> bool:
         alpha: `(H, W)` of any type.
     """
     height, width = alpha.shape
+    if alpha.size < _LEAST:
+        return False
     step = max(1, int((height * width / _SAMPLES) ** 0.5))
     # Whole rows from all over the picture: neighbours stay neighbours.
     values = np.asarray(alpha[::step], np.float32)
