@@ -7,7 +7,11 @@ import numpy as np
 from imfuse.errors import BadValues
 from imfuse.infrared import check_unit_range, is_gray
 from imfuse.io.alpha import alpha_is_picture
-from imfuse.types import RAW_TYPES, SCALES, Picture
+from imfuse.types import RAW_TYPES, SCALES, Picture, Pixels
+
+_SAMPLED = 1 << 16
+_PLAINLY = 0.1
+"""Difference of channels that coding noise does not reach, as a share of white."""
 
 
 def without_false_alpha(picture: Picture, notes: list[str]) -> Picture:
@@ -25,11 +29,15 @@ def without_false_alpha(picture: Picture, notes: list[str]) -> Picture:
 def notes_on(ir: Picture, vis: Picture) -> list[str]:
     """Return what is odd about a pair."""
     notes = []
-    if not is_gray(ir.pixels):
-        note = f"{ir.name}: infrared in false colour; its luma is used, which is not temperature"
-        if is_gray(vis.pixels):
-            note += f". {vis.name} is gray, and infrared comes first: were the two swapped?"
-        notes.append(note)
+    if is_gray(vis.pixels) and _has_coloured_parts(ir.pixels):
+        notes.append(
+            f"{ir.name}: infrared in false colour; its luma is used, which is not temperature. "
+            f"{vis.name} is gray, and infrared comes first: were the two swapped?"
+        )
+    elif not is_gray(ir.pixels):
+        notes.append(
+            f"{ir.name}: infrared in false colour; its luma is used, which is not temperature"
+        )
     if np.array_equal(ir.pixels, vis.pixels):
         notes.append("infrared and visible are the same picture")
     return notes
@@ -53,3 +61,13 @@ def check_visible(vis: Picture) -> None:
             remedy="Fill them first. Infrared comes first; were the two swapped?",
         )
     check_unit_range(vis.name, vis.pixels, remedy="Scale the visible picture to 0..1 first.")
+
+
+def _has_coloured_parts(pixels: Pixels) -> bool:
+    """Return True if more than 1 % of a picture is plainly coloured, as streets at night are."""
+    if pixels.ndim == 2:
+        return False
+    step = max(1, int(np.sqrt(pixels[..., 0].size / _SAMPLED)))
+    sample = pixels[::step, ::step].astype(np.float32)
+    spread = np.ptp(sample, axis=2) / SCALES.get(pixels.dtype, 1.0)
+    return bool(np.mean(spread > _PLAINLY) > 0.01)

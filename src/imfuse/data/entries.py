@@ -1,4 +1,4 @@
-"""What is known of the pairs of a source without reading them."""
+"""Facts about the pairs of a source that need no reading."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from imfuse.types import ImagePair
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known of a sample without reading it.
+    """Facts about a sample that need no reading.
 
     Attributes:
         name: Its name, unique within its source.

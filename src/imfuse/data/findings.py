@@ -1,4 +1,4 @@
-"""What a check of a set sees, and says."""
+"""Observations and findings of a check of a dataset."""
 
 from dataclasses import asdict, dataclass, field
 
@@ -27,7 +27,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Examined:
-    """What was seen of one sample.
+    """Observations on one sample.
 
     Attributes:
         entry: The sample.
@@ -51,7 +51,7 @@ class Examined:
 
 @dataclass(frozen=True)
 class Report:
-    """What a check found.
+    """Findings of a check.
 
     Attributes:
         layout: Name of the layout.

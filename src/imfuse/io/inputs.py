@@ -23,13 +23,13 @@ _FLOATS = {np.dtype(np.float16), np.dtype(np.float64)}
 
 
 def is_tensor(value: object) -> bool:
-    """Whether a value is a torch tensor, without importing torch where nobody else has."""
+    """Return True for a torch tensor, without importing torch where nobody else has."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(value, torch.Tensor)
 
 
 def is_pil(value: object) -> bool:
-    """Whether a value is a PIL image, without importing Pillow where nobody else has."""
+    """Return True for a PIL image, without importing Pillow where nobody else has."""
     pil = sys.modules.get("PIL.Image")
     return pil is not None and isinstance(value, pil.Image)
 

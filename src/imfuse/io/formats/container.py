@@ -1,4 +1,4 @@
-"""What the readers of the formats share: the bytes, the size guard, and the wording of refusals."""
+"""Parts that the readers of all formats share: the bytes, the size guard, the words of refusals."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ _LONGEST_FINDING = 200  # characters that a message takes from a file or a libra
 
 @dataclass(frozen=True, kw_only=True)
 class Decoded:
-    """What a file holds, before its orientation is applied and its metadata tidied."""
+    """Content of a file, before its orientation is applied and its metadata tidied."""
 
     pixels: Pixels
     alpha: Pixels | None = None

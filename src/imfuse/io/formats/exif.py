@@ -1,4 +1,4 @@
-"""What files say besides pixels: EXIF in one tidy form, resolution, and colour profiles."""
+"""Metadata of files: EXIF in one tidy form, resolution, and colour profiles."""
 
 import io
 import struct
@@ -26,7 +26,7 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 
 @dataclass(frozen=True)
 class Tidy:
-    """What an EXIF block says, and the block to carry on (None where nothing is left)."""
+    """Content of an EXIF block, and the block to carry on (None where nothing is left)."""
 
     block: bytes | None = None
     orientation: int = 1
@@ -178,6 +178,6 @@ def _tidy(metre: int) -> float:
 
 
 def profile_fits(icc: bytes, *, colour: bool) -> bool:
-    """Whether an ICC profile describes pictures of this kind: gray for gray, RGB for colour."""
+    """Return True if an ICC profile fits the pixels: a gray one gray, an RGB one colour."""
     whole = 132 <= int.from_bytes(icc[:4], "big") <= len(icc)
     return whole and icc[36:40] == b"acsp" and icc[16:20] == (b"RGB " if colour else b"GRAY")

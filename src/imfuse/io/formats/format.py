@@ -1,4 +1,4 @@
-"""What imfuse has to know of a picture format: one object, in one file, for each of them."""
+"""Picture formats: one object, in one file, for each of them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -35,7 +35,7 @@ class _Jpeg:
     exif: bytes | None = None
     xmp: bytes | None = None
     flir: bool = False
-    """Whether there are segments of FLIR's, which hold raw values."""
+    """True if there are segments of FLIR's, which hold raw values."""
     counts: int = 0
     """Bytes in the segments where DJI's cameras put raw values."""
     profile: dict[int, bytes] = field(default_factory=dict)
