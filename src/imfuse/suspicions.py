@@ -29,7 +29,7 @@ def without_false_alpha(picture: Picture, notes: list[str]) -> Picture:
 def notes_on(ir: Picture, vis: Picture) -> list[str]:
     """Return what is odd about a pair."""
     notes = []
-    if is_gray(vis.pixels) and _has_coloured_parts(ir.pixels):
+    if _has_coloured_parts(ir.pixels) and is_gray(vis.pixels):
         notes.append(
             f"{ir.name}: infrared in false colour; its luma is used, which is not temperature. "
             f"{vis.name} is gray, and infrared comes first: were the two swapped?"
