@@ -292,6 +292,31 @@ def test_keys_that_overflow_the_stack_are_refused(tmp_path, kind, legacy):
         load_foreign(path)
 
 
+DOUBLED = b"".join(b"q" + bytes([i]) + b"h" + bytes([i]) + b"\x86" for i in range(60))
+"""A tuple that holds another one twice, and so on: 2 ** 60 values in 300 bytes."""
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.parametrize(
+    ("pickled", "words"),
+    [
+        (b"})" + DOUBLED + b"Ns", "more than 20000 values in one tuple"),
+        (b"ctorch\nSize\n)" + DOUBLED + b"R", "values in one tuple"),
+        (b"c__builtin__\nbytearray\n\x8a\x05\x00\xe4\x0bT\x02\x85R", "a bytearray"),
+    ],
+    ids=["key", "size", "10 GB"],
+)
+def test_few_bytes_that_become_much_are_refused_before_they_do(tmp_path, pickled, words, legacy):
+    pickled = b"\x80\x02" + pickled + b"."
+    if legacy:
+        (tmp_path / "w.pth").write_bytes(pickled)
+    else:
+        with zipfile.ZipFile(tmp_path / "w.pth", "w") as archive:
+            archive.writestr("archive/data.pkl", pickled)
+    with pytest.raises(WeightsError, match=words):
+        load_weights(tmp_path / "w.pth")
+
+
 def test_a_dictionary_that_holds_itself(tmp_path):
     content = {"epoch": 1}
     content["state_dict"] = content

@@ -23,6 +23,9 @@ _MOST_PICKLED = 4_000_000
 _DEEPEST = 100
 """Tuples in tuples that a file may hold. Python overflows its stack where a dictionary's key is
 nested deeply; honest files have some ten."""
+_HEAVIEST = 20_000
+"""Values that a tuple may hold, those in tuples inside it counted as often as they occur. A tuple
+of one that it holds twice, and so on, takes few bytes, but a dictionary would hash it for ever."""
 _LEGACY_PICKLES = 5
 """Pickles at the beginning of a file that PyTorch before 1.6 wrote."""
 _SMALL = 64_000_000
@@ -63,6 +66,16 @@ class StateDict(NamedTuple):
 
     weights: dict[str, Tensor]
     notes: tuple[str, ...]
+
+
+class _Size(NamedTuple):
+    """Size of a pickled value: tuples in one another, and values in all of them."""
+
+    depth: int
+    weight: int
+
+
+_FLAT = _Size(0, 1)
 
 
 def read_torch_file(path: Path) -> StateDict:
@@ -140,11 +153,11 @@ def _check_archive(path: Path) -> None:
 
 
 def _check_pickle(file: IO[bytes], path: Path) -> None:
-    """Refuse a pickle that is very long, or whose tuples are nested deeply; go to its end."""
+    """Refuse a pickle that takes much time or memory to load; go to its end."""
     begin = file.tell()
-    depths: list[int] = []  # of what lies on the unpickler's stack
+    stack: list[_Size] = []  # of what lies on the unpickler's stack
     marks: list[int] = []
-    memo: dict[int, int] = {}
+    memo: dict[int, _Size] = {}
     try:
         for operation, argument, _ in pickletools.genops(file):
             name = operation.name
@@ -152,32 +165,47 @@ def _check_pickle(file: IO[bytes], path: Path) -> None:
                 raise _too_much(
                     path, f"more than {_MOST_PICKLED // 10**6} MB that describe tensors"
                 )
+            if name == "GLOBAL" and str(argument).endswith(" bytearray"):
+                raise _too_much(path, "a bytearray, which may be of any size")
             if name == "MARK":
-                marks.append(len(depths))
+                marks.append(len(stack))
             elif "PUT" in name or name == "MEMOIZE":
-                memo[len(memo) if argument is None else int(argument)] = depths[-1]
+                memo[len(memo) if argument is None else int(argument)] = stack[-1]
             elif "GET" in name:
-                depths.append(memo.get(int(argument or 0), 0))
+                stack.append(memo.get(int(argument or 0), _FLAT))
             else:
-                taken = _taken(operation.stack_before, depths, marks)
-                depth = max(taken, default=0) + name.startswith("TUPLE")
-                if depth > _DEEPEST:
-                    raise _too_much(path, f"more than {_DEEPEST} tuples in one another")
-                depths.extend([depth] * len(operation.stack_after))
+                size = _left_by(operation, stack, marks, path)
+                stack.extend([size] * len(operation.stack_after))
     except (ValueError, IndexError) as error:
         if isinstance(error, WeightsError):
             raise
         # A damaged pickle: PyTorch says what is wrong with it.
 
 
-def _taken(before: Sequence[object], depths: list[int], marks: list[int]) -> list[int]:
+def _left_by(
+    operation: pickletools.OpcodeInfo, stack: list[_Size], marks: list[int], path: Path
+) -> _Size:
+    """Take from the stack what an operation takes, and return the size of what it leaves."""
+    taken = _taken(operation.stack_before, stack, marks)
+    is_tuple = operation.name.startswith("TUPLE")
+    depth = max((one.depth for one in taken), default=0) + is_tuple
+    if depth > _DEEPEST:
+        raise _too_much(path, f"more than {_DEEPEST} tuples in one another")
+    # A call may make a torch.Size, which is a tuple, too. Nothing else that can be a key grows.
+    weight = 1 + sum(one.weight for one in taken) if is_tuple or operation.name == "REDUCE" else 1
+    if weight > _HEAVIEST:
+        raise _too_much(path, f"more than {_HEAVIEST} values in one tuple")
+    return _Size(depth, weight)
+
+
+def _taken(before: Sequence[object], stack: list[_Size], marks: list[int]) -> list[_Size]:
     """Take from the stack what an operation takes, and return it."""
     count = len(before)
     if pickletools.markobject in before:
         below = list(before).index(pickletools.markobject)
-        count = len(depths) - (marks.pop() - below)
-    taken = depths[len(depths) - count :] if count else []
-    del depths[len(depths) - len(taken) :]
+        count = len(stack) - (marks.pop() - below)
+    taken = stack[len(stack) - count :] if count else []
+    del stack[len(stack) - len(taken) :]
     return taken
 
 
