@@ -139,7 +139,7 @@ def test_nothing_is_overwritten(run, data):
     one = [data / folder / "0.png" for folder in ("first", "ir", "vis")]
     code, _, err = run("evaluate", *one, "--csv", picture)
     assert code == 3
-    assert "it is one of the inputs" in err
+    assert "one of the inputs" in err
     assert picture.read_bytes() == before
     code, _, err = run("evaluate", *one, "--csv", data / "a", "--latex", data / "a")
     assert code == 3
@@ -388,3 +388,34 @@ def test_pairs_are_evaluated_as_a_list_says(run, data, tmp_path):
     code, out, _ = run("evaluate", fused, ir, vis, "--pairs", listed, "--metrics", "EN", "--json")
     assert code == 0
     assert json.loads(out)["count"] == 2
+
+
+@pytest.mark.parametrize("command", ["evaluate", "bench"])
+def test_no_table_replaces_a_file_in_a_folder_of_pictures(run, data, tmp_path, command):
+    source = next((data / "ir").iterdir())
+    before = source.read_bytes()
+    (tmp_path / "elsewhere.csv").write_bytes(before)
+    linked = data / "vis" / "linked.png"
+    linked.symlink_to(tmp_path / "elsewhere.csv")
+    arguments = three(data) if command == "evaluate" else ("--data", data, "--models", "max")
+    for victim in (source, data / "vis" / ".." / "ir" / source.name, tmp_path / "elsewhere.csv"):
+        code, _, err = run(command, *arguments, "--metrics", "EN", "--csv", victim)
+        assert code == 3
+        assert "one of the inputs" in err
+    assert source.read_bytes() == before
+    assert (tmp_path / "elsewhere.csv").read_bytes() == before
+
+
+def test_no_table_replaces_the_list_of_pairs_or_another_table(run, data, tmp_path):
+    listed = tmp_path / "pairs.csv"
+    name = next((data / "vis").iterdir()).name
+    listed.write_text(f"ir,vis,fused\n{name},{name},{name}\n")
+    before = listed.read_text()
+    options = ("--metrics", "EN", "--pairs", listed)
+    assert run("evaluate", *three(data), *options, "--csv", listed)[0] == 3
+    assert listed.read_text() == before
+    (tmp_path / "sub").mkdir()
+    twice = ("--csv", tmp_path / "n", "--markdown", tmp_path / "sub" / ".." / "n")
+    code, _, err = run("evaluate", *three(data), "--metrics", "EN", *twice)
+    assert code == 3
+    assert "two results would be written to it" in err

@@ -9,6 +9,7 @@ from typing import Any
 from imfuse.errors import ImfuseError, OutputError
 from imfuse.fuser import Fuser
 from imfuse.io.images import output_format, read_image, write_image
+from imfuse.io.outputs import identities, refuse_source
 from imfuse.io.pairs import check_distinct
 from imfuse.options import FuseOptions
 from imfuse.types import FusedImage, ImagePair
@@ -107,30 +108,3 @@ def output_file(out: Path, vis: Path) -> Path:
     """Return the file to write: in a folder, a PNG file named after the visible picture."""
     named_as_folder = str(out).endswith(os.sep) or out.is_dir()
     return out / f"{vis.stem}.png" if named_as_folder else out
-
-
-def identities(paths: Iterable[Path]) -> frozenset[tuple[int, int]]:
-    """Return device and inode of each file that exists: they are one for all links to a file."""
-    found = set()
-    for path in paths:
-        try:
-            status = path.stat()
-        except (OSError, ValueError):  # it is missing, or its name can't be one
-            continue
-        found.add((status.st_dev, status.st_ino))
-    return frozenset(found)
-
-
-def refuse_source(out: Path, sources: frozenset[tuple[int, int]]) -> None:
-    """Refuse to write over a source, by whatever links the two names lead to one file.
-
-    Raises:
-        OutputError: The output is a source.
-    """
-    if identities((out,)) & sources:
-        raise OutputError(
-            "the output is one of the inputs",
-            file=out,
-            expected="a file of its own",
-            remedy="Give another name with -o. A link may lead from one to the other.",
-        )

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from imfuse.errors import ImfuseError, OutputError, PairMismatch, UsageError
-from imfuse.files import PairResult, identities, read_pair, refuse_source, write_fused
+from imfuse.files import PairResult, read_pair, write_fused
 from imfuse.fuser import Fuser, default_max_memory
 from imfuse.infrared import pooled_range, sample_infrared
 from imfuse.io.atomic import remove_stale_temporaries
 from imfuse.io.images import SUFFIXES, read_image
 from imfuse.io.locks import locked
+from imfuse.io.outputs import identities, refuse_source
 from imfuse.io.pairs import Matching, PairFiles, match_folders
 from imfuse.jobs import run_jobs
 from imfuse.machine import available_cores

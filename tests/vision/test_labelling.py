@@ -85,6 +85,29 @@ def test_pictures_are_never_replaced(pictures):
         list(label_folder(Thresholds(), pictures, pictures))
 
 
+def test_a_picture_that_a_link_makes_the_output_is_not_replaced(pictures, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (pictures / "a.png").rename(out / "a.png")
+    (pictures / "a.png").symlink_to(out / "a.png")
+    before = (out / "a.png").read_bytes()
+    done = {one.picture.name: one.error for one in label_folder(Thresholds(), pictures, out)}
+    assert isinstance(done["a.png"], OutputError)
+    assert "one of the inputs" in str(done["a.png"])
+    assert done["b.png"] is None
+    assert (out / "a.png").read_bytes() == before
+
+
+def test_an_unforeseen_error_stops_no_other_picture(pictures, tmp_path):
+    write(pictures / "b.png", np.zeros((6, 5), np.uint8))
+    segmenter = Thresholds(ValueError("by design"))
+    done = {
+        one.picture.name: one.error for one in label_folder(segmenter, pictures, tmp_path / "o")
+    }
+    assert "unexpected ValueError: by design" in str(done["b.png"])
+    assert done["a.png"] is done["c.tif"] is None
+
+
 def test_labels_are_gray_or_palettes_and_never_colours(tmp_path):
     from PIL import Image
 

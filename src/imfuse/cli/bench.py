@@ -117,7 +117,9 @@ def bench(
     from imfuse.metrics.published import published_datasets, published_rows
     from imfuse.registry import DEFAULT_METHOD
 
-    check_outputs((csv, markdown, latex, report), inputs=[] if names is None else [names])
+    folders = [parse_folder(text) for text in fused or []]
+    inputs = [Path(data), *(folder for _, folder in folders), *([] if names is None else [names])]
+    check_outputs((csv, markdown, latex, report), inputs=inputs)
     rows = published_rows(quoted) if quoted is not None else []
     if quoted is not None and not rows:
         raise UsageError(
@@ -125,7 +127,6 @@ def bench(
         )
     compared = _two(compare) if compare is not None else None
     scorers = _scorers(protocols, None if channel is None else channel.value, metrics)
-    folders = [parse_folder(text) for text in fused or []]
     chosen = [part.strip() for part in (models or DEFAULT_METHOD).split(",") if part.strip()]
     competitors = competitors_of(chosen, folders)
     source = open_for_comparing(data, split=split, layout=layout, names=names, limit=limit)

@@ -118,7 +118,10 @@ def evaluate(
     from imfuse.scoring.scorer import Scorer
 
     paths = [fused, *(against or [])]
-    check_outputs((csv, markdown, latex, report), inputs=[*paths, ir, vis])
+    check_outputs(
+        (csv, markdown, latex, report),
+        inputs=[*paths, ir, vis, *([pairs] if pairs is not None else [])],
+    )
     scorer = Scorer.of(protocol, None if channel is None else channel.value, parse_metrics(metrics))
     evaluations = [
         score_paths(
@@ -178,12 +181,15 @@ def check_outputs(wanted: "Sequence[Path | None]", *, inputs: "Sequence[Path]" =
         OutputError: A file can't be written, is an input, or is asked for twice.
     """
     from imfuse.errors import OutputError
+    from imfuse.io.outputs import files_of, identities, refuse_source
 
     paths = [path for path in wanted if path is not None]
+    resolved = [path.resolve() for path in paths]
+    # Looked at only where an output is there already: datasets have many files.
+    sources = identities(files_of(inputs) if any(path.exists() for path in paths) else ())
     for path in paths:
-        if any(path.exists() and one.exists() and path.samefile(one) for one in inputs):
-            raise OutputError("it is one of the inputs", file=path, remedy="Give another name.")
-        if paths.count(path) > 1:
+        refuse_source(path, sources)
+        if resolved.count(path.resolve()) > 1:
             found = "two results would be written to it"
             raise OutputError(found, file=path, remedy="Give each its own name.")
         if path.is_dir() or not path.parent.is_dir():

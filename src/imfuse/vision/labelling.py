@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from imfuse.errors import ImfuseError, OutputError, PairMismatch
 from imfuse.io.images import read_image
 from imfuse.io.labels import read_labels, write_labels
+from imfuse.io.outputs import identities, refuse_source
 from imfuse.io.pairs import list_images
+from imfuse.jobs import run_jobs
 from imfuse.metrics.segmentation import (
     IGNORE,
     SegmentationScores,
@@ -75,20 +77,24 @@ def label_folder(
         found = f"can't make the output folder ({error.strerror})"
         raise OutputError(found, file=out, remedy="Give another folder with -o.") from error
     seen: set[str] = set()
-    for file in files:
+    sources = identities(files)
+
+    def label(file: Path) -> dict[int, int]:
+        if file.stem in seen:
+            found = "several pictures of this name, but for the ending"
+            raise PairMismatch(found, file=file, remedy="Take all but one out.")
         target = out / f"{file.stem}.png"
-        try:
-            if file.stem in seen:
-                found = "several pictures of this name, but for the ending"
-                raise PairMismatch(found, file=file, remedy="Take all but one out.")
-            labels = _renamed(segmenter.label(as_values(read_image(file))), classes or {})
-            write_labels(target, labels)
-        except ImfuseError as error:
-            yield Labelled(file, target, {}, error)
-            continue
+        refuse_source(target, sources)
+        labels = _renamed(segmenter.label(as_values(read_image(file))), classes or {})
+        write_labels(target, labels)
         seen.add(file.stem)
         numbers, counts = np.unique(labels, return_counts=True)
-        yield Labelled(file, target, dict(zip(numbers.tolist(), counts.tolist(), strict=True)))
+        return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
+
+    # One at a time: networks use all cores, and of two pictures of one name the first counts.
+    for outcome in run_jobs(files, (label,), ordered=True):
+        target = out / f"{outcome.item.stem}.png"
+        yield Labelled(outcome.item, target, outcome.value or {}, outcome.error)
 
 
 def as_values(picture: Picture) -> Float:
