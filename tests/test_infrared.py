@@ -271,3 +271,13 @@ def test_a_thermal_alpha_makes_no_result_see_through(rng):
         result = imfuse.fuse(ir, rgbt, "max")
     assert np.array_equal(result[..., :3], imfuse.fuse(ir, vis, "max"))
     assert (result[..., 3] == 255).all()
+
+
+@pytest.mark.parametrize("ir_range", [None, (280, 320), "1%:99%"])
+def test_physical_values_are_calibrated_whatever_range_is_shown(rng, ir_range):
+    counts = rng.integers(0, 65536, (20, 30)).astype(np.uint16)
+    calibration = Calibration(unit="kelvin", slope=0.01, offset=3)
+    result = fused(Picture(pixels=counts, calibration=calibration), ir_range=ir_range)
+    np.testing.assert_allclose(result.physical, counts * 0.01 + 3, rtol=1e-5)
+    if ir_range is None:  # without a range, the type's own is shown, calibrated or not
+        np.testing.assert_allclose(result.pixels, fused(counts).pixels, atol=1e-6)

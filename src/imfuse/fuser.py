@@ -1,6 +1,7 @@
 """The one place where luma is split, sizes are padded and cropped, and colour is put back."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from imfuse.errors import BadValues, MemoryLimit
 from imfuse.infrared import Infrared, prepare_infrared
 from imfuse.machine import total_memory
 from imfuse.ops import color, geometry
+from imfuse.ops.warps import scaling
 from imfuse.options import FuseOptions, InfraredRange
 from imfuse.suspicions import check_visible, notes_on, without_false_alpha
 from imfuse.types import (
@@ -111,8 +113,8 @@ class Fuser:
         found = registration or self.aligner.register(ImagePair(ir=ir, vis=vis))
         wanted = ir_range or self.options.infrared_range
         infrared = prepare_infrared(ir, wanted, notes)
-        vis = self._framed(vis, ir, notes)
-        plane = InfraredPlane.of(infrared, ir, vis, found, notes)
+        vis, placed = self._framed(vis, ir, found, notes)
+        plane = InfraredPlane.of(infrared, ir, vis, placed, notes)
         fused = self._fuse_tiles(plane, vis)
         return FusedImage(
             pixels=fused,
@@ -127,12 +129,15 @@ class Fuser:
             physical=None if ir.calibration is None else plane.physical(),
         )
 
-    def _framed(self, vis: Picture, ir: Picture, notes: list[str]) -> Picture:
-        """Return the visible picture on the pixels that the result is to have."""
-        if self.options.resize != "vis" or vis.size == ir.size:
-            return vis
-        notes.append(f"{vis.name}: resized from {_size(vis)}")
-        return resized(vis, ir.size)
+    def _framed(
+        self, vis: Picture, ir: Picture, found: Registration, notes: list[str]
+    ) -> tuple[Picture, Registration]:
+        """Return the visible picture on the pixels of the result, and how infrared maps there."""
+        if self.options.resize != "vis" or vis.size == ir.size or found.matrix is None:
+            return vis, found
+        notes.append(f"{vis.name}: resized from {vis.extent}")
+        placed = replace(found, matrix=scaling(vis.size, ir.size) @ found.matrix)
+        return resized(vis, ir.size), placed
 
     def _history(
         self, registration: Registration, infrared: Infrared, notes: list[str]
@@ -280,7 +285,3 @@ def _fitting(vis: Picture, fused: Pixels) -> Metadata:
     if fused.ndim == 3 and not vis.is_colour:
         return Metadata(exif=kept.exif, dpi=kept.dpi)
     return kept
-
-
-def _size(picture: Picture) -> str:
-    return f"{picture.size[1]}x{picture.size[0]}"

@@ -98,13 +98,13 @@ def prepare_infrared(picture: Picture, wanted: InfraredRange | None, notes: list
             "picture"
         )
         pixels = fill_nearest(pixels, missing)
-    slope, offset = 1.0, 0.0
-    if wanted is not None and picture.calibration is not None:
-        slope, offset = picture.calibration.slope, picture.calibration.offset
-    values = slope * _sample(pixels, missing) + offset
+    slope, offset = _calibration(picture)
+    sample = _sample(pixels, missing)
     if wanted is None:
-        low, high = _full_range(picture, pixels, values, notes)
+        white = _full_range(picture, pixels, sample, notes)
+        low, high = offset, slope * white + offset
     else:
+        values = slope * sample + offset
         low, high = _ends(values, wanted) if wanted.percent else (wanted.low, wanted.high)
         _note_outside(picture, values, (low, high), notes)
     return Infrared(pixels, missing, slope, offset, low, high, clips=wanted is not None)
@@ -118,10 +118,8 @@ def sample_infrared(picture: Picture) -> Float:
     missing = _missing(picture)
     if missing is not None and missing.all():
         return np.empty(0, np.float32)
-    values = _sample(picture.pixels, missing)
-    if picture.calibration is None:
-        return values
-    return values * np.float32(picture.calibration.slope) + np.float32(picture.calibration.offset)
+    slope, offset = _calibration(picture)
+    return np.asarray(slope * _sample(picture.pixels, missing) + offset, np.float32)
 
 
 def pooled_range(samples: Iterable[Float], wanted: InfraredRange) -> InfraredRange:
@@ -147,6 +145,12 @@ def is_gray(pixels: Pixels) -> bool:
             difference += cv2.norm(np.ascontiguousarray(strip[..., channel]), green, cv2.NORM_L1)
     mean = difference / (2 * pixels.shape[0] * pixels.shape[1] * SCALES.get(pixels.dtype, 1.0))
     return bool(mean < _GRAY_TOLERANCE)
+
+
+def _calibration(picture: Picture) -> tuple[float, float]:
+    """Return slope and offset; 1 and 0 where the picture has no calibration."""
+    known = picture.calibration
+    return (1.0, 0.0) if known is None else (known.slope, known.offset)
 
 
 def _missing(picture: Picture) -> Mask | None:
@@ -198,10 +202,8 @@ def _spread(values: Float) -> tuple[float, float]:
     return float(ordered[cut]), float(ordered[-1 - cut])
 
 
-def _full_range(
-    picture: Picture, pixels: Pixels, values: Float, notes: list[str]
-) -> tuple[float, float]:
-    """Return the range of a type, and say where a picture does not fit or hardly uses it."""
+def _full_range(picture: Picture, pixels: Pixels, values: Float, notes: list[str]) -> float:
+    """Return the white of a type, and say where a picture does not fit or hardly uses it."""
     low, high = _spread(values)
     kind = pixels.dtype
     advice = "--ir-range " + (f"{low:g}:{high:g}" if low < high else "LOW:HIGH")
@@ -224,7 +226,7 @@ def _full_range(
             f"{picture.name}: infrared uses only {low:g} to {high:g} of {scale} and will hardly "
             f"show; {advice} spreads it"
         )
-    return 0.0, white
+    return white
 
 
 def _note_outside(

@@ -93,6 +93,11 @@ class Picture:
         return self.pixels.shape[0], self.pixels.shape[1]
 
     @property
+    def extent(self) -> str:
+        """Width and height for messages, such as `640x480`."""
+        return f"{self.size[1]}x{self.size[0]}"
+
+    @property
     def is_colour(self) -> bool:
         """True if the picture has three channels."""
         return self.pixels.ndim == 3

@@ -121,3 +121,24 @@ def test_a_dense_field_is_followed_and_masked_pixels_show_the_visible():
     np.testing.assert_allclose(fused[:38, 10:], ir[2:, 7:-3], atol=1e-6)
     assert np.all(fused[:, :10] == 0.5)
     assert np.all(fused[38:] == 0.5)
+
+
+def test_a_matrix_counts_whoever_found_it():
+    shift = np.array([[1.0, 0, 5], [0, 1, -3], [0, 0, 1]])
+    ir, vis = blob((40, 50), 20, 20), np.zeros((40, 50), np.float32)
+    couple = ImagePair(ir=Picture(pixels=ir), vis=Picture(pixels=vis))
+    fused = Fuser(IR_ONLY, aligner=Fixed(Registration(matrix=shift))).fuse(couple).pixels
+    np.testing.assert_allclose(fused[:37, 5:], ir[3:, :-5], atol=1e-6)
+    assert np.all(fused[:, :5] == 0)
+
+
+def test_a_matrix_is_followed_onto_the_infrared_grid_too():
+    """The matrix leads to visible pixels; the result has the infrared picture's."""
+    matrix = scaling((40, 50), (80, 100))
+    matrix[0, 2] += 6
+    ir, vis = blob((40, 50), 20, 20), np.zeros((80, 100), np.float32)
+    couple = ImagePair(ir=Picture(pixels=ir), vis=Picture(pixels=vis))
+    registration = Registration(matrix=matrix, estimator="rig")
+    fused = Fuser(IR_ONLY, aligner=Fixed(registration), resize="vis").fuse(couple).pixels
+    assert fused.shape == (40, 50)
+    np.testing.assert_allclose(fused[:, 3:], ir[:, :-3], atol=1e-5)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from imfuse.infrared import Infrared
-from imfuse.ops.warps import beyond, positions, resample, warp
+from imfuse.ops.warps import beyond, positions, resample, scaling, warp
 from imfuse.types import Float, Mask, Picture, Registration
 
 Window = tuple[slice, slice]
@@ -41,8 +41,7 @@ class InfraredPlane:
         """Lay an infrared picture onto the pixels of a visible one."""
         height, width = vis.size
         whole, missing = _whole(*ir.size), infrared.missing
-        direct = found.field is None and found.estimator in {"none", "resize"}
-        if not direct:
+        if not _covers(found, ir.size, vis.size):
             return cls._warped(infrared, ir, vis, found)
         if ir.size == vis.size:
             return cls(
@@ -50,7 +49,7 @@ class InfraredPlane:
                 lambda window: None if missing is None else missing[window],
                 lambda: _with_gaps(infrared.physical(whole), missing),
             )
-        notes.append(f"{ir.name}: resized from {_size(ir)}")
+        notes.append(f"{ir.name}: resized from {ir.extent}")
         values = resample(infrared.read(whole), height, width)
         gaps = None if missing is None else resample(missing.astype(np.float32), height, width) > 0
         return cls(
@@ -91,13 +90,16 @@ class InfraredPlane:
         return cls(lambda window: warp(values, at(window)), hidden, physical, memory)
 
 
+def _covers(found: Registration, ir: tuple[int, int], vis: tuple[int, int]) -> bool:
+    """Return True if infrared covers the result edge on edge: resampling then needs no warp."""
+    matrix = np.eye(3) if found.matrix is None else found.matrix
+    same = np.allclose(matrix, scaling(ir, vis), rtol=0, atol=1e-9)
+    return found.field is None and found.outside is None and bool(same)
+
+
 def _with_gaps(values: Float, gaps: Mask | None) -> Float:
     return values if gaps is None else np.where(gaps, np.float32(np.nan), values)
 
 
 def _whole(height: int, width: int) -> Window:
     return slice(0, height), slice(0, width)
-
-
-def _size(picture: Picture) -> str:
-    return f"{picture.size[1]}x{picture.size[0]}"

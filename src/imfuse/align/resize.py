@@ -26,7 +26,7 @@ class PixelOnPixel:
         if pair.ir.size == pair.vis.size:
             return Registration(matrix=np.eye(3))
         raise PairMismatch(
-            f"infrared is {_size(pair.ir)}, visible ({pair.vis.name}) is {_size(pair.vis)}",
+            f"infrared is {pair.ir.extent}, visible ({pair.vis.name}) is {pair.vis.extent}",
             file=pair.ir.name,
             expected="two pictures of one size, registered to each other",
             remedy="Where both show the same field of view, --resize ir (resize='ir') brings "
@@ -94,7 +94,7 @@ def _resampled(ir: Picture, size: tuple[int, int]) -> Picture:
 
 def _misshapen(ir: Picture, vis: Picture) -> PairMismatch:
     return PairMismatch(
-        f"infrared is {_size(ir)}, visible ({vis.name}) is {_size(vis)}: the proportions differ, "
+        f"infrared is {ir.extent}, visible ({vis.name}) is {vis.extent}: the proportions differ, "
         "so they don't show the same field of view",
         file=ir.name,
         expected="proportions that agree within 2 %",
@@ -109,7 +109,3 @@ def _wider(ir: Picture, vis: Picture) -> str:
     if width * other[0] < other[1] * height:
         role, (height, width), other = "infrared picture", ir.size, vis.size
     return f"{role} (for instance to {round(height * other[1] / other[0])}x{height})"
-
-
-def _size(picture: Picture) -> str:
-    return f"{picture.size[1]}x{picture.size[0]}"

@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from imfuse.cli.console import JsonOption, print_json, print_table, say, say_list, show
-from imfuse.cli.data import complete_layout
+from imfuse.cli.data import LayoutOption
 from imfuse.cli.evaluate import (
     ChannelOption,
     MetricsOption,
     WorkersOption,
-    check_outputs,
     parse_metrics,
-    show_table,
-    write_tables,
 )
 from imfuse.cli.progress import track
+from imfuse.cli.scores import check_outputs, show_table, write_tables
 from imfuse.errors import ImfuseError, UsageError
 
 if TYPE_CHECKING:
@@ -58,13 +56,7 @@ def bench(
             "given, else all pairs.",
         ),
     ] = None,
-    layout: Annotated[
-        str | None,
-        typer.Option(
-            help="Name of the layout, where the folder does not show it.",
-            autocompletion=complete_layout,
-        ),
-    ] = None,
+    layout: LayoutOption = None,
     names: Annotated[
         Path | None, typer.Option(help="File with the names of the pairs to take, one a line.")
     ] = None,

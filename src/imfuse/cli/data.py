@@ -23,6 +23,15 @@ def complete_layout(incomplete: str) -> list[str]:
     return [name for name in LAYOUTS if name.startswith(incomplete)]
 
 
+LayoutOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Name of the layout, where the folder does not show it.",
+        autocompletion=complete_layout,
+    ),
+]
+
+
 def complete_origin(incomplete: str) -> list[str]:
     """Complete the name of a set that can be downloaded."""
     from imfuse.data.catalogue import LAYOUTS
@@ -76,13 +85,7 @@ def _row(layout: "Layout") -> dict[str, object]:
 @app.command()
 def check(
     data: Annotated[str, typer.Argument(metavar="DIR", help="Folder of a set, or `scenes:N`.")],
-    layout: Annotated[
-        str | None,
-        typer.Option(
-            help="Name of the layout, where the folder does not show it.",
-            autocompletion=complete_layout,
-        ),
-    ] = None,
+    layout: LayoutOption = None,
     classes: Annotated[
         int,
         typer.Option(min=0, max=255, help="How many classes labels have, where no set says it."),

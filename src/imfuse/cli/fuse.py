@@ -15,15 +15,15 @@ from imfuse.cli.console import (
     parse_words,
     print_json,
     say,
-    say_list,
 )
 from imfuse.cli.progress import track
+from imfuse.cli.results import folder_as_json, output_row, summarise
 from imfuse.cli.streams import INTERRUPTED
 from imfuse.errors import ImfuseError, UsageError
 
 if TYPE_CHECKING:
     from imfuse.files import PairResult
-    from imfuse.folders import FolderJob, FolderRun
+    from imfuse.folders import FolderJob
     from imfuse.fuser import Fuser
     from imfuse.options import FuseOptions
     from imfuse.types import Engine
@@ -221,7 +221,7 @@ def _fuse_files(ir: Path, vis: Path, out: Path, options: "FuseOptions", *, as_js
         say(f"warning: {note}")
     _say_range(fuser, result)
     if as_json:
-        print_json({"outputs": [_output_row(result)], "failed": []})
+        print_json({"outputs": [output_row(result)], "failed": []})
     else:
         height, width = fused.size
         say(f"{out}  ({width}x{height}, {result.model}, {1e3 * result.seconds:.0f} ms)")
@@ -244,18 +244,6 @@ def _say_model(engine: "Engine") -> None:
         say(f"{spec.name}: licence of these weights: {spec.licence}")
 
 
-def _output_row(result: "PairResult") -> dict[str, object]:
-    return {
-        "ir": str(result.ir),
-        "vis": str(result.vis),
-        "out": str(result.out),
-        "model": result.model,
-        "seconds": round(result.seconds, 6),
-        "warnings": list(result.notes),
-        "history": result.history,
-    }
-
-
 def _fuse_folders(job: "FolderJob", *, as_json: bool) -> None:
     from imfuse.folders import prepare
 
@@ -270,45 +258,10 @@ def _fuse_folders(job: "FolderJob", *, as_json: bool) -> None:
             pass
     except KeyboardInterrupt:
         interrupted = True
-    _summarise(run, time.perf_counter() - started, interrupted=interrupted)
+    summarise(run, time.perf_counter() - started, interrupted=interrupted)
     if as_json:
-        print_json(_as_json(run, interrupted=interrupted))
+        print_json(folder_as_json(run, interrupted=interrupted))
     if interrupted:
         sys.exit(INTERRUPTED)
     if any(result.error for result in run.finished):
         sys.exit(ImfuseError.exit_code)
-
-
-def _summarise(run: "FolderRun", seconds: float, *, interrupted: bool) -> None:
-    written = [result for result in run.finished if not result.error]
-    if run.record.ir_range is not None:
-        say(f"infrared range {run.fuser.options.infrared_range}: {run.record.ir_range}")
-    if written:
-        rate = len(written) / seconds
-        say(f"{len(written)} pairs fused in {seconds:.1f} s ({rate:.1f}/s) into {run.job.out}")
-    if run.skipped:
-        say(f"{len(run.skipped)} pairs were there already")
-    say_list("infrared without a visible partner", [p.name for p in run.matching.ir_only])
-    say_list("visible without an infrared partner", [p.name for p in run.matching.vis_only])
-    say_list("warnings", dict.fromkeys(note for r in written for note in r.notes))
-    say_list("failed", [str(result.error) for result in run.finished if result.error])
-    if interrupted:
-        left = run.total - len(run.finished)
-        say(f"interrupted; {left} pairs are left. The same command with --resume continues.")
-
-
-def _as_json(run: "FolderRun", *, interrupted: bool) -> dict[str, object]:
-    return {
-        "outputs": [_output_row(r) for r in run.finished if not r.error],
-        "failed": [
-            {"ir": str(r.ir), "vis": str(r.vis), "error": str(r.error), **r.error.as_dict()}
-            for r in run.finished
-            if r.error
-        ],
-        "skipped": [{"ir": str(pair.ir), "vis": str(pair.vis)} for pair in run.skipped],
-        "unmatched": {
-            "ir": [str(path) for path in run.matching.ir_only],
-            "vis": [str(path) for path in run.matching.vis_only],
-        },
-        "interrupted": interrupted,
-    }

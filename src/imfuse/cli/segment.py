@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from imfuse.cli.console import JsonOption, parse_settings, parse_size, print_json, say, say_list
+from imfuse.cli.data import LayoutOption
 from imfuse.cli.training import (
     BudgetOption,
     ConfigOption,
     DataOption,
     DeviceOption,
     DryRunOption,
-    LayoutOption,
     PresetOption,
     ResumeOption,
     RunOption,

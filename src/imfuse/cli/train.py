@@ -5,13 +5,13 @@ from typing import Annotated
 import typer
 
 from imfuse.cli.console import JsonOption, parse_settings
+from imfuse.cli.data import LayoutOption
 from imfuse.cli.training import (
     BudgetOption,
     ConfigOption,
     DataOption,
     DeviceOption,
     DryRunOption,
-    LayoutOption,
     PresetOption,
     ResumeOption,
     RunOption,

@@ -42,9 +42,6 @@ SetOption = Annotated[
 ]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Resume an interrupted run.")]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, gpu, or a number of GPUs.")]
-LayoutOption = Annotated[
-    str | None, typer.Option(help="Name of the layout, if the folder does not show it.")
-]
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Show stages and settings without training.")
 ]

@@ -151,11 +151,11 @@ def check_sizes(fused: Picture, pair: ImagePair) -> None:
     """
     if not fused.size == pair.ir.size == pair.vis.size:
         sizes = ", ".join(
-            f"{role} ({picture.name}) is {picture.size[1]}x{picture.size[0]}"
+            f"{role} ({picture.name}) is {picture.extent}"
             for role, picture in (("infrared", pair.ir), ("visible", pair.vis))
         )
         raise PairMismatch(
-            f"fused is {fused.size[1]}x{fused.size[0]}, {sizes}",
+            f"fused is {fused.extent}, {sizes}",
             file=fused.name,
             expected="three pictures of one size",
             remedy="If it was fused with --resize, evaluate it with the same option.",

@@ -27,4 +27,4 @@ class NamedPairs(Source):
         )
 
     def load(self, index):
-        raise NotImplementedError
+        raise NotImplementedError("plans are made without looking at a picture")

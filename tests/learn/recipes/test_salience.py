@@ -18,7 +18,7 @@ class Pairs(Source):
         self.entries = (Entry("one", "train", "one", labelled=labelled),)
 
     def load(self, index):
-        raise NotImplementedError
+        raise NotImplementedError("labels are asked for without looking at a picture")
 
 
 def check(*sources, classes=SALIENT):

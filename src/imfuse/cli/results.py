@@ -1,0 +1,59 @@
+"""Results of `imfuse fuse`, in words and as JSON."""
+
+from typing import TYPE_CHECKING
+
+from imfuse.cli.console import say, say_list
+
+if TYPE_CHECKING:
+    from imfuse.files import PairResult
+    from imfuse.folders import FolderRun
+
+
+def output_row(result: "PairResult") -> dict[str, object]:
+    """Return the JSON object of one written result."""
+    return {
+        "ir": str(result.ir),
+        "vis": str(result.vis),
+        "out": str(result.out),
+        "model": result.model,
+        "seconds": round(result.seconds, 6),
+        "warnings": list(result.notes),
+        "history": result.history,
+    }
+
+
+def summarise(run: "FolderRun", seconds: float, *, interrupted: bool) -> None:
+    """Say how a folder run ended."""
+    written = [result for result in run.finished if not result.error]
+    if run.record.ir_range is not None:
+        say(f"infrared range {run.fuser.options.infrared_range}: {run.record.ir_range}")
+    if written:
+        rate = len(written) / seconds
+        say(f"{len(written)} pairs fused in {seconds:.1f} s ({rate:.1f}/s) into {run.job.out}")
+    if run.skipped:
+        say(f"{len(run.skipped)} pairs were there already")
+    say_list("infrared without a visible partner", [p.name for p in run.matching.ir_only])
+    say_list("visible without an infrared partner", [p.name for p in run.matching.vis_only])
+    say_list("warnings", dict.fromkeys(note for r in written for note in r.notes))
+    say_list("failed", [str(result.error) for result in run.finished if result.error])
+    if interrupted:
+        left = run.total - len(run.finished)
+        say(f"interrupted; {left} pairs are left. The same command with --resume continues.")
+
+
+def folder_as_json(run: "FolderRun", *, interrupted: bool) -> dict[str, object]:
+    """Return the JSON object of a folder run."""
+    return {
+        "outputs": [output_row(r) for r in run.finished if not r.error],
+        "failed": [
+            {"ir": str(r.ir), "vis": str(r.vis), "error": str(r.error), **r.error.as_dict()}
+            for r in run.finished
+            if r.error
+        ],
+        "skipped": [{"ir": str(pair.ir), "vis": str(pair.vis)} for pair in run.skipped],
+        "unmatched": {
+            "ir": [str(path) for path in run.matching.ir_only],
+            "vis": [str(path) for path in run.matching.vis_only],
+        },
+        "interrupted": interrupted,
+    }
