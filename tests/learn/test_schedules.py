@@ -72,6 +72,25 @@ def test_polynomial_from_below_ramps_up_to_the_falling_line():
     assert found[160_000] == 0
 
 
+@pytest.mark.parametrize(
+    ("real", "steps"),
+    [
+        (160_000, 1500),  # the whole schedule: the paper's warm-up
+        (320_000, 1500),  # a longer one has no use for more
+        (80_000, 750),
+        (2900, 300),  # 27 would be its share: too few for Adam
+        (600, 120),  # a fifth of a short stage
+        (5, 1),
+    ],
+)
+def test_a_warm_up_shrinks_to_some_hundred_real_steps_at_least(real, steps):
+    pace = 160_000 / real
+    found = schedules.kept_warmup(1500, planned=160_000, pace=pace)
+    assert found / pace == pytest.approx(steps)
+    assert schedules.kept_warmup(0, planned=160_000, pace=pace) == 0
+    assert schedules.kept_warmup(100, planned=160_000, pace=pace) / pace <= 100
+
+
 def test_cosine_falls_from_start_to_end():
     found = [schedules.cosine(s, steps=100, start=7e-3, end=7e-5) for s in (0, 25, 50, 100)]
     quarter = 7e-5 + (7e-3 - 7e-5) * (1 + math.sqrt(0.5)) / 2

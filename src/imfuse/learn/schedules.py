@@ -60,7 +60,7 @@ def polynomial(
     steps: int,
     start: float,
     power: float = 0.9,
-    warmup: int = 0,
+    warmup: float = 0,
     warmup_start: float = 1e-5,
 ) -> float:
     """Return start * (1 - t)^power, t from 0 to 1 after the warm-up.
@@ -93,7 +93,7 @@ def polynomial_from_below(
     steps: int,
     start: float,
     power: float = 1.0,
-    warmup: int = 1500,
+    warmup: float = 1500,
     warmup_ratio: float = 1e-6,
 ) -> float:
     """Return start * (1 - step / steps)^power, during the warm-up times a ramp.
@@ -123,6 +123,27 @@ def polynomial_from_below(
     return rate
 
 
+def kept_warmup(warmup: float, *, planned: int, pace: float) -> float:
+    """Return a warm-up in steps of the paper's schedule that a short budget does not take away.
+
+    A moving average of squared gradients, as Adam keeps it, needs some hundred steps of its own,
+    however much a budget shortens the schedule. So the warm-up shrinks with the schedule to 300
+    real steps, or to a fifth of a stage that has fewer than 1,500; and it never takes more real
+    steps than the paper's.
+
+    Args:
+        warmup: Steps of warm-up in the paper's schedule.
+        planned: Steps of the stage in that schedule.
+        pace: Steps of the paper's schedule per real step: above 1 where a budget shortens it.
+    """
+    least = min(_LEAST_WARMUP, planned / pace * _LARGEST_SHARE)
+    return min(warmup, max(warmup / pace, least)) * pace
+
+
+_LEAST_WARMUP, _LARGEST_SHARE = 300, 0.2
+"""Real steps to which a warm-up may shrink, and their largest share of a stage."""
+
+
 def cosine(step: float, *, steps: int, start: float, end: float = 0.0) -> float:
     """Return the rate that falls from `start` to `end` along half a cosine.
 
@@ -136,7 +157,7 @@ def cosine(step: float, *, steps: int, start: float, end: float = 0.0) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * step / steps)) / 2
 
 
-def _check(step: float, steps: int, warmup: int) -> None:
+def _check(step: float, steps: int, warmup: float) -> None:
     if not (0 <= step <= steps and 0 <= warmup < steps):
         raise UsageError(
             f"step {step} of {steps} with {warmup} of warm-up",

@@ -87,10 +87,31 @@ def test_most_steps_on_a_cpu_are_warm_start_on_small_crops_to_the_end_of_its_sch
     assert warm.steps == 5 * semantic.steps
     workshop = Workshop(NamedPairs(), None, CPU)
     first, second = (recipe.stage(index, workshop) for index in (0, 1))
-    assert (first.augmentation.crop, second.augmentation.crop) == ((32, 32), (64, 96))
-    for stage, steps, rate in ((first, warm.steps, 1e-3), (second, semantic.steps, 1.2e-5)):
+    assert (first.augmentation.crop, second.augmentation.crop) == ((64, 64), (64, 96))
+    assert (first.augmentation.scale, second.augmentation.scale) == ((1, 1), (0.5, 2))
+    for stage, steps, rate in ((first, warm.steps, 1e-3), (second, semantic.steps, 1e-5)):
         (one,) = stage.optimizations
         assert one.set_rate(steps - 1) == pytest.approx(rate / steps)
+
+
+def test_a_short_budget_leaves_some_hundred_steps_of_warm_up():
+    recipe = make("cpu")
+    pace = 160_000 / 2900
+    (one,) = recipe.stage(0, Workshop(NamedPairs(), None, CPU, pace=pace)).optimizations
+    rates = [one.set_rate(step * pace) for step in range(2900)]
+    assert rates.index(max(rates)) == 300
+    assert rates[150] == pytest.approx(1e-3 * 0.5 * (1 - 150 / 2900), rel=1e-4)
+
+
+def test_a_fresh_network_shows_a_dark_picture_with_some_detail(batch):
+    """From mid-gray, Adam overshot the targets: tanh saturated, and nothing was learned."""
+    for seed in range(6):
+        torch.manual_seed(seed)
+        network = BFFRRecipe(make_settings(BFFRRecipe, {})).fusion
+        with torch.no_grad():
+            fused = network(batch.ir, luma(batch.vis))
+        assert 0.12 < float(fused.mean()) < 0.22
+        assert float(fused.std()) > 1e-3
 
 
 def test_the_warm_start_may_have_a_schedule_of_its_own():
@@ -258,11 +279,23 @@ def test_without_semantic_loss_there_is_no_segmenter_and_no_need_for_labels(batc
     assert found.total.item() == pytest.approx(0.001 * found.terms["regularisation"].item())
 
 
-def test_pairs_without_labels_take_part_in_the_warm_start_only():
+def test_pairs_without_labels_have_the_regularisation_in_semantic_training():
     source = Joined([NamedPairs(count=3), NamedPairs(labelled=False, count=4)])
     workshop = Workshop(source, None, CPU)
-    assert [len(make().stage(index, workshop).source) for index in (0, 1)] == [7, 3]
-    assert len(make(semantic=0).stage(1, workshop).source) == 7
+    recipe = make()
+    assert [len(recipe.stage(index, workshop).source) for index in (0, 1)] == [7, 7]
+    stage = still(recipe).stage(1, workshop)
+    torch.manual_seed(0)
+    ir, vis = torch.rand(2, 1, 48, 64), torch.rand(2, 3, 48, 64)
+    unknown = torch.full((2, 48, 64), 255)
+    found = stage.objective(ir, vis, unknown)
+    assert found.terms["semantic"] == 0
+    assert found.total.item() == pytest.approx(0.001 * found.terms["regularisation"].item())
+    found.total.backward()
+    assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in recipe.fusion.parameters())
+    one_known = unknown.clone()
+    one_known[1] = 2
+    assert stage.objective(ir, vis, one_known).terms["semantic"] > 0
 
 
 def test_missing_labels_and_classes_are_refused(workshop, batch):

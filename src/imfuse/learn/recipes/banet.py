@@ -13,7 +13,7 @@ from imfuse.learn.recipes.descent import undecayed_norms
 from imfuse.learn.recipes.segmenter import LargeSize, SegmenterRecipe, SegmenterSettings
 from imfuse.learn.recipes.settings import Section, Several, Share
 from imfuse.learn.recipes.stage import Optimization, Planned
-from imfuse.learn.schedules import polynomial
+from imfuse.learn.schedules import kept_warmup, polynomial
 
 
 class BANetTraining(Section):
@@ -44,7 +44,7 @@ class BANetTraining(Section):
 
 
 def descend(
-    segmenter: Segmenter, settings: BANetTraining, *, steps: int, begun: int = 0
+    segmenter: Segmenter, settings: BANetTraining, *, steps: int, begun: int = 0, pace: float = 1.0
 ) -> Optimization:
     """Return SGD with a rate that falls by a polynomial.
 
@@ -53,6 +53,7 @@ def descend(
         settings: Rates, momentum, decay.
         steps: Steps of the whole schedule.
         begun: Steps of it that lie before the first.
+        pace: Steps of it per real step, as `Workshop` has it.
     """
     groups = segmenter.parameter_groups(settings.head_rate)
     sgd = torch.optim.SGD(
@@ -61,14 +62,11 @@ def descend(
         momentum=settings.momentum,
         weight_decay=settings.weight_decay,
     )
+    warmup = kept_warmup(settings.warmup, planned=steps, pace=pace)
 
     def rate(step: float) -> float:
         return polynomial(
-            begun + step,
-            steps=steps,
-            start=settings.rate,
-            power=settings.power,
-            warmup=settings.warmup,
+            begun + step, steps=steps, start=settings.rate, power=settings.power, warmup=warmup
         )
 
     return Optimization(sgd, rate)
@@ -106,9 +104,9 @@ class BANetRecipe(SegmenterRecipe):
         """Return the only stage."""
         return [Planned("segment", self.settings.steps)]
 
-    def optimization(self, index: int, pairs: int) -> Optimization:
+    def optimization(self, index: int, pairs: int, pace: float) -> Optimization:
         """Return SGD with a rate that falls by a polynomial."""
-        return descend(self.segmenter, self.settings, steps=self.settings.steps)
+        return descend(self.segmenter, self.settings, steps=self.settings.steps, pace=pace)
 
 
 class ImageNetRecipe(BANetRecipe):

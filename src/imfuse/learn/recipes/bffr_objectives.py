@@ -39,6 +39,9 @@ class WarmStart(Section):
     """Steps over which its learning rate decays to 0; none: those of semantic training."""
     crop: Size | None = None
     """Height and width of its random crops; none: as in semantic training."""
+    scale: tuple[PositiveFloat, PositiveFloat] | None = None
+    """Smallest and largest factor by which its samples are resized; none: as in semantic
+    training."""
     batch: PositiveInt = 2
     """Batch size of the warm start, summed over all processes."""
     rate: PositiveFloat = 6e-4
@@ -77,7 +80,8 @@ class BFFRSettings(Settings):
     power: PositiveFloat = 1.0
     """Power of the polynomial decay of the learning rates."""
     warmup: NonNegativeInt = 1500
-    """Warm-up steps of each stage, during which the rate grows from near 0."""
+    """Warm-up steps of each stage, during which the rate grows from near 0. A short budget shrinks
+    them to 300 at least, or to a fifth of the stage."""
     semantic: NonNegativeFloat = 1.0
     """Weight of the segmenter's cross-entropy; 0: no segmenter, regularisation alone (figure 7)."""
     regularisation: NonNegativeFloat = 0.001

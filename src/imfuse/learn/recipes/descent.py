@@ -9,7 +9,7 @@ from torch import nn
 
 from imfuse.learn.recipes.settings import Settings, Share
 from imfuse.learn.recipes.stage import Optimization
-from imfuse.learn.schedules import cosine, polynomial
+from imfuse.learn.schedules import cosine, kept_warmup, polynomial
 
 
 class DescentSettings(Settings):
@@ -37,7 +37,12 @@ def descent_departure(settings: DescentSettings) -> str:
 
 
 def make_descent(
-    parameters: Iterable[nn.Parameter], settings: DescentSettings, steps: int, *, begun: int = 0
+    parameters: Iterable[nn.Parameter],
+    settings: DescentSettings,
+    steps: int,
+    *,
+    begun: int = 0,
+    pace: float = 1.0,
 ) -> Optimization:
     """Return an optimiser and its rates.
 
@@ -46,6 +51,7 @@ def make_descent(
         settings: Rates and the like.
         steps: Steps of the paper's schedule for the pairs at hand; few pairs make few.
         begun: Those of them that lie before the stage.
+        pace: Steps of that schedule per real step, as `Workshop` has it.
     """
     if settings.optimizer == "adam":
         adam = torch.optim.Adam(parameters, lr=settings.rate, fused=True)
@@ -58,7 +64,7 @@ def make_descent(
         momentum=settings.momentum,
         weight_decay=settings.weight_decay,
     )
-    warmup = min(settings.warmup, steps // 10)
+    warmup = kept_warmup(min(settings.warmup, steps // 10), planned=steps, pace=pace)
 
     def rate(step: float) -> float:
         return polynomial(

@@ -181,6 +181,7 @@ class JointRecipe(FusionRecipe):
             settings,
             steps=self.settings.rounds * settings.steps,
             begun=turn * settings.steps,
+            pace=workshop.pace,
         )
         return Stage(
             SegmentingObjective(segmenter, settings, self.settings.classes),

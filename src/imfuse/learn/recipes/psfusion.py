@@ -148,7 +148,11 @@ class PSFusionRecipe(FusionRecipe):
         if name != "settle":
             first, finish = steps.get("train", 0), steps.get("finish", 0)
             total, begun = first + finish, first if name == "finish" else 0
-            optimizations.append(make_descent(trainable(self.fusion), settings, total, begun=begun))
+            optimizations.append(
+                make_descent(
+                    trainable(self.fusion), settings, total, begun=begun, pace=workshop.pace
+                )
+            )
         crop = settings.crop if name == "train" else settings.settle_crop
         return Stage(
             PSFusionObjective(cast(PSFusion, self.fusion), settings),

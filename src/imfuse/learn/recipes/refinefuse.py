@@ -115,7 +115,7 @@ class RefineFuseRecipe(FusionRecipe):
         return Stage(
             RefineFuseObjective(self.fusion, settings),
             trained,
-            [make_descent(trainable(self.fusion), settings, steps)],
+            [make_descent(trainable(self.fusion), settings, steps, pace=workshop.pace)],
             workshop.source,
             settings.batch,
             Augmentation(

@@ -145,8 +145,8 @@ class SegmenterRecipe(Recipe):
         """Return the stages for a number of pairs."""
 
     @abstractmethod
-    def optimization(self, index: int, pairs: int) -> Optimization:
-        """Return the optimiser of a stage, and its rates."""
+    def optimization(self, index: int, pairs: int, pace: float) -> Optimization:
+        """Return the optimiser of a stage, and its rates; `pace` as `Workshop` has it."""
 
     def batch(self, index: int) -> int:
         """Return how many samples make a step of a stage."""
@@ -159,7 +159,7 @@ class SegmenterRecipe(Recipe):
         return Stage(
             SegmenterObjective(self.segmenter, settings),
             ["segmenter"],
-            [self.optimization(index, len(workshop.source))],
+            [self.optimization(index, len(workshop.source), workshop.pace)],
             workshop.source,
             self.batch(index),
             Augmentation(

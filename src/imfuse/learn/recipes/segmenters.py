@@ -22,7 +22,7 @@ from imfuse.learn.recipes.segmenter import (
 )
 from imfuse.learn.recipes.settings import Several, Share
 from imfuse.learn.recipes.stage import Optimization, Planned, trainable
-from imfuse.learn.schedules import cosine, polynomial_from_below
+from imfuse.learn.schedules import cosine, kept_warmup, polynomial_from_below
 
 
 class SegFormerSettings(SegmenterSettings):
@@ -72,7 +72,7 @@ class SegFormerRecipe(SegmenterRecipe):
         """Return the only stage."""
         return [Planned("segment", self.settings.steps)]
 
-    def optimization(self, index: int, pairs: int) -> Optimization:
+    def optimization(self, index: int, pairs: int, pace: float) -> Optimization:
         """Return AdamW with a rate that falls in a line after the warm-up."""
         settings = self.settings
         groups = self.segmenter.parameter_groups(settings.head_rate)
@@ -83,14 +83,12 @@ class SegFormerRecipe(SegmenterRecipe):
             weight_decay=settings.weight_decay,
             fused=True,
         )
+        steps = settings.steps
+        warmup = kept_warmup(settings.warmup, planned=steps, pace=pace)
 
         def rate(step: float) -> float:
             return polynomial_from_below(
-                step,
-                steps=settings.steps,
-                start=settings.rate,
-                power=settings.power,
-                warmup=settings.warmup,
+                step, steps=steps, start=settings.rate, power=settings.power, warmup=warmup
             )
 
         return Optimization(adamw, rate)
@@ -175,7 +173,7 @@ class DeepLabRecipe(SegmenterRecipe):
         """Return how many samples make a step of a stage."""
         return self.settings.frozen_batch if self._is_frozen(index) else self.settings.batch
 
-    def optimization(self, index: int, pairs: int) -> Optimization:
+    def optimization(self, index: int, pairs: int, pace: float) -> Optimization:
         """Return SGD with a rate that falls along half a cosine over all epochs."""
         settings = self.settings
         still = self._is_frozen(index)

@@ -129,6 +129,8 @@ class Workshop:
         wait: Returns when all processes have called it.
         autocast: Gives a context in which networks compute as precisely as in training.
         tell: Takes a few words of progress while the first step has to wait.
+        pace: Steps of the paper's schedule per step of this stage: above 1 where a budget shortens
+            the schedule.
     """
 
     source: Source
@@ -138,6 +140,7 @@ class Workshop:
     wait: Callable[[], object] = lambda: None
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext
     tell: Callable[[str], object] = lambda _: None
+    pace: float = 1.0
 
 
 def trainable(*modules: nn.Module) -> list[nn.Parameter]:

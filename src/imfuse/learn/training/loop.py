@@ -157,7 +157,7 @@ class Trainer:
         """Run what is left of a stage."""
         name, planned = self.plan[index].name, self.plan[index].steps
         steps = self.steps[index]
-        stage = self.recipe.stage(index, self._workshop())
+        stage = self.recipe.stage(index, self._workshop(pace=planned / steps))
         running = Running(stage, self.recipe, self._fabric)
         if self._settings.ema and self.recipe.subject in stage.trained and state.step == 0:
             self._average = self._new_average()
@@ -191,7 +191,7 @@ class Trainer:
             state.seconds += time.perf_counter() - before
             before = time.perf_counter()
 
-    def _workshop(self) -> Workshop:
+    def _workshop(self, *, pace: float) -> Workshop:
         return Workshop(
             self.source,
             self.folder,
@@ -200,6 +200,7 @@ class Trainer:
             wait=self._fabric.barrier,
             autocast=self._fabric.autocast,
             tell=self.tell,
+            pace=pace,
         )
 
     def tell(self, what: str) -> None:
