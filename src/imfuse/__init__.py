@@ -82,6 +82,7 @@ _NAMES = {
     "imfuse.files": ("PairResult",),
     "imfuse.fuser": ("Fuser",),
     "imfuse.io.images": (
+        "read_history",
         "read_image",
         "write_image",
     ),

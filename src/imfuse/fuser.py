@@ -125,7 +125,7 @@ class Fuser:
             notes=tuple(notes),
             model=self.engine.spec.name,
             seconds=time.perf_counter() - started,
-            history=self._history(found, infrared, notes),
+            history=self._history(found, infrared, _without_folders(notes, ir, vis)),
             physical=None if ir.calibration is None else plane.physical(),
         )
 
@@ -142,19 +142,21 @@ class Fuser:
     def _history(
         self, registration: Registration, infrared: Infrared, notes: list[str]
     ) -> dict[str, Any]:
-        matrix = registration.matrix
+        matrix, options = registration.matrix, self.options.as_dict()
+        if options["model"]:
+            options["model"] = Path(options["model"]).name
         return {
             "imfuse": __version__,
             "model": self.engine.spec.name,
             "weights_sha256": getattr(self.engine, "weights_sha256", None),
-            "options": self.options.as_dict(),
+            "options": options,
             "ir_range": [infrared.low, infrared.high],
             "registration": {
                 "estimator": registration.estimator,
                 "confidence": registration.confidence,
                 "matrix": None if matrix is None else matrix.tolist(),
             },
-            "warnings": list(notes),
+            "warnings": notes,
         }
 
     def _fuse_tiles(self, plane: InfraredPlane, vis: Picture) -> Pixels:
@@ -269,6 +271,13 @@ def _store(values: Float, into: Pixels) -> None:
 def _whole(height: int, width: int) -> geometry.Tile:
     window = (slice(0, height), slice(0, width))
     return geometry.Tile(window, window)
+
+
+def _without_folders(notes: list[str], *pictures: Picture) -> list[str]:
+    """Return notes for the history, which travels with the picture, without anybody's folders."""
+    for name in {one.name for one in pictures if one.name}:
+        notes = [note.replace(name, Path(name).name) for note in notes]
+    return notes
 
 
 def _enough(engine: Engine, height: int, width: int, result_bytes: int) -> int:

@@ -1,13 +1,18 @@
 """Which way leads to a number: ways that are known beforehand are found."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from imfuse.errors import UsageError
+from imfuse.errors import PairMismatch, UsageError
+from imfuse.io.images import write_image
 from imfuse.metrics.catalogue import METRICS
 from imfuse.metrics.protocols import PROTOCOLS
 from imfuse.scoring.explain import AS_THEY_ARE, Explainer, matching
 from imfuse.scoring.judge import Item
+from imfuse.scoring.references import References
 from imfuse.scoring.scorer import Scorer
 from imfuse.types import ImagePair, Picture
 from reference.pictures import pair
@@ -126,3 +131,37 @@ def test_what_ignores_the_sources_is_not_compared_with_one(pictures):
     evaluation = explainer.summarise("x", [judged(explainer, *pictures)])
     ways = {way.pictures for one in explainer.findings(evaluation) for way in one.ways}
     assert not any("alone" in words for words in ways)
+
+
+@pytest.mark.parametrize("symbol", ["SSIM", "PSNR", "VIF"])
+def test_a_score_against_a_reference_is_recognised(pictures, symbol, tmp_path):
+    """The oracle computes the metric on a trio in which the reference stands for both sources."""
+    fused, ir, vis = pictures
+    wanted = replace(vis, pixels=np.ascontiguousarray(vis.pixels[::-1]))
+    file = tmp_path / "fused.png"
+    for folder, path in (("plain", file), ("references", tmp_path / "wanted" / "fused.png")):
+        path.parent.mkdir(exist_ok=True)
+        write_image(path, fused if folder == "plain" else wanted)
+    both = judged(Scorer.of(metrics=[symbol]), fused, wanted, wanted).values[symbol]
+    item = Item("one", ImagePair(ir=ir, vis=vis), files=(file, file, file))
+    for path in (tmp_path / "wanted", tmp_path / "wanted" / "fused.png"):
+        explainer = Explainer(symbol, References(path))
+        evaluation = explainer.summarise("x", [explainer.score(fused, item)])
+        for words, value in (("once", both / 2), ("twice", both)):
+            fitting, _ = matching(explainer.findings(evaluation), f"{value:.7f}")
+            named = {way.pictures for finding in fitting for way in finding.ways}
+            assert f"compared with the reference, {words}" in named
+
+
+def test_references_that_do_not_fit_are_refused(pictures, tmp_path):
+    fused, *_ = pictures
+    write_image(tmp_path / "other.png", fused)
+    with pytest.raises(PairMismatch, match="no reference of this name"):
+        References(tmp_path).find(fused, Path("one.png"))
+    small = replace(fused, pixels=np.ascontiguousarray(fused.pixels[1:]))
+    with pytest.raises(PairMismatch, match="the reference has"):
+        References(tmp_path).find(small, Path("other.png"))
+    with pytest.raises(UsageError, match="there is no reference"):
+        References(tmp_path / "nothing")
+    with pytest.raises(UsageError, match="is a folder"):
+        References(tmp_path).check_kind(folder=False)

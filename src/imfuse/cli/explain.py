@@ -1,6 +1,7 @@
 """`imfuse explain`: why two people get two values of one metric for the same pictures."""
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,6 +40,14 @@ def explain(
     theirs: Annotated[
         str | None, typer.Option(metavar="Y", help="The value that somebody else got.")
     ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE|DIR",
+            help="What the fused picture should look like, or a folder of such pictures under the "
+            "names of the fused ones. Compares with it, too.",
+        ),
+    ] = None,
     pair_regex: PairRegexOption = None,
     workers: WorkersOption = None,
     as_json: JsonOption = False,
@@ -51,8 +60,12 @@ def explain(
     For example `imfuse explain VIF --mine 0.7042 --theirs 0.7507 fused/ ir/ vis/`.
     """
     from imfuse.scoring.explain import Explainer, matching
+    from imfuse.scoring.references import References
 
-    explainer = Explainer(metric)
+    references = None if reference is None else References(reference)
+    if references is not None:
+        references.check_kind(folder=fused.is_dir())
+    explainer = Explainer(metric, references)
     info = explainer.metric.info
     evaluation = score_paths(explainer, fused, ir, vis, pair_regex=pair_regex, workers=workers)
     findings = explainer.findings(evaluation)

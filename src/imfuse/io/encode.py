@@ -13,7 +13,8 @@ from imfuse.errors import OutputError, UsageError
 from imfuse.io.atomic import write_atomically
 from imfuse.io.formats import exif, table
 from imfuse.io.formats.format import Encoder, Format
-from imfuse.types import Metadata, Picture, Pixels
+from imfuse.io.history import with_history
+from imfuse.types import FusedImage, Metadata, Picture, Pixels
 
 SUFFIXES: dict[str, str] = table.suffixes()
 """The format that stands behind each suffix of a file name."""
@@ -57,7 +58,8 @@ def encode_image(picture: Picture, format: str, *, quality: int = 95) -> bytes: 
     PNG, TIFF, BMP and WebP are written without loss, JPEG with full chroma resolution. Alpha is
     dropped where `holds_alpha` says no. Metadata are written where the format has a place for them
     (GeoTIFF tags: TIFF; BMP: resolution only; JPEG: EXIF and XMP up to 64 kB each), and a profile
-    only where it describes what is written: a gray one for gray, an RGB one for colour.
+    only where it describes what is written: a gray one for gray, an RGB one for colour. A fused
+    picture's history goes into its XMP packet; see `imfuse.read_history`.
 
     Args:
         picture: What to write.
@@ -107,7 +109,8 @@ def _encode(
     alpha = picture.alpha if found.alpha else None
     if alpha is not None:
         alpha = np.ascontiguousarray(alpha, native)
-    metadata = _fitting(picture.metadata, found, colour=pixels.ndim == 3 or not found.gray)
+    metadata = _with_history(picture, found)
+    metadata = _fitting(metadata, found, colour=pixels.ndim == 3 or not found.gray)
     try:
         return encode(pixels, alpha, metadata, quality)
     except (MemoryError, OSError, ValueError, cv2.error) as error:
@@ -176,6 +179,15 @@ def _check_shape(picture: Picture, found: Format, path: object) -> None:
             expected="a format without such a limit",
             remedy="Write .png or .tif, or cut the picture into parts.",
         )
+
+
+def _with_history(picture: Picture, found: Format) -> Metadata:
+    """Return the metadata with what made the picture, where that is known and there is room."""
+    metadata = picture.metadata
+    if not (isinstance(picture, FusedImage) and picture.history):
+        return metadata
+    packet = with_history(metadata.xmp, picture.history)
+    return replace(metadata, xmp=packet) if len(packet) <= found.longest_xmp else metadata
 
 
 def _fitting(metadata: Metadata, found: Format, *, colour: bool) -> Metadata:

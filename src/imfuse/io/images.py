@@ -3,6 +3,7 @@
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 from imfuse.errors import ImageTooLarge, ImfuseError, UnreadableImage, UnsupportedImage
 from imfuse.io.atomic import remove_stale_temporaries
@@ -19,6 +20,7 @@ from imfuse.io.formats.container import Source
 from imfuse.io.formats.finish import finish
 from imfuse.io.formats.foreign import foreign
 from imfuse.io.formats.format import Format
+from imfuse.io.history import history_in
 from imfuse.io.pil import picture_from_pil, picture_to_pil
 from imfuse.options import MAX_PIXELS
 from imfuse.types import Picture
@@ -32,6 +34,7 @@ __all__ = [
     "output_format",
     "picture_from_pil",
     "picture_to_pil",
+    "read_history",
     "read_image",
     "remove_stale_temporaries",
     "write_image",
@@ -79,6 +82,21 @@ def read_image(
     content = Source(data=data, name=name, max_pixels=max_pixels)
     with content.decoding(found.name):
         return finish(found.read(content), name, found.name)
+
+
+def read_history(source: str | os.PathLike[str] | bytes) -> dict[str, Any] | None:
+    """Return what made a fused picture: the `FusedImage.history` that its file carries.
+
+    Args:
+        source: A path, or the content of a file.
+
+    Returns:
+        The history; None if the file has none, as after other programs saved it again.
+
+    Raises:
+        ImfuseError: The file can't be read; see `read_image`.
+    """
+    return history_in(read_image(source).metadata.xmp)
 
 
 def _read_file(path: Path, name: str, max_pixels: int) -> bytes:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -12,8 +13,9 @@ from imfuse.metrics.evaluation import Evaluation, Undefined
 from imfuse.metrics.metric import PLAIN, Convention, Metric
 from imfuse.metrics.planes import WHITE, Plane, Trio
 from imfuse.metrics.protocols import CHANNELS, PROTOCOLS, Channel, Rounding
-from imfuse.scoring.channels import trios
+from imfuse.scoring.channels import Looks, trios
 from imfuse.scoring.judge import Item, Row, check_sizes, picture_notes, summarise
+from imfuse.scoring.references import References
 from imfuse.types import Picture
 
 _SAME = 1e-7
@@ -37,6 +39,12 @@ _ALONE: dict[str, tuple[Callable[[Trio], Trio], float]] = {
 }
 """Comparisons with one source, which stands for both: of metrics that add the two sources up, half
 of the value is that of the one; of those that take their mean, all of it is."""
+
+_WITH_REFERENCE = {
+    f"compared with the reference, {words}": share
+    for words, share in (("once", 0.5), ("twice", 1.0))
+}
+"""Comparisons with a reference picture, which stands for both sources, with their share."""
 
 
 def _stretched(plane: Plane) -> Plane:
@@ -106,11 +114,17 @@ class Finding:
 
 
 class Explainer:
-    """Judge that computes one metric in all ways."""
+    """Judge that computes one metric in all ways.
 
-    def __init__(self, symbol: str) -> None:
-        self.metric = find_metric(symbol)
-        self.ways = _all_ways(self.metric)
+    Args:
+        symbol: Symbol of the metric.
+        references: Pictures that fused ones should look like; None: compare with the sources only.
+    """
+
+    def __init__(self, symbol: str, references: References | None = None) -> None:
+        self.metric, self._references = find_metric(symbol), references
+        changes = (*_ALTERED, *_ALONE, *(_WITH_REFERENCE if references else ()))
+        self.ways = _all_ways(self.metric, changes)
 
     @property
     def name(self) -> str:
@@ -132,18 +146,24 @@ class Explainer:
         """Compute the metric of one fused picture in all ways; values are keyed by number."""
         check_sizes(fused, item.pair)
         look, ir, vis = map(item.look, (fused, item.pair.ir, item.pair.vis))
+        reference = None
+        if self._references is not None:
+            file = item.files[0] if item.files else Path(item.name)
+            reference = Looks(self._references.find(fused, file))
         altered: dict[tuple[object, ...], list[Trio]] = {}
         values: dict[str, float] = {}
         for number, way in enumerate(self.ways):
-            seen = trios(look, ir, vis, way.channel, way.rounding)
+            sides = (ir, vis)
+            if reference is not None and way.pictures in _WITH_REFERENCE:
+                sides = (reference, reference)
+            seen = trios(look, *sides, way.channel, way.rounding)
             # Gray pictures look alike through all channels; their planes are then the same objects.
             planes = (plane for trio in seen for plane in (trio.fused, *trio.sources))
             alter = altered.setdefault((*map(id, planes), way.pictures), [])
             if not alter:
                 alter.extend(_alteration(way.pictures)(trio) for trio in seen)
             found = [self.metric.of(trio, way.convention) for trio in alter]
-            share = _ALONE[way.pictures][1] if way.pictures in _ALONE else 1.0
-            values[str(number)] = share * float(np.mean(found))
+            values[str(number)] = _share(way.pictures) * float(np.mean(found))
         symbol = self.metric.info.symbol
         reason = Undefined(
             name=item.name, metric=symbol, reason=self.metric.why_undefined(fused.size)
@@ -173,7 +193,8 @@ class Explainer:
         twins = [
             number
             for number, way in enumerate(self.ways)
-            if _ALONE.get(way.pictures, (None, 0.0))[1] == 1.0
+            if way.pictures in _ALONE
+            and _share(way.pictures) == 1
             and replace(way, pictures=AS_THEY_ARE) == self.ways[plain]
         ]
         return all(evaluation[str(n)] == evaluation[str(plain)] for n in twins)
@@ -185,7 +206,8 @@ class Explainer:
         of_fused_alone = self._looks_at_fused_alone(evaluation)
         for number in order:
             value = evaluation[str(number)]
-            if np.isnan(value) or (of_fused_alone and self.ways[number].pictures in _ALONE):
+            compared = self.ways[number].pictures not in _ALTERED
+            if np.isnan(value) or (of_fused_alone and compared):
                 continue
             if found and abs(value - found[-1][0]) <= _SAME * abs(value):
                 found[-1][1].append(self.ways[number])
@@ -198,10 +220,16 @@ class Explainer:
 
 
 def _alteration(pictures: str) -> Callable[[Trio], Trio]:
-    return _ALTERED[pictures] if pictures in _ALTERED else _ALONE[pictures][0]
+    if pictures in _ALONE:
+        return _ALONE[pictures][0]
+    return _ALTERED.get(pictures, _ALTERED[AS_THEY_ARE])
 
 
-def _all_ways(metric: Metric) -> list[Way]:
+def _share(pictures: str) -> float:
+    return _ALONE[pictures][1] if pictures in _ALONE else _WITH_REFERENCE.get(pictures, 1.0)
+
+
+def _all_ways(metric: Metric, changes: Sequence[str]) -> list[Way]:
     named: list[tuple[list[str], Convention]] = []
     for name, convention in (
         ("reference", PLAIN),
@@ -219,7 +247,7 @@ def _all_ways(metric: Metric) -> list[Way]:
         roundings = dict.fromkeys(
             [PROTOCOLS[n].rounding for n in names if n in PROTOCOLS] or [PROTOCOLS["tang"].rounding]
         )
-        for pictures in (*_ALTERED, *_ALONE):
+        for pictures in changes:
             for channel in CHANNELS:
                 for rounding in roundings if channel == "gray" else list(roundings)[:1]:
                     ways.append(Way(tuple(names), convention, channel, rounding, pictures))  # noqa: PERF401 - four loops
