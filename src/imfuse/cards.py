@@ -10,7 +10,7 @@ from importlib.resources import files
 
 from pydantic import BaseModel, ConfigDict
 
-from imfuse.errors import UnknownName
+from imfuse.lookup import look_up
 from imfuse.types import FusionSpec
 
 
@@ -74,7 +74,4 @@ def find_card(name: str) -> NetworkCard:
     Raises:
         UnknownName: No network has this name; the message holds the closest ones.
     """
-    try:
-        return network_cards()[name]
-    except KeyError:
-        raise UnknownName("network", name, network_cards()) from None
+    return look_up("network", name, network_cards())

@@ -5,10 +5,10 @@ point at an `imfuse.types.Engine`, like the values of the table here.
 """
 
 from functools import cache
-from importlib import import_module
 from importlib.metadata import entry_points
 
-from imfuse.errors import ImfuseError, UnknownName
+from imfuse.errors import ImfuseError
+from imfuse.lookup import import_target, look_up
 from imfuse.types import Engine
 
 METHODS = {
@@ -44,13 +44,9 @@ def find_method(name: str) -> Engine:
         UnknownName: No method has this name; the message holds the closest ones.
         ImfuseError: The package behind a plug-in can't be imported.
     """
+    target = look_up("method", name, _methods())
     try:
-        target = _methods()[name]
-    except KeyError:
-        raise UnknownName("method", name, _methods()) from None
-    module, attribute = target.split(":")
-    try:
-        engine: Engine = getattr(import_module(module), attribute)
+        engine: Engine = import_target(target)
     except (ImportError, AttributeError) as error:
         if name in METHODS:
             raise

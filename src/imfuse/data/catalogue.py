@@ -6,7 +6,7 @@ Facts are from the sets' own pages and papers; counts are those of the versions 
 from collections.abc import Mapping
 
 from imfuse.data.layouts import Form, Layout, Origin
-from imfuse.errors import UnknownName
+from imfuse.lookup import look_up
 
 MSRS_CLASSES = (
     "unlabelled",
@@ -240,6 +240,4 @@ def find_layout(name: str) -> Layout:
     Raises:
         UnknownName: There is none; the message holds the closest ones.
     """
-    if name not in LAYOUTS:
-        raise UnknownName("layout", name, LAYOUTS)
-    return LAYOUTS[name]
+    return look_up("layout", name, LAYOUTS)

@@ -12,7 +12,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from imfuse.errors import UnknownName, WeightsError
+from imfuse.errors import WeightsError
+from imfuse.lookup import look_up
 
 MANIFEST = "manifest.json"
 
@@ -52,20 +53,18 @@ def shipped_file(name: str) -> Path:
         UnknownName: No weights of that name are part of imfuse.
         WeightsError: The file is missing, or was changed.
     """
-    known = shipped()
-    if name not in known:
-        raise UnknownName("network with weights", name, known)
-    path = _folder() / known[name].file
+    known = look_up("network with weights", name, shipped())
+    path = _folder() / known.file
     try:
         found = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         lost = f"the file is missing ({error.strerror})"
         raise WeightsError(lost, file=path, remedy="Install imfuse again.") from error
-    if found != known[name].sha256:
+    if found != known.sha256:
         raise WeightsError(
             f"SHA-256 {found[:12]}...",
             file=path,
-            expected=f"{known[name].sha256[:12]}...",
+            expected=f"{known.sha256[:12]}...",
             remedy="The file was changed or damaged. Install imfuse again.",
         )
     return path

@@ -1,16 +1,16 @@
 """Names of networks to the classes behind them, imported on demand."""
 
 from collections.abc import Mapping
-from importlib import import_module
 from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from imfuse.errors import UnknownName, WeightsError
+from imfuse.errors import WeightsError
 from imfuse.learn.blocks.building import build
 from imfuse.learn.models.base import FusionNetwork
+from imfuse.lookup import import_target, look_up
 
 NETWORKS = {
     "scgrfuse": "imfuse.learn.models.scgrfuse:SCGRFuse",
@@ -39,11 +39,7 @@ def find_network(name: str) -> type[FusionNetwork]:
     Raises:
         UnknownName: No network has this name; the message holds the closest ones.
     """
-    try:
-        module, attribute = NETWORKS[name].split(":")
-    except KeyError:
-        raise UnknownName("network", name, NETWORKS) from None
-    network: type[FusionNetwork] = getattr(import_module(module), attribute)
+    network: type[FusionNetwork] = import_target(look_up("network", name, NETWORKS))
     return network
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from imfuse.errors import UnknownName
+from imfuse.lookup import look_up
 from imfuse.metrics.catalogue import METRICS
 from imfuse.metrics.metric import PLAIN, Convention
 
@@ -122,7 +122,4 @@ def find_protocol(name: str) -> Protocol:
     Raises:
         UnknownName: There is none; the message holds the closest ones.
     """
-    try:
-        return PROTOCOLS[name]
-    except KeyError:
-        raise UnknownName("protocol", name, PROTOCOLS) from None
+    return look_up("protocol", name, PROTOCOLS)

@@ -1,11 +1,10 @@
 """Table from names of segmenters to their classes, imported on demand."""
 
-from importlib import import_module
 from typing import Any
 
-from imfuse.errors import UnknownName
 from imfuse.learn.blocks.building import build
 from imfuse.learn.guides.base import Segmenter
+from imfuse.lookup import import_target, look_up
 
 GUIDES: dict[str, tuple[str, dict[str, Any]]] = {
     "banet": ("imfuse.learn.guides.banet:BANet", {}),
@@ -23,10 +22,7 @@ def find_guide(name: str) -> type[Segmenter]:
     Raises:
         UnknownName: None has this name; the message holds the closest ones.
     """
-    if name not in GUIDES:
-        raise UnknownName("segmenter", name, GUIDES)
-    module, attribute = GUIDES[name][0].split(":")
-    guide: type[Segmenter] = getattr(import_module(module), attribute)
+    guide: type[Segmenter] = import_target(look_up("segmenter", name, GUIDES)[0])
     return guide
 
 

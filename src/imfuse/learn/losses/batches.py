@@ -1,14 +1,9 @@
-"""Checks that all losses make on their batches and on names of conventions."""
-
-from collections.abc import Mapping
-from typing import TypeVar
+"""Checks that all losses make on their batches."""
 
 import torch
 from torch import Tensor
 
-from imfuse.errors import PairMismatch, UnknownName
-
-_T = TypeVar("_T")
+from imfuse.errors import PairMismatch
 
 
 def matched(**batches: Tensor) -> tuple[Tensor, ...]:
@@ -31,14 +26,3 @@ def matched(**batches: Tensor) -> tuple[Tensor, ...]:
 def widened(batch: Tensor) -> Tensor:
     """Return a batch in float32, or unchanged if it is more precise."""
     return batch.to(torch.promote_types(batch.dtype, torch.float32))
-
-
-def pick(kind: str, name: str, table: Mapping[str, _T]) -> _T:
-    """Look up a convention by its name.
-
-    Raises:
-        UnknownName: The table has no such name.
-    """
-    if name not in table:
-        raise UnknownName(kind, name, table)
-    return table[name]

@@ -10,8 +10,9 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from imfuse.learn.losses.batches import matched, pick
+from imfuse.learn.losses.batches import matched
 from imfuse.learn.losses.filters import Border, filtered
+from imfuse.lookup import look_up
 
 Magnitude: TypeAlias = Literal["sobel", "sobel-apart", "laplacian"]
 Operator: TypeAlias = Literal["sobel", "sobel-apart", "laplacian", "spatial", "second-order"]
@@ -74,7 +75,7 @@ def maximum_gradient(
         them.
     """
     fused, ir, vis = matched(fused=fused, ir=ir, vis=vis)
-    maps = pick("operator", operator, _MAGNITUDES)
+    maps = look_up("operator", operator, _MAGNITUDES)
     total = fused.new_zeros(())
     for of_fused, of_ir, of_vis in zip(maps(fused), maps(ir), maps(vis), strict=True):
         total = total + (of_fused - torch.maximum(of_ir, of_vis)).abs().mean()
@@ -102,7 +103,7 @@ def gradient_error(picture: Tensor, target: Tensor, *, operator: Operator = "sob
         CDDFuse, CVPR 2023 (`spatial`).
     """
     picture, target = matched(picture=picture, target=target)
-    maps = pick("operator", operator, _MAGNITUDES | _OTHERS)
+    maps = look_up("operator", operator, _MAGNITUDES | _OTHERS)
     total = picture.new_zeros(())
     for one, other in zip(maps(picture), maps(target), strict=True):
         total = total + (one - other).abs().mean()

@@ -5,8 +5,9 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from imfuse.learn.losses.batches import matched, pick
+from imfuse.learn.losses.batches import matched
 from imfuse.learn.losses.filters import smoothed
+from imfuse.lookup import look_up
 from imfuse.metrics.windows import uniform_taps
 
 PixelError: TypeAlias = Literal["absolute", "windows"]
@@ -91,7 +92,7 @@ def weighted_intensity(
     fused, ir, vis, ir_weight, vis_weight = matched(
         fused=fused, ir=ir, vis=vis, ir_weight=ir_weight, vis_weight=vis_weight
     )
-    measure = pick("error", error, {"absolute": _absolute, "windows": _windows})
+    measure = look_up("error", error, {"absolute": _absolute, "windows": _windows})
     return (ir_weight * measure(fused - ir) + vis_weight * measure(fused - vis)).mean()
 
 

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from imfuse.errors import PairMismatch
-from imfuse.learn.losses.batches import matched, pick, widened
+from imfuse.learn.losses.batches import matched, widened
+from imfuse.lookup import look_up
 from imfuse.metrics.segmentation import IGNORE
 
 Classes: TypeAlias = Literal["present", "all"]
@@ -49,7 +50,7 @@ def lovasz_softmax(
         return predicted.sum()
     true = flat == torch.arange(len(predicted), device=flat.device)[:, None]
     losses = _extension((true.to(predicted) - predicted).abs(), true)
-    counted = pick("classes", classes, {"present": true.any(1), "all": true.new_ones(len(true))})
+    counted = look_up("classes", classes, {"present": true.any(1), "all": true.new_ones(len(true))})
     return losses[counted].mean()
 
 

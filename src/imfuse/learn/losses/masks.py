@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from imfuse.errors import BadValues
-from imfuse.learn.losses.batches import matched, pick
+from imfuse.learn.losses.batches import matched
 from imfuse.learn.losses.filters import Border, smoothed
+from imfuse.lookup import look_up
 from imfuse.metrics.segmentation import IGNORE
 from imfuse.metrics.windows import gaussian_taps
 
@@ -119,7 +120,7 @@ def contrast_masks(
     """
     ir, vis = matched(ir=ir, vis=vis)
     with torch.no_grad():
-        compute = pick("measure", measure, _CONTRASTS)
+        compute = look_up("measure", measure, _CONTRASTS)
         # float64, so that flat areas come out equal in spite of rounding
         of_ir, of_vis = (
             contrast.where(contrast > _FLAT, 0)
@@ -178,4 +179,4 @@ def hard_weights(
     """
     ir = contrast.ir | salient
     masks = {"complement": ~ir, "union": contrast.vis | ~salient}
-    return Weights(ir.float(), pick("visible mask", visible, masks).float())
+    return Weights(ir.float(), look_up("visible mask", visible, masks).float())

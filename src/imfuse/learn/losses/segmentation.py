@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from imfuse.errors import BadValues, PairMismatch
-from imfuse.learn.losses.batches import pick, widened
+from imfuse.learn.losses.batches import widened
+from imfuse.lookup import look_up
 from imfuse.metrics.segmentation import IGNORE
 
 MaskForm: TypeAlias = Literal["cross-entropy", "per-channel"]
@@ -151,7 +152,7 @@ def mask_cross_entropy(
             expected="(b, 2, h, w) and (b, 1, h, w)",
         )
     forms = {"cross-entropy": _by_softmax, "per-channel": _by_sigmoids}
-    return pick("form", form, forms)(widened(logits), mask.bool(), weights or (1.0, 1.0))
+    return look_up("form", form, forms)(widened(logits), mask.bool(), weights or (1.0, 1.0))
 
 
 def _by_softmax(logits: Tensor, mask: Tensor, weights: tuple[float, float]) -> Tensor:

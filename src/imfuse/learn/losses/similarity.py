@@ -5,8 +5,9 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from imfuse.learn.losses.batches import matched, pick
+from imfuse.learn.losses.batches import matched
 from imfuse.learn.losses.filters import Border, smoothed
+from imfuse.lookup import look_up
 from imfuse.metrics.windows import gaussian_taps
 
 Dissimilarity: TypeAlias = Literal["plain", "halved"]
@@ -55,7 +56,7 @@ def ssim_loss(
     picture, target = matched(picture=picture, target=target)
     distance = 1 - _similarity(picture, target, border)
     forms = {"plain": distance, "halved": distance.clamp(0, 1) / 2}
-    return pick("form", form, forms).mean()
+    return look_up("form", form, forms).mean()
 
 
 def _similarity(one: Tensor, other: Tensor, border: Border) -> Tensor:
@@ -86,7 +87,7 @@ def correlation(one: Tensor, other: Tensor, *, over: Over = "channels") -> Tenso
         UnknownName: There is no such convention.
     """
     one, other = matched(one=one, other=other)
-    start = pick("over", over, {"channels": 2, "batch": 0})
+    start = look_up("over", over, {"channels": 2, "batch": 0})
     x, y = (_centred(values.flatten(start)) for values in (one, other))
     norms = torch.linalg.vector_norm(x, dim=-1) * torch.linalg.vector_norm(y, dim=-1)
     coefficient: Tensor = ((x * y).sum(-1) / (norms + _EPSILON)).clamp(-1, 1)
@@ -162,4 +163,4 @@ def gram_error(features: Tensor, target: Tensor, *, norm: GramNorm = "root") -> 
         "root": torch.linalg.vector_norm(difference, dim=1),
         "mean-square": difference.square(),
     }
-    return pick("norm", norm, norms).mean()
+    return look_up("norm", norm, norms).mean()

@@ -1,10 +1,9 @@
 """Names of recipes to the classes behind them, imported on demand."""
 
-from importlib import import_module
 from typing import Literal
 
-from imfuse.errors import UnknownName
 from imfuse.learn.recipes.recipe import Recipe
+from imfuse.lookup import import_target, look_up
 
 RECIPES = {
     "bffr": "imfuse.learn.recipes.bffr:BFFRRecipe",
@@ -43,11 +42,7 @@ def find_recipe(name: str, kind: Kind | None = None) -> type[Recipe]:
         kind: `recipe` for those of fusion networks, `segmenter`, or None for both.
 
     Raises:
-        UnknownName: There is none.
+        UnknownName: There is none; the message holds the closest ones.
     """
-    table = _KINDS[kind]
-    if name not in table:
-        raise UnknownName(kind or "recipe", name[:80], table)
-    module, _, attribute = table[name].partition(":")
-    recipe: type[Recipe] = getattr(import_module(module), attribute)
+    recipe: type[Recipe] = import_target(look_up(kind or "recipe", name, _KINDS[kind]))
     return recipe
