@@ -11,13 +11,14 @@ from imfuse.data.boxes import outside
 from imfuse.data.entries import Entry
 from imfuse.data.findings import Examined, Finding, Report
 from imfuse.data.folders import SPLIT_FOLDERS
-from imfuse.data.offsets import displaced, find_offset
+from imfuse.data.lags import sketch, slipped, watched
+from imfuse.data.offsets import Edges, displaced, find_offset
 from imfuse.data.sample import IGNORED, Sample, gray
 from imfuse.data.sources import Source
 from imfuse.errors import ImfuseError, PairMismatch
 from imfuse.jobs import run_jobs
 from imfuse.machine import available_cores
-from imfuse.types import Pixels
+from imfuse.types import ImagePair, Pixels
 
 _LINED_UP = 48
 """Pairs of a set whose offset is looked at."""
@@ -34,7 +35,8 @@ def examine(source: Source, *, classes: int = 0) -> Generator[Examined, None, No
     classes = classes or len(source.layout.classes)
     indices = range(len(source))
     sampled = frozenset(np.linspace(0, len(source) - 1, _LINED_UP).astype(int).tolist())
-    work = partial(_examine, source, classes=classes, sampled=sampled)
+    near = frozenset() if source.video else watched(len(source))
+    work = partial(_examine, source, classes=classes, sampled=sampled, near=near)
     for outcome in run_jobs(indices, (work,), workers=_cores(source), ordered=True):
         if outcome.error is not None:
             raise outcome.error
@@ -83,6 +85,7 @@ def report(source: Source, examined: list[Examined]) -> Report:
         *_repeated(examined),
         *_swapped(examined),
         *_displaced(examined),
+        *_slipped(examined),
     ]
     return Report(
         layout=layout.name,
@@ -98,13 +101,16 @@ def report(source: Source, examined: list[Examined]) -> Report:
     )
 
 
-def _examine(source: Source, index: int, *, classes: int, sampled: frozenset[int]) -> Examined:
+def _examine(
+    source: Source, index: int, *, classes: int, sampled: frozenset[int], near: frozenset[int]
+) -> Examined:
     entry = source.entries[index]
     try:
         sample = source.load(index)
         swapped = _is_gray(sample.vis) and not _is_gray(source.pair(index).ir.pixels)
     except PairMismatch as error:
-        return Examined(entry, findings=(Finding("size", entry.name, error.found),))
+        seen = _sketch(source.pair(index)) if index in near else None
+        return Examined(entry, sketch=seen, findings=(Finding("size", entry.name, error.found),))
     except ImfuseError as error:
         return Examined(entry, findings=(Finding("unreadable", entry.name, str(error)),))
     findings = []
@@ -119,6 +125,7 @@ def _examine(source: Source, index: int, *, classes: int, sampled: frozenset[int
         boxes=None if sample.boxes is None else sample.boxes.of_each(),
         swapped=swapped,
         offset=find_offset(sample.ir, luma) if index in sampled else None,
+        sketch=sketch(sample.ir, luma) if index in near else None,
         findings=(*findings, *_labels(sample, classes), *_boxes(sample)),
     )
 
@@ -154,6 +161,17 @@ def _swapped(examined: list[Examined]) -> list[Finding]:
 def _displaced(examined: list[Examined]) -> list[Finding]:
     message = displaced([seen.offset for seen in examined if seen.offset is not None])
     return [Finding("offset", "all", message)] if message else []
+
+
+def _sketch(pair: ImagePair) -> tuple[Edges, Edges]:
+    """Return the edges of a pair whose sizes differ, perhaps because its partner slipped."""
+    return sketch(gray(pair.ir.pixels), gray(pair.vis.pixels))
+
+
+def _slipped(examined: list[Examined]) -> list[Finding]:
+    sketches = {i: seen.sketch for i, seen in enumerate(examined) if seen.sketch is not None}
+    message = slipped(sketches)
+    return [Finding("pairing", "all", message)] if message else []
 
 
 def _labels(sample: Sample, classes: int) -> list[Finding]:

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field
 
 from imfuse.data.entries import Entry
-from imfuse.data.offsets import Offset
+from imfuse.data.offsets import Edges, Offset
 
 
 @dataclass(frozen=True)
@@ -14,8 +14,8 @@ class Finding:
         kind: `count`, `size`, `unmatched`, `unreadable`, `labels`, `boxes`, `identical` (infrared
             and visible picture are the same), `swapped` (the infrared picture is coloured, the
             visible one gray), `repeated` (a picture occurs twice in one split), `leak` (it occurs
-            in training and in test or validation), or `offset` (most pairs line up better when one
-            of their pictures is moved).
+            in training and in test or validation), `offset` (most pairs line up better when one of
+            their pictures is moved), or `pairing` (most pictures have a neighbour's partner).
         where: The pair, file or split concerned.
         message: What is wrong with it.
     """
@@ -37,6 +37,7 @@ class Examined:
         boxes: Names of the classes of its boxes, one a box; None where nobody drew any.
         swapped: Whether the infrared picture is coloured and the visible one gray.
         offset: Where the pair lines up best, for a sample of all pairs.
+        sketch: Edges of both pictures, for stretches of neighbours.
         findings: What is wrong with the sample by itself.
     """
 
@@ -46,6 +47,7 @@ class Examined:
     boxes: tuple[str, ...] | None = None
     swapped: bool = False
     offset: Offset | None = None
+    sketch: tuple[Edges, Edges] | None = None
     findings: tuple[Finding, ...] = ()
 
 

@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from imfuse.types import Pixels
+
+Edges: TypeAlias = NDArray[np.complex64]
+"""`(H, W)`: how strong an edge is at each pixel, and twice the direction of its gradient."""
 
 _REACH = 16
 """Offsets up to so many pixels are tried, in pictures of at most `_LONGEST` pixels a side."""
@@ -60,14 +64,10 @@ def find_offset(ir: Pixels, vis: Pixels) -> Offset | None:
     size = max(1, round(ir.shape[1] * scale)), max(1, round(ir.shape[0] * scale))
     if min(size) < _SHORTEST:
         return None
-    edges = [_edges(cv2.resize(p, size, interpolation=cv2.INTER_AREA)) for p in (vis, ir)]
-    energy = float(np.sqrt(np.prod([np.square(np.abs(e)).sum() for e in edges])))
-    if energy == 0:
+    first, second = (edges(cv2.resize(p, size, interpolation=cv2.INTER_AREA)) for p in (ir, vis))
+    near = agreements(first, second, _REACH)
+    if near is None:
         return None
-    padded = [cv2.getOptimalDFTSize(side + _REACH) for side in edges[0].shape]
-    spectra = [np.fft.fft2(e, padded) for e in edges]
-    agreement = np.fft.ifft2(spectra[0] * spectra[1].conj()).real / energy
-    near = np.roll(agreement, (_REACH, _REACH), (0, 1))[: 2 * _REACH + 1, : 2 * _REACH + 1]
     row, column = np.unravel_index(int(near.argmax()), near.shape)
     best, here = float(near[row, column]), float(near[_REACH, _REACH])
     dx, dy = (int(column) - _REACH) / scale, (int(row) - _REACH) / scale
@@ -76,7 +76,27 @@ def find_offset(ir: Pixels, vis: Pixels) -> Offset | None:
     return Offset(dx, dy, clear=bool(stands_out and better))
 
 
-def _edges(picture: Pixels) -> NDArray[np.complex64]:
+def agreements(ir: Edges, vis: Edges, reach: int) -> NDArray[np.float64] | None:
+    """Return how well edges agree, -1 to 1, at all offsets up to `reach` pixels.
+
+    Args:
+        ir: Edges of the infrared picture.
+        vis: Those of the visible one, of the same size.
+        reach: Largest offset in pixels.
+
+    Returns:
+        `(2 reach + 1, 2 reach + 1)`, with no offset in the middle; None where there are no edges.
+    """
+    energy = float(np.sqrt(np.prod([np.square(np.abs(e)).sum() for e in (vis, ir)])))
+    if energy == 0:
+        return None
+    padded = [cv2.getOptimalDFTSize(side + reach) for side in vis.shape]
+    spectra = [np.fft.fft2(e, padded) for e in (vis, ir)]
+    agreement = np.fft.ifft2(spectra[0] * spectra[1].conj()).real / energy
+    return np.roll(agreement, (reach, reach), (0, 1))[: 2 * reach + 1, : 2 * reach + 1]
+
+
+def edges(picture: Pixels) -> Edges:
     """Return edges as numbers of twice their direction, so that the sign of contrast is lost."""
     smooth = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), 1)
     x, y = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
