@@ -93,6 +93,33 @@ def test_correlation_loss_equals_its_formula(two, rng, over):
     assert similarity.correlation_loss(a, a, a, over=over).item() == pytest.approx(0.5, abs=1e-5)
 
 
+def test_correlation_loss_leads_to_its_sources_from_beyond_its_pole(rng):
+    """As printed, it is negative there, and descent makes pictures more and more opposite."""
+    ir, vis = (torch.tensor(rng.random((1, 1, 16, 16))) for _ in range(2))
+    fused = (-(ir + vis) / 2 + 0.01 * torch.tensor(rng.random(ir.shape))).requires_grad_()
+    before = similarity.correlation(fused, ir) + similarity.correlation(fused, vis)
+    assert before < -0.5
+    loss = similarity.correlation_loss(fused, ir, vis)
+    assert loss.item() > 10
+    loss.backward()
+    moved = (fused - 0.01 * fused.grad / fused.grad.norm()).detach()
+    assert similarity.correlation(moved, ir) + similarity.correlation(moved, vis) > before
+    assert similarity.correlation_loss(moved, ir, vis) < loss
+
+
+def test_correlation_loss_is_smooth_where_its_tangent_begins():
+    values = []
+    for total in (0.09999, 0.10001):
+        share = torch.tensor(total / 2, dtype=torch.float64, requires_grad=True)
+        angle = torch.acos(share)
+        a = torch.tensor([1.0, -1, 0, 0], dtype=torch.float64).reshape(1, 1, 2, 2)
+        b = torch.tensor([0.0, 0, 1, -1], dtype=torch.float64).reshape(1, 1, 2, 2)
+        loss = similarity.correlation_loss(torch.cos(angle) * a + torch.sin(angle) * b, a, a)
+        values.append((loss.item(), torch.autograd.grad(loss, share)[0].item()))
+    assert values[0] == pytest.approx(values[1], rel=1e-3)
+    assert values[0] == pytest.approx((10, -200), rel=1e-3)
+
+
 def test_gram_matrix_equals_direct_sums(features):
     one, other = features
     grams = [np.array([reference.gram(sample) for sample in x.numpy()]) for x in features]

@@ -106,6 +106,13 @@ def test_steps_are_rounded_up_and_patches_cut_from_what_there_is(workshop):
     assert [stage.steps for stage in whole.plan(workshop.source)] == [280, 560]
 
 
+@pytest.mark.parametrize("preset", [None, *SMFNetRecipe.presets])
+def test_batch_norms_see_several_patches_in_every_preset(workshop, preset):
+    recipe = SMFNetRecipe(make_settings(SMFNetRecipe, {}, preset=preset))
+    assert any(isinstance(one, torch.nn.BatchNorm2d) for one in recipe.fusion.modules())
+    assert recipe.settings.batch >= 4
+
+
 def test_rates_of_the_five_adams(paper):
     recipe, workshop = paper[0], Workshop(paper[1], None, CPU)
     first, second = (recipe.stage(index, workshop).optimizations for index in (0, 1))

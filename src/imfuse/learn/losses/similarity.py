@@ -116,8 +116,7 @@ def correlation_loss(
         epsilon: Constant added to the denominator, as in PSFusion's code.
 
     Returns:
-        At least 0.5 while the sum of correlations is positive. As printed, it has a pole where the
-        sum is 0 and is negative beyond, so start from a network that correlates with its sources.
+        At least 0.5, and smaller the larger the correlations are.
 
     Raises:
         PairMismatch: The shapes differ.
@@ -125,9 +124,18 @@ def correlation_loss(
 
     References:
         PSFusion, eq. 19; BFFR (arXiv 2211.12286), its regularisation with the weight 0.001.
+
+    Departures: as printed, the loss has a pole where the sum of correlations is 0, and is negative
+        beyond it, so that descent leads away from both sources. Below a sum of 0.1, where it is
+        above 10, it continues along its tangent.
     """
-    total = correlation(fused, ir, over=over) + correlation(fused, vis, over=over)
-    return 1 / (total + epsilon)
+    total = correlation(fused, ir, over=over) + correlation(fused, vis, over=over) + epsilon
+    least = total.clamp(min=_LEAST_CORRELATION)
+    return 1 / least + (least - total) / _LEAST_CORRELATION**2
+
+
+_LEAST_CORRELATION = 0.1
+"""Sum of both correlations below which the correlation loss continues along its tangent."""
 
 
 def gram_matrix(features: Tensor) -> Tensor:

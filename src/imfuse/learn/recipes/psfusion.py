@@ -58,6 +58,19 @@ larger ones darker: of the mean that it had in crops of 96 pixels, 288 had four 
 half is for features, at little cost, and the second one for pictures."""
 
 
+_FORMS = (
+    "intensity",
+    "border",
+    "error",
+    "texture_operator",
+    "fidelity_operator",
+    "correlation_over",
+    "correlation_limit",
+    "head_form",
+)
+"""Settings that choose the form of a loss."""
+
+
 class PSFusionRecipe(FusionRecipe):
     """Equations 16 to 23 of PSFusion.
 
@@ -89,11 +102,17 @@ class PSFusionRecipe(FusionRecipe):
         self._check_settings()
         self.departures = (
             "The encoders begin with random weights instead of ImageNet's. "
-            f"{CODE_NETWORK} {descent_departure(self.settings)} Crops and the constants of the "
-            "semantic losses are the code's. The last weights count, not those that do best on "
-            "test pairs."
+            f"{CODE_NETWORK} {descent_departure(self.settings)}{self._loss_departures()} Crops and "
+            "the constants of the semantic losses are the code's. The last weights count, not "
+            "those that do best on test pairs."
         )
         self.install("fusion", self.create())
+
+    def _loss_departures(self) -> str:
+        """Return how the losses differ from the paper's equations, for the card."""
+        own, fields = self.settings, PSFusionSettings.model_fields
+        changed = [f"{n}={getattr(own, n)}" for n in _FORMS if getattr(own, n) != fields[n].default]
+        return f" Losses other than the paper's: {', '.join(changed)}." if changed else ""
 
     def _check_settings(self) -> None:
         settings = self.settings

@@ -75,7 +75,7 @@ class PSFusionSettings(DescentSettings):
     correlation: NonNegativeFloat = 0.1
     """Weight of the correlation loss, alpha."""
     correlation_limit: PositiveFloat | None = None
-    """Ignore the correlation loss above this value, or below 0; none: never ignore it."""
+    """Ignore the correlation loss above this value; none: never ignore it."""
     fidelity: NonNegativeFloat = 5.0
     """Weight of the losses of both reconstructed sources, lambda_sf."""
     semantic: NonNegativeFloat = 10.0
@@ -162,7 +162,7 @@ class PSFusionObjective(Objective):
         limit = self._settings.correlation_limit
         if limit is None:
             return correlation
-        return correlation.where((correlation > 0) & (correlation < limit), 0)
+        return correlation.where(correlation < limit, 0)
 
     def _intensity(self, fused: Tensor, ir: Tensor, y: Tensor, labels: Tensor | None) -> Tensor:
         settings = self._settings
