@@ -54,7 +54,7 @@ def find_pairs(root: Path, layout: str | None = None) -> Found:
         raise DatasetNotFound(
             "there is no such folder",
             file=root,
-            remedy="Give the folder of a dataset (`imfuse data list`), or scenes:N to render pairs.",
+            remedy="Give the folder of a dataset (`imfuse data list`), or scenes:N to render some.",
         )
     named = None if layout is None else find_layout(layout)
     known = _recognise(root, named)
@@ -226,7 +226,9 @@ def _list(root: Path, layout: Layout, form: Form, parts: list[Part]) -> Found:
         pairs = [pair for pair in pairs if not pair.name.endswith(MIRRORED)]
     if not pairs:
         found_text = f"no names match in {len(unmatched)} files"
-        raise DatasetNotFound(found_text, file=root, expected="names that agree but for the ending")
+        raise DatasetNotFound(
+            found_text, file=root, expected="equal names except for the extension"
+        )
     order = {split: rank for rank, split in enumerate(SPLIT_FOLDERS)}
     pairs.sort(key=lambda pair: (order.get(pair.split, len(order)), pair.name))
     return Found(root, layout, form, tuple(pairs), tuple(unmatched))
