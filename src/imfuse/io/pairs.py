@@ -203,7 +203,7 @@ def match_triples(
         raise PairMismatch(
             f"no fused picture in {fused} ({files[0].name}, ...) is named after a pair "
             f"({sources.pairs[0].key}, ...)",
-            expected="names that agree but for the ending",
+            expected="equal names except for the extension",
             remedy=remedy(_hint_for_fused(files, sources)),
         )
     used = {path for pair in sources.pairs for path in (pair.ir, pair.vis)}

@@ -50,7 +50,7 @@ class JointSettings(Settings):
     rate: PositiveFloat = 1e-4
     """Learning rate of Adam; with decay, that of the second tenth of a round."""
     decay: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Factor of the rate after each tenth of a round; of all rounds, unless `afresh`."""
+    """Factor of the learning rate after each tenth of a round, or of all rounds unless `afresh`."""
     betas: tuple[Share, Share] = (0.9, 0.99)
     """Betas of Adam: decay of the means of gradients and of squared gradients."""
     weight_decay: NonNegativeFloat = 2e-4
