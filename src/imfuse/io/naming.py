@@ -126,7 +126,7 @@ def find_hint(first: Sequence[str], second: Sequence[str], *, method: bool = Fal
 def remedy(hint: Hint | None) -> str:
     """Return advice on how to state the pairs: by a pattern that was tried, else by a list."""
     if hint is None:
-        return "List the pairs in a CSV file with a header ir,vis, and give it with --pairs."
+        return "List the pairs in a CSV file with a header ir,vis, and add --pairs FILE.csv."
     pairs, (one, other) = len(hint.pairs), hint.pairs[0]
     count = "1 pair" if pairs == 1 else f"{pairs} pairs"
     return (
