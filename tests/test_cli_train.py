@@ -159,7 +159,7 @@ def test_a_dry_run_shows_stages_and_settings_and_writes_nothing(pairs, tmp_path,
     assert shown["settings"]["segmentation"]["rate"] == 0.01
     code, out, _ = run("train", "scgrfuse", "--data", pairs, "--dry-run", "--preset", "release")
     assert code == 0
-    assert "decay: 0.75  # Factor of the rate" in out
+    assert "decay: 0.75  # Factor of the learning rate" in out
     assert list(tmp_path.iterdir()) == []
 
 

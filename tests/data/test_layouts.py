@@ -205,7 +205,7 @@ def test_names_of_a_list_without_a_pair_are_told(tmp_path):
     with (tmp_path / "set" / "test.txt").open("a") as file:
         file.write("99999D\n")
     found = find_pairs(tmp_path / "set")
-    assert [why for _, why in found.unmatched] == ["it lists 99999D, of which there is no pair"]
+    assert [why for _, why in found.unmatched] == ["it lists 99999D, but there is no such pair"]
 
 
 def test_pictures_of_two_sizes_are_refused_with_both(tmp_path):

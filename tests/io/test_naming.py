@@ -155,7 +155,7 @@ def test_hints_give_the_true_pairs(tmp_path, name):
     assert matching.ambiguous == ()
     count = len(FOUND[name])
     assert f"gives {count} pair{'' if count == 1 else 's'}, such as" in remedy
-    shown = re.search("such as (.*) with (.*); else", remedy)
+    shown = re.search("such as (.*) with (.*); otherwise", remedy)
     assert (shown[1], shown[2]) in FOUND[name]
     assert "--pairs FILE.csv" in remedy
 

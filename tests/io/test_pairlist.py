@@ -87,7 +87,9 @@ def test_errors_name_the_line(folders, content, message):
 def test_results_would_share_a_name(folders):
     (folders[1] / "more").mkdir()
     (folders[1] / "more" / "a.png").touch()
-    with pytest.raises(PairMismatch, match="line 3: the visible picture is named a, as that of li"):
+    with pytest.raises(
+        PairMismatch, match="line 3: the visible picture is named a, like that of li"
+    ):
         matched(folders, "ir,vis\ncam1 9.tif,a.jpg\ncam1 8.tif,more/a.png\n")
 
 

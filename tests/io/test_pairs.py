@@ -87,7 +87,7 @@ def test_no_match_shows_names_and_remedy(folders):
 
 def test_bad_pattern_is_a_usage_error(folders):
     ir, vis = folders(["a.png"], ["a.png"])
-    with pytest.raises(UsageError, match="no regular expression"):
+    with pytest.raises(UsageError, match="not a regular expression"):
         match_folders(ir, vis, "(")
 
 

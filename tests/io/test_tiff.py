@@ -131,7 +131,7 @@ def test_colours_multiplied_with_alpha_are_divided_again(dtype):
     strong = alpha > top / 4  # half a step of rounding becomes at most two
     error = np.abs(picture.pixels[strong].astype(float) - straight[strong])
     assert error.max() <= (1e-6 if dtype == "f4" else 2)
-    assert "divided by their alpha" in picture.notes[0]
+    assert "multiplied by alpha" in picture.notes[0]
     straight_data = build([samples.tobytes()], t258=bits, t262=2, t277=4, t338=2, **kind)
     np.testing.assert_array_equal(read_image(straight_data).pixels, colours)
 

@@ -1,1 +1,1 @@
-"""Methods side by side on the same pairs: quality by several protocols, tricks, speed, memory."""
+"""Compare methods on the same pairs: quality under several protocols, tricks, speed, memory."""

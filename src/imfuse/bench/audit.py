@@ -1,4 +1,4 @@
-"""Tricks that raise scores without showing more of the scene, to see what a win is worth."""
+"""Tricks that raise scores without showing more of the scene, to judge how much a win means."""
 
 import zlib
 from collections.abc import Callable, Mapping
@@ -9,21 +9,21 @@ import numpy as np
 from imfuse.types import SCALES, Picture
 
 _NOISE_STD = 5 / 255
-"""Clearly visible on a flat wall, yet below what night cameras show themselves."""
+"""Noise that is clearly visible on a flat wall, yet weaker than that of night cameras."""
 
 _SHARPEN_AMOUNT = 1.0
 _SHARPEN_STD = 1.5
 
 
 def stretched(picture: Picture, _: str) -> Picture:
-    """Spread a picture's values over the whole range, as many authors' scripts save theirs."""
+    """Stretch a picture's values to the whole range, as many authors' scripts do on saving."""
     pixels = picture.pixels
     low, high = pixels.min(), pixels.max()
     return _like(picture, (pixels.astype(np.float32) - low) / max(float(high) - float(low), 1e-9))
 
 
 def sharpened(picture: Picture, _: str) -> Picture:
-    """Add what a Gaussian of 1.5 pixels takes away (unsharp masking)."""
+    """Add the detail that a Gaussian of 1.5 pixels removes (unsharp masking)."""
     values = picture.pixels.astype(np.float32) / np.float32(SCALES[picture.pixels.dtype])
     blurred = cv2.GaussianBlur(values, (0, 0), _SHARPEN_STD)
     return _like(picture, values + np.float32(_SHARPEN_AMOUNT) * (values - blurred))
@@ -38,7 +38,7 @@ def noisy(picture: Picture, name: str) -> Picture:
 
 
 def _like(picture: Picture, values: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> Picture:
-    """Bring values of 0 to 1 to the depth of a picture."""
+    """Convert values of 0 to 1 to the depth of a picture."""
     white = SCALES[picture.pixels.dtype]
     scaled = np.clip(values * np.float32(white), 0, white)
     if picture.pixels.dtype != np.float32:
@@ -51,4 +51,4 @@ TRICKS: Mapping[str, Callable[[Picture, str], Picture]] = {
     "sharpened": sharpened,
     "noisy": noisy,
 }
-"""Name of a trick to what it does to a fused picture; it is also given the pair's name."""
+"""Tricks by name: functions of a fused picture and the pair's name."""

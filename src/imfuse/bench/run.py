@@ -17,18 +17,18 @@ from imfuse.scoring.judge import Item, Judge, Row
 from imfuse.types import ImagePair, Picture
 
 BASELINES = ("average", "max", "laplacian")
-"""Always in the table: what is not better than these is not worth its cost."""
+"""Baselines that are always in the table: a method no better than these is not worth its cost."""
 
 
 @dataclass(frozen=True)
 class Competitor:
-    """Something with fused pictures: a method that runs here, or a folder of its results.
+    """A source of fused pictures: a method that runs here, or a folder of results.
 
     Attributes:
-        label: Its name in tables.
-        model: Name of the method or model file, None for a folder.
-        fuser: What fuses, None for a folder.
-        files: Pair's name to the fused picture, where there is no fuser.
+        label: Name in tables.
+        model: Name of the method or model file; None for a folder.
+        fuser: The fuser; None for a folder.
+        files: Fused picture by name of the pair, if there is no fuser.
     """
 
     label: str
@@ -51,7 +51,7 @@ class Competitor:
         """Return the competitor for a folder of fused pictures named after their pairs.
 
         Raises:
-            UnreadableImage: There is no such folder, or no picture in it.
+            UnreadableImage: There is no such folder, or it holds no pictures.
         """
         return cls(label, files={path.stem: path for path in list_images(folder)})
 
@@ -59,7 +59,7 @@ class Competitor:
         """Return the fused picture of a pair.
 
         Raises:
-            PairMismatch: The folder has none for it.
+            PairMismatch: The folder has no picture for this pair.
             ImfuseError: The method or the file fails.
         """
         if self.fuser is not None:
@@ -80,17 +80,17 @@ class _Outcome:
 
 @dataclass(frozen=True)
 class Bench:
-    """A benchmark; iterate over it once, then ask for `evaluations` and `audits`.
+    """A benchmark; iterate over it once, then get `evaluations` and `audits`.
 
-    A pair on which any competitor fails is left out for all, so that all rows are over the same
-    pairs; `failed` lists such pairs.
+    A pair on which any competitor fails is left out for all, so that all rows cover the same pairs;
+    `failed` lists such pairs.
 
     Attributes:
-        competitors: What is compared.
-        pairs: What it is compared on.
-        judges: What judges the pictures; the first one is the main one.
-        audit: Whether to judge the outputs with tricks applied too, by the main judge.
-        workers: Pairs at one time.
+        competitors: The competitors.
+        pairs: The pairs to compare them on.
+        judges: The judges of the pictures; the first one is the main judge.
+        audit: Whether the main judge also judges the outputs with tricks applied.
+        workers: Number of pairs to process at the same time.
     """
 
     competitors: Sequence[Competitor]
@@ -101,16 +101,16 @@ class Bench:
     _outcomes: list[_Outcome] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Refuse names that can't be told apart."""
+        """Refuse equal names."""
         labels = [competitor.label for competitor in self.competitors]
         twice = {label for label in labels if labels.count(label) > 1}
         if twice:
             raise UsageError(
-                f"two competitors are named {', '.join(sorted(twice))}", expected="unlike names"
+                f"two competitors are named {', '.join(sorted(twice))}", expected="different names"
             )
 
     def __iter__(self) -> Generator[str, None, None]:
-        """Run, and yield the name of each pair as it is done, in no fixed order."""
+        """Run, and yield the name of each pair when it is done, in no fixed order."""
         for outcome in run_jobs(self.pairs, (_load, self._score), workers=self.workers):
             name = outcome.item.name
             self._outcomes.append(outcome.value or _Outcome(name, {}, outcome.error))
@@ -137,10 +137,10 @@ class Bench:
         )
 
     def evaluations(self, name: str | None = None) -> list[Evaluation]:
-        """Return one evaluation per competitor by the judge of a name; None: by the main one.
+        """Return one evaluation per competitor by the judge with a name; None: by the main judge.
 
         Raises:
-            ImfuseError: No pair went well; the first error says why.
+            ImfuseError: All pairs failed; this is the first error.
         """
         named = {one.name: one for one in self.judges}
         judge = self.judges[0] if name is None else named[name]

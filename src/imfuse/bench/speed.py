@@ -1,4 +1,4 @@
-"""How long a method takes for a pair, and how much memory, measured apart from everything else."""
+"""Measure the time and memory that a method takes for a pair, separately from everything else."""
 
 import statistics
 import subprocess
@@ -12,10 +12,10 @@ from imfuse.data.entries import NamedPair
 from imfuse.fuser import Fuser
 
 _UNLIMITED = 1 << 50
-"""Bytes; what a method takes is to be seen, not what it is allowed."""
+"""Memory limit in bytes, high enough to measure the memory that a method takes without a limit."""
 
 _SECONDS = 1.0
-"""Repeat for about so long, at least three times."""
+"""Approximate time for repetitions, of which there are at least three."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Speed:
 
     Attributes:
         latency_ms: Median wall time in milliseconds, with all cores.
-        peak_mb: Largest resident memory of a fresh process that fuses one pair, less what it took
-            before it loaded the method, in 2^20 bytes; None where the system does not tell.
+        peak_mb: Peak resident memory of a new process that fuses one pair, minus the memory it had
+            before it loaded the method, in 2^20 bytes; None if the system does not report it.
         size: Width x height of the pair.
     """
 
@@ -35,11 +35,11 @@ class Speed:
 
 
 def measure_speed(model: str, pairs: Sequence[NamedPair]) -> Speed:
-    """Fuse the first pair again and again.
+    """Measure the cost of fusing the first pair, by repetition.
 
     Args:
         model: Name of a method, or a model file.
-        pairs: The first one is fused.
+        pairs: The pairs, of which the first one is fused.
     """
     pair = pairs[0].load()
     fuser = Fuser(model, max_memory=_UNLIMITED)
@@ -62,7 +62,7 @@ def _peak_in_fresh_process(model: str, height: int, width: int) -> float | None:
 
 def _peak(model: str, height: int, width: int) -> float:
     """Return the growth of this process's peak in MiB while it loads a method and fuses."""
-    import numpy as np  # noqa: PLC0415 - counted as present before the method is loaded
+    import numpy as np  # noqa: PLC0415 - its memory counts as present before the method is loaded
 
     from imfuse.types import ImagePair, Picture  # noqa: PLC0415 - likewise
 
@@ -78,7 +78,7 @@ def _peak(model: str, height: int, width: int) -> float:
 def _kibibytes(entry: str) -> int:
     """Return an entry of Linux's memory status of this process; elsewhere the file is missing.
 
-    `getrusage` won't do: after a fork it begins with what the parent took.
+    `getrusage` is of no use: after a fork, it starts with the parent's peak.
     """
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{entry}:"))

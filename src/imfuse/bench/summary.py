@@ -22,12 +22,12 @@ class Summary:
 
     Attributes:
         main: One evaluation per competitor by the main protocol.
-        by_protocol: Protocol to evaluations.
-        rankings: Protocol to ranking.
-        audits: Trick to evaluations of the altered outputs.
-        pair: The two methods that are compared, and what the test says.
-        speeds: Method to its cost; folders of pictures have none.
-        parameters: Method to its number of trainable parameters.
+        by_protocol: Evaluations by protocol.
+        rankings: Ranking by protocol.
+        audits: Evaluations of the altered outputs by trick.
+        pair: The two methods that are compared, and the result of the test.
+        speeds: Cost by method; folders of pictures have none.
+        parameters: Number of trainable parameters by method.
         quoted: Published rows to show beside ours.
     """
 
@@ -50,17 +50,17 @@ class Summary:
         quoted: Sequence[QuotedRow] = (),
         compared: tuple[str, str] | None = None,
     ) -> "Summary":
-        """Summarise a benchmark that has run.
+        """Summarise a finished benchmark.
 
         Args:
             bench: The benchmark.
-            speeds: Method to its cost.
+            speeds: Cost by method.
             quoted: Published rows.
             compared: Labels of two methods for the paired test; None: the best two.
 
         Raises:
-            UnknownName: A label is none of the competitors'.
-            ImfuseError: No pair went well.
+            UnknownName: A label does not belong to any competitor.
+            ImfuseError: All pairs failed.
         """
         by_protocol = {one.name: bench.evaluations(one.name) for one in bench.judges}
         main = next(iter(by_protocol.values()))
@@ -86,7 +86,7 @@ class Summary:
         )
 
     def as_dict(self) -> dict[str, object]:
-        """Return everything, ready for JSON."""
+        """Return all results, ready for JSON."""
         main = self.main[0]
         return {
             "protocol": main.protocol,
@@ -125,7 +125,7 @@ class Summary:
         }
 
     def _macs(self, label: str) -> int | None:
-        """Return what a known network of this size costs at 256x256; None for all others."""
+        """Return the cost of a known network of this size at 256x256; None for all others."""
         card = network_cards().get(label)
         known = card is not None and card.spec.parameters == self.parameters.get(label)
         return round(card.gmacs_256 * 1e9) if card is not None and known else None
@@ -164,8 +164,8 @@ class Summary:
     def bought(self) -> list["Bought"]:
         """Return the leads that a trick would give to the runner-up, metric by metric.
 
-        A metric in which the second-best method, with its output stretched, sharpened or noisy,
-        overtakes the best one, is no proof of a better picture.
+        If the second-best method overtakes the best one once its output is stretched, sharpened or
+        noisy, the metric is no proof of a better picture.
         """
         found = []
         for symbol in self.main[0]:
@@ -231,8 +231,8 @@ class Summary:
         ]
         return Section(
             title="Cost",
-            lead="One pair, from arrays to an array, on all cores of this machine: median time and "
-            "what a fresh process took at its peak above what it had before it loaded the method.",
+            lead="One pair, from arrays to an array, on all cores of this machine: median time, "
+            "and peak memory of a new process above what it had before it loaded the method.",
             header=["method", "parameters", "time", "memory", "size"],
             rows=rows,
         )
@@ -275,8 +275,8 @@ class Summary:
         return Section(
             title="Audit",
             lead="The same outputs, min-max stretched, sharpened, or with noise of 5 gray levels "
-            "added: none shows more of the scene. + marks a change that the metric takes for the "
-            f"better. Leads that such a trick gives to the runner-up: {marked or 'none'}.",
+            "added: none shows more of the scene. + marks a change that the metric counts as an "
+            f"improvement. Leads that such a trick gives to the runner-up: {marked or 'none'}.",
             header=["method", *(f"{s}{' !' if _any(bought, s) else ''}" for s in self.main[0])],
             rows=rows,
         )
@@ -284,7 +284,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Bought:
-    """A lead in one metric that the runner-up gets by a trick."""
+    """A lead in one metric that a trick gives to the runner-up."""
 
     symbol: str
     trick: str
@@ -299,7 +299,7 @@ def _any(bought: set[tuple[str, str]], symbol: str) -> bool:
 
 
 def _change(better: str, before: float, after: float) -> str:
-    """Return an altered value, with + where the metric takes the change for the better."""
+    """Return an altered value, with + if the metric counts the change as an improvement."""
     if not np.isfinite(before) or not np.isfinite(after):
         return "-"
     gain = after - before if better == "higher" else before - after

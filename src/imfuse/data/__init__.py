@@ -1,4 +1,4 @@
-"""Sets of pairs: known ones, plain folders, video, rendered scenes; found, checked and read."""
+"""Find, check and read datasets of pairs: published ones, folders, video and rendered scenes."""
 
 from imfuse.data.boxes import Boxes as Boxes
 from imfuse.data.catalogue import LAYOUTS as LAYOUTS

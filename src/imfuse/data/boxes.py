@@ -1,4 +1,4 @@
-"""Boxes that people drew around objects: Pascal VOC XML, YOLO text, COCO JSON, and our own JSON."""
+"""Annotated bounding boxes: Pascal VOC XML, YOLO text, COCO JSON, and our own JSON."""
 
 import json
 import re
@@ -17,12 +17,12 @@ from imfuse.io.images import SUFFIXES
 from imfuse.io.naming import one_form
 
 BOX_SUFFIXES = (".xml", ".txt", ".json")
-"""Endings of files with boxes."""
+"""Extensions of files with boxes."""
 
 _MOST_BYTES = {".json": 2**28}
-"""Most bytes of a file for a whole set; of others, it is 1 MiB."""
+"""Largest size of a file for a whole dataset, in bytes; the limit for other files is 1 MiB."""
 _YOLO_NAMES = ("classes.txt", "obj.names", "predefined_classes.txt")
-"""Files beside YOLO's that name the classes, one a line."""
+"""Files beside YOLO's files that list the classes, one per line."""
 
 _Row = tuple[str, Sequence[float], bool]
 """Class, left, top, right and bottom edge, and whether to ignore it."""
@@ -36,8 +36,8 @@ class Boxes:
         xyxy: `(n, 4)` float32: left, top, right and bottom edge in pixels, as the file has them.
         classes: `(n,)` int64 indices into `names`.
         names: Names of the classes: first those of the layout, then others that occur.
-        ignored: `(n,)` bool, True for objects of which a hit is neither right nor wrong (too small,
-            a crowd, marked as difficult).
+        ignored: `(n,)` bool, True for objects whose detection counts neither as right nor as wrong
+            (too small, a crowd, marked as difficult).
     """
 
     xyxy: NDArray[np.float32]
@@ -50,7 +50,7 @@ class Boxes:
         return len(self.xyxy)
 
     def of_each(self) -> tuple[str, ...]:
-        """Return the name of the class of each box."""
+        """Return the class name of each box."""
         return tuple(self.names[index] for index in self.classes)
 
 
@@ -60,17 +60,16 @@ def read_boxes(
     """Read the boxes of one pair.
 
     Args:
-        path: File of the pair (`.xml`, `.txt`), or of the whole set (`.json`).
+        path: File of the pair (`.xml`, `.txt`), or of the whole dataset (`.json`).
         name: Name of the pair.
-        size: Height and width of its pictures; YOLO's numbers are shares of them.
-        known: Names of the classes of its set.
+        size: Height and width of its pictures; YOLO's numbers are fractions of them.
+        known: Names of the classes of its dataset.
 
     Returns:
-        The boxes, none of them where the pair has no objects; None where a JSON file does not
-        mention the pair.
+        The boxes, empty if the pair has no objects; None if a JSON file does not mention the pair.
 
     Raises:
-        UnreadableImage: The file can't be read, or holds no boxes in a form that we know.
+        UnreadableImage: The file can't be read, or holds no boxes in a known format.
     """
     try:
         match path.suffix.lower():
@@ -126,7 +125,7 @@ def _in_voc(path: Path) -> Iterator[_Row]:
     text = _text(path)
     if re.search("<!(DOCTYPE|ENTITY)", text, re.IGNORECASE):
         raise ValueError("declarations, which may grow without bound")
-    for item in ET.fromstring(text).iter("object"):  # noqa: S314 - bounded by what stands above
+    for item in ET.fromstring(text).iter("object"):  # noqa: S314 - bounded by the checks above
         edges = [float(_field(item, f"bndbox/{side}")) for side in ("xmin", "ymin", "xmax", "ymax")]
         difficult = (item.findtext("difficult") or "0").strip() not in ("0", "")
         yield _field(item, "name"), edges, difficult
@@ -186,13 +185,13 @@ def _in_coco(content: Mapping[str, Any]) -> Mapping[str, list[_Row]]:
 
 
 def _stem(name: str) -> str:
-    """Return the name of a pair, from one with or without the ending of a picture."""
+    """Return the name of a pair, without the extension of a picture if there is one."""
     path = Path(name)
     return one_form(path.stem if path.suffix.lower() in SUFFIXES else path.name)
 
 
 def outside(boxes: Boxes, size: tuple[int, int]) -> list[int]:
-    """Return the numbers of boxes that are empty, or not inside a picture to within a pixel.
+    """Return the indices of boxes that are empty or lie more than a pixel outside a picture.
 
     Args:
         boxes: The boxes.

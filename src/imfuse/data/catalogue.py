@@ -1,6 +1,6 @@
-"""The sets of pairs that imfuse knows.
+"""The datasets that imfuse knows.
 
-Facts are from the sets' own pages and papers; counts are those of the versions in circulation.
+Facts come from the datasets' own pages and papers; counts are those of the versions in circulation.
 """
 
 from collections.abc import Mapping
@@ -48,8 +48,8 @@ _HARVARD_SOURCE = "https://www.med.harvard.edu/aanlib/"
 
 
 def _harvard(modality: str, tested: int, *, ir: str, vis: str) -> Layout:
-    # The gray anatomical picture is the infrared one, what brings colour is the visible one; of two
-    # gray ones CT stands in for the infrared, as where both were first tested so.
+    # The gray anatomical picture takes the place of infrared, the coloured one that of visible; of
+    # two gray ones, CT takes the place of infrared, as in the first tests of this kind.
     return Layout(
         name=f"harvard-mri-{modality}",
         title=f"Harvard Whole Brain Atlas: MRI and {modality.upper()} ({ir.upper()} as infrared)",
@@ -221,7 +221,7 @@ _TABLE = (
 )
 
 LAYOUTS: Mapping[str, Layout] = {layout.name: layout for layout in _TABLE}
-"""Every layout by its name, in the order in which folders are compared with them."""
+"""All layouts by name, in the order in which folders are compared with them."""
 
 SCENES = Layout(
     name="scenes",
@@ -231,13 +231,13 @@ SCENES = Layout(
     classes=MSRS_CLASSES,
     terms="ours (Apache-2.0)",
 )
-"""What rendered scenes say of themselves."""
+"""Description of rendered scenes."""
 
 
 def find_layout(name: str) -> Layout:
-    """Return the layout of a name.
+    """Return the layout with a name.
 
     Raises:
-        UnknownName: There is none; the message holds the closest ones.
+        UnknownName: No layout has this name; the message holds the closest ones.
     """
     return look_up("layout", name, LAYOUTS)

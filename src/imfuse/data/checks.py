@@ -21,16 +21,15 @@ from imfuse.machine import available_cores
 from imfuse.types import ImagePair, Pixels
 
 _LINED_UP = 48
-"""Pairs of a set whose offset is looked at."""
+"""Number of pairs of a dataset whose offset is checked."""
 
 
 def examine(source: Source, *, classes: int = 0) -> Generator[Examined, None, None]:
-    """Read every sample of a source, on all cores, and yield what was seen of it, in order.
+    """Read every sample of a source, on all cores, and yield observations on each, in order.
 
     Args:
-        source: What to read.
-        classes: How many classes labels may have; 0: as many as the set has, or any where it does
-            not say.
+        source: The source to read.
+        classes: Number of classes that labels may have; 0: that of the dataset, or any if unknown.
     """
     classes = classes or len(source.layout.classes)
     indices = range(len(source))
@@ -44,12 +43,12 @@ def examine(source: Source, *, classes: int = 0) -> Generator[Examined, None, No
 
 
 def check_readable(source: Source) -> list[tuple[str, ImfuseError]]:
-    """Decode every file of a source, on all cores, before work that it would stop half-way.
+    """Decode every file of a source, on all cores, to find broken files before long work begins.
 
-    Of clips, only the first and the last frame are decoded.
+    Only the first and the last frame of clips are decoded.
 
     Args:
-        source: What to read.
+        source: The source to read.
 
     Returns:
         The names of the samples that can't be read, with the reason, in the source's order.
@@ -63,16 +62,16 @@ def check_readable(source: Source) -> list[tuple[str, ImfuseError]]:
 
 
 def _cores(source: Source) -> int:
-    """Return how many samples to read at once; frames of video are cheap in their order only."""
+    """Return the number of samples to read at once; video frames are only cheap in order."""
     return 1 if source.video else available_cores()
 
 
 def report(source: Source, examined: list[Examined]) -> Report:
-    """Sum up what was seen of the samples of one source.
+    """Summarise the observations on the samples of one source.
 
     Args:
-        source: What was examined.
-        examined: Everything that `examine` yielded.
+        source: The source that was examined.
+        examined: The results of `examine`.
     """
     layout = source.layout
     splits = Counter(entry.split for entry in source.entries)
@@ -197,7 +196,7 @@ def _digest(pixels: Pixels) -> bytes | None:
 def _counts(splits: Counter[str], official: Mapping[str, int]) -> list[Finding]:
     by_split = {split: n for split, n in official.items() if split in SPLIT_FOLDERS}
     if by_split:
-        # A folder may hold one split alone; only what is there is counted.
+        # A folder may hold only one split; count only those that are there.
         return [
             Finding("count", split, f"{splits[split]} pairs; the official split has {n}")
             for split, n in by_split.items()
@@ -207,7 +206,7 @@ def _counts(splits: Counter[str], official: Mapping[str, int]) -> list[Finding]:
     if not official or total in official.values():
         return []
     known = " or ".join(str(n) for n in sorted(official.values()))
-    return [Finding("count", "all", f"{total} pairs; published are {known}")]
+    return [Finding("count", "all", f"{total} pairs; the published count is {known}")]
 
 
 def _odd_sizes(examined: list[Examined], official: tuple[int, int] | None) -> list[Finding]:
@@ -222,7 +221,7 @@ def _odd_sizes(examined: list[Examined], official: tuple[int, int] | None) -> li
 
 
 def _repeated(examined: list[Examined]) -> list[Finding]:
-    """Return pictures that occur again, but for frames of one clip, which may stand still."""
+    """Find repeated pictures, except among frames of one clip, whose scene may stand still."""
     findings = []
     for sensor, title in enumerate(("infrared", "visible")):
         same: defaultdict[bytes, list[Entry]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""Pairs stored as video: two clips of one length, whose frames are the samples."""
+"""Pairs stored as video: two clips of equal length, whose frames are the samples."""
 
 import os
 import threading
@@ -17,11 +17,11 @@ from imfuse.errors import PairMismatch, UnreadableImage, UsageError
 from imfuse.types import Pixels
 
 FRAME_CACHE_BYTES = 256 * 2**20
-"""Default bound of the decoded frames that a source of clips keeps."""
+"""Default size of the cache of decoded frames of a source of clips."""
 
 _WORTH_SKIPPING = 48
-"""Frames that are decoded and dropped rather than looked up anew: about the distance of key frames,
-from which a look-up decodes as well."""
+"""Distance up to which frames are decoded and dropped instead of seeking: about that of key frames,
+from which seeking must decode, too."""
 
 
 class Clip:
@@ -31,7 +31,7 @@ class Clip:
         path: The file.
 
     Raises:
-        UnreadableImage: It is no video that can be decoded.
+        UnreadableImage: The file is not a video that can be decoded.
     """
 
     def __init__(self, path: Path) -> None:
@@ -48,7 +48,7 @@ class Clip:
         """Return a frame, `(H, W, 3)` RGB in 8 bits.
 
         Raises:
-            UnreadableImage: It can't be decoded.
+            UnreadableImage: The frame can't be decoded.
         """
         ahead = number - self._next
         if not 0 <= ahead <= _WORTH_SKIPPING:
@@ -74,12 +74,12 @@ class Clip:
 class ClipPairs(Source):
     """The frames of pairs of clips, named `clip/frame`.
 
-    Read in order, each frame is decoded once. The frames read last are kept, up to a bound.
+    If they are read in order, each frame is decoded once. The frames read last are cached.
 
     Args:
-        found: What the folder holds.
-        stride: Take every so many frames.
-        max_bytes: Most bytes of decoded frames to keep.
+        found: Content of the folder.
+        stride: Take every N-th frame.
+        max_bytes: Size of the cache of decoded frames in bytes.
 
     Raises:
         UsageError: The stride is below 1.
@@ -107,11 +107,11 @@ class ClipPairs(Source):
 
     @property
     def unmatched(self) -> tuple[tuple[Path, str], ...]:
-        """Files that make no pair, and why."""
+        """Files without a partner, with the reason."""
         return self.found.unmatched
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Let a process that is no fork open the clips for itself."""
+        """Make processes that are not forks open the clips themselves."""
         return _reopened, (self.found, self._stride, self._max_bytes)
 
     def load(self, index: int) -> Sample:
@@ -128,7 +128,7 @@ class ClipPairs(Source):
             return sample
 
     def check(self, index: int) -> None:
-        """Decode the first and the last frame of each clip; those between are decoded from them."""
+        """Decode the first and the last frame of each clip, not those in between."""
         group = self.entries[index].group
         beside = (self.entries[i].group for i in (index - 1, index + 1) if 0 <= i < len(self))
         if list(beside).count(group) < 2:
@@ -147,7 +147,7 @@ class ClipPairs(Source):
             self._kept_bytes -= self._kept.popitem(last=False)[1].nbytes
 
     def _clip(self, path: Path) -> Clip:
-        """Return a clip, open; the two of one pair at a time."""
+        """Return an open clip; only the two clips of one pair are open at a time."""
         if path not in self._open:
             while len(self._open) > 1:
                 self._open.pop(next(iter(self._open))).release()
@@ -155,7 +155,7 @@ class ClipPairs(Source):
         return self._open[path]
 
     def _after_fork(self) -> None:
-        """Open everything anew in a forked process: decoders' threads don't follow there."""
+        """Reopen everything in a forked process, which lacks the decoders' threads."""
         if self._process != os.getpid():
             # Releasing them here would wait for those threads for ever.
             self._strangers.append(self._open)

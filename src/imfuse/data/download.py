@@ -1,7 +1,7 @@
-"""Sets downloaded file by file at one commit, checked, and resumed where they broke off.
+"""Download datasets file by file at one commit, verify them, and resume interrupted downloads.
 
-A file is fetched under a temporary name and renamed once its checksum is right, so that a name
-always stands for the whole file.
+A file is fetched under a temporary name and renamed once its checksum is right, so a file under its
+own name is always complete.
 """
 
 import json
@@ -20,7 +20,7 @@ from imfuse.errors import DownloadError, OutputError, UsageError
 from imfuse.io.atomic import write_atomically
 
 SUMS = "SHA256SUMS"
-"""List of checksums that a complete download leaves in its folder, as `sha256sum -c` reads it."""
+"""Name of the list of checksums of a complete download, in the format of `sha256sum -c`."""
 
 _AT_ONCE = 6
 
@@ -30,7 +30,7 @@ class RemoteFile:
     """A file to fetch.
 
     Attributes:
-        path: Path below the set's root, with `/`.
+        path: Path below the dataset's root, with `/`.
         checksum: `sha256:` or `git:` (the id of a Git blob) and the digits.
     """
 
@@ -40,12 +40,12 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class Fetched:
-    """A file that is there and right.
+    """A complete and verified file.
 
     Attributes:
-        path: Path below the set's root.
-        sha256: Its checksum.
-        bytes_fetched: Bytes that came over the network; 0 if it was there before.
+        path: Path below the dataset's root.
+        sha256: SHA-256 of the file.
+        bytes_fetched: Bytes received over the network; 0 if the file was there before.
     """
 
     path: str
@@ -54,18 +54,19 @@ class Fetched:
 
 
 def plan(layout: Layout, mirror: str | None = None) -> list[RemoteFile]:
-    """Return the files of a set with their checksums.
+    """Return the files of a dataset with their checksums.
 
-    They are known to imfuse, or are what GitHub lists for the pinned commit, or are those of the
+    The checksums come from imfuse itself, from GitHub's list for the pinned commit, or from the
     mirror's own `SHA256SUMS`.
 
     Args:
-        layout: The set.
-        mirror: Address of a served folder that this command filled; None: the set's own place.
+        layout: The dataset.
+        mirror: Web address of a folder that this command has filled; None: the dataset's own
+            source.
 
     Raises:
-        UsageError: The set can't be downloaded, or the mirror is no web address.
-        DownloadError: The list can't be had.
+        UsageError: The dataset can't be downloaded, or the mirror is not a web address.
+        DownloadError: The list can't be fetched.
     """
     origin = _origin(layout)
     if mirror is not None and urlsplit(mirror).scheme not in ("http", "https"):
@@ -81,18 +82,18 @@ def plan(layout: Layout, mirror: str | None = None) -> list[RemoteFile]:
 def fetch(
     layout: Layout, files: list[RemoteFile], folder: Path, mirror: str | None = None
 ) -> Generator[Fetched, None, None]:
-    """Fetch what is not there yet, and yield each file once it is there and right.
+    """Fetch missing files, and yield each file once it is complete and verified.
 
-    When all are, their checksums are written to `SHA256SUMS`.
+    At the end, the checksums of all files are written to `SHA256SUMS`.
 
     Args:
-        layout: The set.
-        files: What `plan` returned.
-        folder: Where to put it; made if missing.
+        layout: The dataset.
+        files: The result of `plan`.
+        folder: Folder to write to; created if missing.
         mirror: As for `plan`.
 
     Raises:
-        DownloadError: A file is missing there, can't be fetched, or is not what it should be.
+        DownloadError: A file is missing at the source, can't be fetched, or has a wrong checksum.
         OutputError: The folder can't be written to.
     """
     origin = _origin(layout)
@@ -149,7 +150,7 @@ def _safe(path: str, where: str) -> str:
 
 
 def _listed_by_github(origin: Origin) -> list[RemoteFile]:
-    """Ask for the tree of the pinned commit: its paths, and the ids of what they hold."""
+    """Fetch the tree of the pinned commit: paths and blob ids."""
     address = (
         f"https://api.github.com/repos/{origin.repository}/git/trees/{origin.commit}?recursive=1"
     )

@@ -1,4 +1,4 @@
-"""Facts about the pairs of a source that need no reading."""
+"""Facts about the pairs of a source that are known without reading them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ from imfuse.types import ImagePair
 
 @dataclass(frozen=True)
 class Entry:
-    """Facts about a sample that need no reading.
+    """Facts about a sample that are known without reading it.
 
     Attributes:
-        name: Its name, unique within its source.
-        split: `train`, `val`, `test`, or empty where its set has no splits.
-        group: What may not be torn between training and validation: the clip of a frame, the
-            picture of a patch, else the name itself.
-        labelled: Whether it has labels.
-        video: Whether it is a frame of a clip, much cheaper to read in order than anywhere.
-        times: How often an epoch of training takes it.
+        name: Name of the sample, unique within its source.
+        split: `train`, `val`, `test`, or empty if its dataset has no splits.
+        group: Name of the group that must not be divided between training and validation: the clip
+            of a frame, the picture of a patch, otherwise the sample itself.
+        labelled: Whether the sample has labels.
+        video: Whether it is a frame of a clip, which is much cheaper to read in order.
+        times: Number of times that it occurs in an epoch of training.
         mri_as_ir: Whether its infrared picture is an MRI.
     """
 

@@ -1,4 +1,4 @@
-"""Observations and findings of a check of a dataset."""
+"""Observations and findings of a dataset check."""
 
 from dataclasses import asdict, dataclass, field
 
@@ -8,7 +8,7 @@ from imfuse.data.offsets import Edges, Offset
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is wrong with a set.
+    """Something that is wrong with a dataset.
 
     Attributes:
         kind: `count`, `size`, `unmatched`, `unreadable`, `labels`, `boxes`, `identical` (infrared
@@ -31,14 +31,14 @@ class Examined:
 
     Attributes:
         entry: The sample.
-        size: Height and width, or None where it can't be read.
-        digests: Hash of the infrared and of the visible pixels; None for pictures of one value,
-            which say nothing.
-        boxes: Names of the classes of its boxes, one a box; None where nobody drew any.
+        size: Height and width, or None if the sample can't be read.
+        digests: Hashes of the infrared and of the visible pixels; None for a constant picture,
+            which can't be compared.
+        boxes: Class name of each of its boxes; None if it is not annotated with boxes.
         swapped: Whether the infrared picture is coloured and the visible one gray.
-        offset: Where the pair lines up best, for a sample of all pairs.
-        sketch: Edges of both pictures, for stretches of neighbours.
-        findings: What is wrong with the sample by itself.
+        offset: Shift at which the pair lines up best; measured for some of the pairs only.
+        sketch: Edges of both pictures; kept for some runs of neighbours only.
+        findings: Findings on this sample alone.
     """
 
     entry: Entry
@@ -57,15 +57,15 @@ class Report:
 
     Attributes:
         layout: Name of the layout.
-        title: What the set is.
+        title: Description of the dataset.
         pairs: Pairs by split; the key is empty for pairs without one.
-        official: Published counts by split, or by subset where there are no splits.
+        official: Published counts by split, or by subset if there are no splits.
         sizes: Pairs by size, as `640x480` (width x height), the most frequent first.
         labelled: Pairs with labels.
-        boxed: Pairs with boxes, or known to have none to draw.
+        boxed: Pairs annotated with boxes, including those without objects.
         boxes: Boxes by class.
-        terms: What the source says of the set's use.
-        findings: What is wrong, in the order of checking.
+        terms: Terms of use, as the source states them.
+        findings: All findings, in the order of checking.
     """
 
     layout: str
@@ -80,5 +80,5 @@ class Report:
     findings: tuple[Finding, ...] = field(default=())
 
     def as_dict(self) -> dict[str, object]:
-        """Return the report for `--json`, with `ok`: whether nothing was found."""
+        """Return the report for `--json`; its key `ok` is True if there are no findings."""
         return {"ok": not self.findings, **asdict(self)}

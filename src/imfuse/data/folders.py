@@ -1,4 +1,4 @@
-"""Finding out how a folder is laid out."""
+"""Recognise the layout of a folder, and list its pairs."""
 
 import re
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from imfuse.io.images import SUFFIXES, read_image
 from imfuse.io.pairs import list_images
 
 SPLIT_FOLDERS = {"train": "train|training", "val": "val|validation", "test": "test|testing"}
-"""What folders of each split are called."""
+"""Names of the folders of each split."""
 
 _ENOUGH_NAMES = 20
 _MOST_SETS_NAMED = 6
@@ -26,10 +26,10 @@ class Found:
 
     Attributes:
         root: The folder.
-        layout: The set.
-        form: How it is laid out.
-        pairs: The pairs, by split and name.
-        unmatched: Files without a partner, with what is wrong.
+        layout: The dataset.
+        form: Form of its layout.
+        pairs: The pairs, sorted by split and name.
+        unmatched: Files without a partner, with the reason.
     """
 
     root: Path
@@ -40,21 +40,21 @@ class Found:
 
 
 def find_pairs(root: Path, layout: str | None = None) -> Found:
-    """Find out how a folder is laid out, and list its pairs.
+    """Recognise the layout of a folder, and list its pairs.
 
     Args:
-        root: The folder of a set, or of one split of it.
-        layout: Name of the layout, where the folder does not show it; None: recognise it.
+        root: The folder of a dataset, or of one of its splits.
+        layout: Name of the layout, if it can't be recognised from the folder; None: recognise it.
 
     Raises:
-        DatasetNotFound: There is no such folder, or it is laid out in no way that we know.
-        UnknownName: `layout` is none.
+        DatasetNotFound: There is no such folder, or its layout is unknown.
+        UnknownName: `layout` is not the name of a layout.
     """
     if not _is_folder(root):
         raise DatasetNotFound(
             "there is no such folder",
             file=root,
-            remedy="Give the folder of a set (`imfuse data list`), or scenes:N for rendered ones.",
+            remedy="Give the folder of a dataset (`imfuse data list`), or scenes:N to render some.",
         )
     named = None if layout is None else find_layout(layout)
     known = _recognise(root, named)
@@ -64,7 +64,7 @@ def find_pairs(root: Path, layout: str | None = None) -> Found:
 
 
 def _recognise(root: Path, named: Layout | None) -> tuple[Layout, Form, list[Part]] | None:
-    """Return how a folder is laid out, and the folders of its splits; None: in no known way."""
+    """Return the layout of a folder, its form and its splits' folders; None if it is unknown."""
     for layout in LAYOUTS.values() if named is None else (named,):
         for form in layout.forms:
             parts = _parts(root, form)
@@ -103,12 +103,12 @@ def _describe(form: Form) -> str:
 
 
 def _sets_inside(root: Path) -> list[str]:
-    """Return the sets right below a folder that is none itself."""
+    """Return the datasets right below a folder that is not a dataset itself."""
     names = []
     for folder in sorted(path for path in listed(root) if _is_folder(path)):
         try:
             known = _recognise(folder, None)
-        except ImfuseError:  # a folder that may not be read
+        except ImfuseError:  # no permission to read the folder
             continue
         if known is not None:
             names.append(f"{folder.name} ({known[0].name})")
@@ -118,7 +118,7 @@ def _sets_inside(root: Path) -> list[str]:
 
 
 def _parts(root: Path, form: Form) -> list[Part]:
-    """Return the folders of every split that is there; of the root itself if it is one split."""
+    """Return the folders of each split that exists, or those of the root if it is one split."""
     if "{split}" not in form.ir:
         part = _part(root, form, "")
         return [] if part is None else [part]
@@ -131,7 +131,7 @@ def _parts(root: Path, form: Form) -> list[Part]:
 
 
 def replace_split(form: Form, words: str) -> Form:
-    """Return a form with `{split}` in its templates replaced; by nothing: the root is a split."""
+    """Return a form with `{split}` replaced in its templates; if empty, the root is a split."""
 
     def filled(template: str) -> str:
         return template.replace("{split}", words).strip("/")
@@ -160,7 +160,7 @@ def _part(root: Path, form: Form, split: str) -> Part | None:
 
 
 def _boxes(root: Path, template: str) -> Path | None:
-    """Return the first folder with files of boxes, or the file, that a template stands for."""
+    """Return the first folder of box files, or the box file, that matches a template."""
     above, _, last = template.rpartition("/")
     folder = _folder(root, above)
     below = {} if folder is None else {path.name.casefold(): path for path in listed(folder)}
@@ -169,7 +169,7 @@ def _boxes(root: Path, template: str) -> Path | None:
 
 
 def _folder(root: Path, template: str) -> Path | None:
-    """Return the folder that a template stands for; the root for an empty one."""
+    """Return the folder that matches a template; the root for an empty template."""
     folder = root
     for component in filter(None, template.split("/")):
         below = {path.name.casefold(): path for path in listed(folder) if _is_folder(path)}
@@ -184,7 +184,7 @@ def _folder(root: Path, template: str) -> Path | None:
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except OSError:  # it may not be looked at, or the name is too long
+    except OSError:  # no permission, or the name is too long
         return False
 
 
@@ -222,11 +222,13 @@ def _list(root: Path, layout: Layout, form: Form, parts: list[Part]) -> Found:
         pairs = [replace(pair, split="test") for pair in pairs]
     unmatched += listed_only(root, form, {pair.name for pair in pairs})
     if form.kind == "four channels":
-        # Mirrored copies that some programs write beside the originals; flips do that here.
+        # Skip mirrored copies that some programs write beside the originals; we flip pictures.
         pairs = [pair for pair in pairs if not pair.name.endswith(MIRRORED)]
     if not pairs:
         found_text = f"no names match in {len(unmatched)} files"
-        raise DatasetNotFound(found_text, file=root, expected="names that agree but for the ending")
+        raise DatasetNotFound(
+            found_text, file=root, expected="equal names except for the extension"
+        )
     order = {split: rank for rank, split in enumerate(SPLIT_FOLDERS)}
     pairs.sort(key=lambda pair: (order.get(pair.split, len(order)), pair.name))
     return Found(root, layout, form, tuple(pairs), tuple(unmatched))

@@ -1,4 +1,4 @@
-"""Text files that name pairs: the splits of a set, and the lists that come with imfuse."""
+"""Text files that list pairs: a dataset's splits, and the lists that come with imfuse."""
 
 from functools import cache
 from importlib.resources import files
@@ -9,11 +9,11 @@ from imfuse.errors import DatasetNotFound
 from imfuse.io.naming import name_key
 
 MIRRORED = "_flip"
-"""What MFNet's own lists put behind the names of mirrored copies."""
+"""Suffix of the names of mirrored copies in MFNet's own lists."""
 
 
 def splits_by_lists(root: Path, layout: Layout, form: Form, names: list[str]) -> dict[str, str]:
-    """Return the splits that lists tell: the set's own, else ours of what papers test on."""
+    """Return splits from the dataset's own lists, or else from our list of test pairs."""
     lists = {split: root / name for split, name in form.lists.items() if (root / name).is_file()}
     if lists:
         return {name: split for split, path in lists.items() for name in _stems(path)}
@@ -24,10 +24,10 @@ def splits_by_lists(root: Path, layout: Layout, form: Form, names: list[str]) ->
 
 
 def listed_only(root: Path, form: Form, names: set[str]) -> list[tuple[Path, str]]:
-    """Return what lists name and nothing is there of, mirrored copies left out."""
+    """Return names in the lists that have no pair, without mirrored copies."""
     paths = [root / name for name in form.lists.values() if (root / name).is_file()]
     return [
-        (path, f"it lists {name}, of which there is no pair")
+        (path, f"it lists {name}, but there is no such pair")
         for path in paths
         for name in _stems(path)
         if name.removesuffix(MIRRORED) not in names
@@ -39,16 +39,16 @@ def _stems(path: Path) -> list[str]:
 
 
 def listed_names(path: Path) -> list[str]:
-    """Return the lines of a text file that are not empty, without blanks around them.
+    """Return the non-empty lines of a text file, stripped.
 
     Raises:
-        DatasetNotFound: It can't be read.
+        DatasetNotFound: The file can't be read.
     """
     try:
         text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
     except OSError as error:
         found = f"can't read the list ({error})"
-        raise DatasetNotFound(found, file=path, expected="one name a line") from error
+        raise DatasetNotFound(found, file=path, expected="one name per line") from error
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 

@@ -19,12 +19,12 @@ class PairPaths:
     """The files of one pair, or of one pair of clips.
 
     Attributes:
-        name: Name without ending.
-        split: `train`, `val`, `test`, or empty where the set has no splits.
-        ir: Infrared file; the same as `vis` where one file holds both.
+        name: Name without extension.
+        split: `train`, `val`, `test`, or empty if the dataset has no splits.
+        ir: Infrared file; the same as `vis` if one file holds both.
         vis: Visible file.
         labels: Label picture, or None.
-        boxes: File with its boxes, or with those of all pairs; None where there is none.
+        boxes: File with the boxes of this pair or of all pairs, or None.
     """
 
     name: str
@@ -37,7 +37,7 @@ class PairPaths:
 
 @dataclass(frozen=True)
 class Part:
-    """Where the files of one split are; `boxes` may be a folder or one file."""
+    """Folders of the files of one split; `boxes` may also be one file."""
 
     split: str
     ir: Path
@@ -47,10 +47,10 @@ class Part:
 
 
 def listed(folder: Path) -> list[Path]:
-    """Return what lies in a folder.
+    """Return the content of a folder.
 
     Raises:
-        DatasetNotFound: It may not be read.
+        DatasetNotFound: There is no permission to read it.
     """
     try:
         return list(folder.iterdir())
@@ -60,13 +60,13 @@ def listed(folder: Path) -> list[Path]:
 
 
 def holds(folder: Path, suffixes: Iterable[str]) -> bool:
-    """Return whether a folder holds a file with one of some endings."""
+    """Return True if a folder holds a file with one of the given extensions."""
     wanted = tuple(suffixes)
     return any(path.suffix.lower() in wanted for path in listed(folder))
 
 
 def match(part: Part, form: Form) -> tuple[list[PairPaths], list[tuple[Path, str]]]:
-    """Return the pairs of one split, and the files that make none, with the reason."""
+    """Return the pairs of one split, and the files without a partner, with the reason."""
     unmatched: list[tuple[Path, str]] = []
     listing = _clips if form.kind == "clips" else list_images
     ir = _by_name(listing(part.ir), unmatched)
@@ -92,7 +92,7 @@ def match(part: Part, form: Form) -> tuple[list[PairPaths], list[tuple[Path, str
 
 
 def _boxes(place: Path) -> dict[str, Path]:
-    """Return files of boxes by the names of their pairs; one for all of them by an empty name."""
+    """Return box files by the names of their pairs; a file for all pairs has an empty name."""
     if place.is_file():
         return {"": place}
     return {name_key(path): path for path in listed(place) if path.suffix.lower() in BOX_SUFFIXES}
@@ -103,7 +103,7 @@ def _clips(folder: Path) -> list[Path]:
 
 
 def _by_name(paths: list[Path], unmatched: list[tuple[Path, str]]) -> dict[str, Path]:
-    """Return files by their names without ending; of several with one name, the first."""
+    """Return files by name without extension; of several with the same name, the first."""
     names: dict[str, Path] = {}
     for path in paths:
         name = name_key(path)

@@ -1,4 +1,4 @@
-"""Offsets at which the two pictures of a pair line up better than where they are."""
+"""Offsets at which the two pictures of a pair line up better than without a shift."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,29 +14,29 @@ Edges: TypeAlias = NDArray[np.complex64]
 """`(H, W)`: how strong an edge is at each pixel, and twice the direction of its gradient."""
 
 _REACH = 16
-"""Offsets up to so many pixels are tried, in pictures of at most `_LONGEST` pixels a side."""
+"""Largest offset to try, in pixels of pictures with at most `_LONGEST` pixels a side."""
 _LONGEST = 640
 _SHORTEST = 64
 _SHORTEST_OFFSET = 1.4
 _LEAST_GAIN = 0.1
 _LEAST_PEAK = 3.5
-"""Standard deviations of all offsets' agreement by which the best one stands out."""
+"""Standard deviations above the mean agreement of all offsets at which the best one is clear."""
 _MOST_PAIRS = 0.55
-"""Share of the pairs that must line up better elsewhere before the set is said to be displaced.
+"""Fraction of pairs that line up better after a shift above which a dataset counts as displaced.
 
-Public sets are registered to within 3 pixels, and parts of LLVIP (44 %) are 6 to 8 pixels off.
+Public datasets are registered to within 3 pixels, and parts of LLVIP (44 %) are 6 to 8 pixels off.
 """
 _FEWEST = 3
 
 
 @dataclass(frozen=True)
 class Offset:
-    """Where a pair lines up best.
+    """Shift at which a pair lines up best.
 
     Attributes:
         dx: Columns by which the infrared picture has to move to the right.
         dy: Rows by which it has to move down.
-        clear: Whether it lines up clearly better there than where it is.
+        clear: Whether the pair lines up clearly better there than without the shift.
     """
 
     dx: float
@@ -50,14 +50,14 @@ class Offset:
 
 
 def find_offset(ir: Pixels, vis: Pixels) -> Offset | None:
-    """Compare directions of edges, which both sensors share whatever is brighter, at all offsets.
+    """Find the best offset by comparing edge directions, which don't depend on the brighter side.
 
     Args:
         ir: `(H, W)` infrared picture.
         vis: `(H, W)` luma of the visible one.
 
     Returns:
-        The offset; None where the pictures are too small, or one of them has no edges.
+        The offset; None if the pictures are too small, or one of them has no edges.
     """
     longest = max(ir.shape)
     scale = min(1.0, _LONGEST / longest)
@@ -81,7 +81,7 @@ def agreements(ir: Edges, vis: Edges, reach: int) -> NDArray[np.float64] | None:
 
     Args:
         ir: Edges of the infrared picture.
-        vis: Those of the visible one, of the same size.
+        vis: Edges of the visible picture, of the same size.
         reach: Largest offset in pixels.
 
     Returns:
@@ -97,7 +97,7 @@ def agreements(ir: Edges, vis: Edges, reach: int) -> NDArray[np.float64] | None:
 
 
 def edges(picture: Pixels) -> Edges:
-    """Return edges as numbers of twice their direction, so that the sign of contrast is lost."""
+    """Return edges as complex numbers of twice their angle, to ignore the sign of contrast."""
     smooth = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), 1)
     x, y = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
     strength = np.hypot(x, y)
@@ -110,10 +110,10 @@ def edges(picture: Pixels) -> Edges:
 
 
 def displaced(offsets: Sequence[Offset]) -> str:
-    """Return a message where most pairs line up better elsewhere; empty where they don't.
+    """Return a message if most pairs line up better after a shift, else an empty text.
 
     Args:
-        offsets: Those of a sample of the pairs of one set.
+        offsets: Offsets of some of a dataset's pairs.
     """
     clear = [offset for offset in offsets if offset.clear]
     if len(clear) < max(_FEWEST, _MOST_PAIRS * len(offsets)):
@@ -125,5 +125,5 @@ def displaced(offsets: Sequence[Offset]) -> str:
     return (
         f"{len(clear)} of {len(offsets)} pairs looked at line up better when the infrared picture "
         f"is moved, by {length:.1f} pixels in the median, "
-        + (alike if 2 * same >= len(clear) else "each another way")
+        + (alike if 2 * same >= len(clear) else "each in another direction")
     )

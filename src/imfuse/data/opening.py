@@ -1,4 +1,4 @@
-"""From what a user writes behind `--data` to a source of samples."""
+"""Open the source of samples that a user names, as with `--data`."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -25,24 +25,24 @@ def open_source(
     stride: int = 1,
     times: Mapping[str, int] | None = None,
 ) -> Source:
-    """Open a set of pairs: to train on, to validate with, or to look at.
+    """Open a dataset of pairs, to train on, to validate with, or to look at.
 
     Args:
         spec: A folder in any known layout (`imfuse data list`), `scenes:N` for N rendered pairs,
             or several of these.
-        split: `train`, `val` or `test`; pairs of sets without splits belong to `train` and `test`.
-            None: all pairs.
-        layout: Name of the layout, where folders don't show it.
-        stride: Take every so many frames of video.
-        times: How often an epoch of training takes the samples of a set, by its name.
+        split: `train`, `val` or `test`; pairs of datasets without splits belong to both `train` and
+            `test`. None: all pairs.
+        layout: Name of the layout, if it can't be recognised from the folders.
+        stride: Take every N-th frame of video.
+        times: Repetitions of each dataset's samples in an epoch of training, by its name.
 
     Returns:
-        The samples: names, length, and one at a time.
+        The source: names, number of samples, and access to one sample at a time.
 
     Raises:
-        DatasetNotFound: A folder is missing, or laid out in no way that we know.
-        UsageError: Nothing is left, or an argument makes no sense.
-        UnknownName: There is no such set in `times`.
+        DatasetNotFound: A folder is missing, or its layout is unknown.
+        UsageError: No pairs are left, or an argument makes no sense.
+        UnknownName: `times` names a dataset that is not among the data.
 
     Examples:
         >>> source = open_source("scenes:3", split="train")
@@ -69,17 +69,17 @@ def open_for_comparing(
 
     Args:
         spec: See `open_source`.
-        split: `train`, `val`, `test`, or `all`. None: the test split where there is one and no
-            names are given, else all pairs.
-        layout: Name of the layout, where the folder doesn't show it.
-        names: Text file with the names of the pairs to take, one a line.
-        limit: Take the first so many.
-        scenes: How many scenes `scenes` alone means. They are those of the test split.
+        split: `train`, `val`, `test`, or `all`. None: the test split if there is one and no names
+            are given, else all pairs.
+        layout: Name of the layout, if it can't be recognised from the folder.
+        names: Text file with the names of the pairs to take, one per line.
+        limit: Take only the first N pairs.
+        scenes: Number of scenes for `scenes` without a number. They are those of the test split.
 
     Raises:
         ImfuseError: See `open_source`.
         PairMismatch: Names of the list have no pair.
-        UsageError: Nothing is left.
+        UsageError: No pairs are left.
     """
     if is_scenes(spec):
         source = _open(os.fspath(spec), "test", None, 1, scenes)
@@ -98,7 +98,7 @@ def open_for_comparing(
 
 
 def is_scenes(spec: Spec) -> bool:
-    """Return whether rendered scenes are meant, not a folder."""
+    """Return True if rendered scenes are meant, not a folder."""
     return os.fspath(spec).partition(":")[0] == "scenes"
 
 

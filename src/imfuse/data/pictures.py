@@ -19,13 +19,13 @@ class PicturePairs(Source):
     """The pairs of a folder of pictures.
 
     Args:
-        found: What the folder holds.
+        found: Content of the folder.
     """
 
     def __init__(self, found: Found) -> None:
         self.found, self.layout = found, found.layout
         self.files = found.pairs
-        # One name may occur in two splits.
+        # The same name may occur in two splits.
         names = [pair.name for pair in found.pairs]
         twice = len(set(names)) < len(names)
         self.entries = tuple(
@@ -41,7 +41,7 @@ class PicturePairs(Source):
 
     @property
     def unmatched(self) -> tuple[tuple[Path, str], ...]:
-        """Files that make no pair, and why."""
+        """Files without a partner, with the reason."""
         return self.found.unmatched
 
     def load(self, index: int) -> Sample:
@@ -55,7 +55,7 @@ class PicturePairs(Source):
             sample = replace(sample, boxes=read_boxes(files.boxes, files.name, sample.size, known))
         if sample.ir.dtype == sample.vis.dtype:
             return sample
-        # Sensors of different depth: both as float, the one type that holds either.
+        # If the sensors' depths differ, use float for both, which can hold either.
         return sample.as_float()
 
     def pair(self, index: int) -> ImagePair:

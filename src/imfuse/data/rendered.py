@@ -1,4 +1,4 @@
-"""Rendered scenes: pairs and labels without limit, the same for every user."""
+"""Rendered scenes: an unlimited supply of pairs with labels, the same for every user."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,11 +17,12 @@ from imfuse.types import Picture
 DEFAULT_SCENES = 200
 MOST_SCENES = 1_000_000
 FIRST_TRAINING_SEED = 1_000_000
-"""Far from the seeds 0, 1, 2, ... of benchmarks and demonstrations, which so stay unseen."""
+"""First seed for training, far from the seeds 0, 1, 2, ... of benchmarks and demonstrations, so
+that training never sees their scenes."""
 
 
 def scene_name(kind: str, seed: int) -> str:
-    """Return the name of a scene, in every place where scenes have names."""
+    """Return the name of a scene, as used everywhere."""
     return f"{seed:05d}-{kind}"
 
 
@@ -29,8 +30,8 @@ def count_of(spec: str, default: int) -> int:
     """Read `scenes`, or `scenes:N`.
 
     Args:
-        spec: What the user wrote.
-        default: How many scenes `scenes` alone means.
+        spec: Text that the user wrote.
+        default: Number of scenes for `scenes` without a number.
 
     Raises:
         UsageError: N is not a number from 1 to a million.
@@ -47,7 +48,7 @@ class RenderedPairs(Source):
     """Rendered pairs with labels: all kinds of scenes in turn, then the next seed.
 
     Args:
-        count: How many.
+        count: Number of pairs.
         split: `test`: the scenes that `imfuse bench --data scenes` fuses; else training scenes.
         size: Height and width in pixels.
 
@@ -76,7 +77,7 @@ class RenderedPairs(Source):
         )
 
     def load(self, index: int) -> Sample:
-        """Render a pair, in 8 bits as a file would hold it."""
+        """Render a pair in 8 bits, as a file would store it."""
         kind, seed = self._scenes[index]
         scene = render(kind, size=self._size, seed=seed)
         return Sample(
@@ -84,7 +85,7 @@ class RenderedPairs(Source):
         )
 
     def check(self, index: int) -> None:
-        """Do nothing: what is rendered can be read."""
+        """Do nothing, as rendered pairs can always be read."""
 
 
 def render_pairs(
@@ -96,14 +97,14 @@ def render_pairs(
     seed: int,
     misalign: float = 0.0,
 ) -> list[dict[str, object]]:
-    """Render pairs with their truth into `ir/ vis/ labels/ mask/` (and `flow/`) of a folder.
+    """Render pairs with their ground truth into `ir/ vis/ labels/ mask/` (and `flow/`) of a folder.
 
     Args:
-        out: Folder to write to; made if missing.
-        kinds: Kinds of scenes; each seed is rendered as all of them before the next one.
+        out: Folder to write to; created if missing.
+        kinds: Kinds of scenes; each seed is rendered in all kinds before the next seed.
         count: Number of pairs.
         size: Height and width in pixels.
-        seed: The first seed; the next adds 1. One seed is one street in every kind.
+        seed: The first seed; each following one adds 1. A seed gives the same street in all kinds.
         misalign: Largest displacement of the infrared picture in pixels.
 
     Returns:

@@ -1,4 +1,4 @@
-"""One registered pair as arrays, with what people marked in it, and arithmetic of its values."""
+"""One registered pair as arrays, with its labels and boxes, and conversions of its values."""
 
 from dataclasses import dataclass, replace
 
@@ -16,14 +16,15 @@ IGNORED = 255
 
 @dataclass(frozen=True)
 class Sample:
-    """A registered pair, with the class of every pixel where somebody has labelled it.
+    """A registered pair, with the class of every pixel if it is labelled.
 
     Attributes:
         name: Name of the pair within its source.
         ir: `(H, W)` infrared picture; float32 in [0, 1], or as stored (see `as_float`).
-        vis: `(H, W, 3)` visible picture in RGB order, of the same type; gray ones thrice the same.
+        vis: `(H, W, 3)` visible picture in RGB order, of the same type; gray ones have three equal
+            channels.
         labels: `(H, W)` classes by the ids of the source's layout, 255 for unknown; or None.
-        boxes: Boxes around its objects; None where nobody drew any.
+        boxes: Boxes around its objects; None if it is not annotated with boxes.
     """
 
     name: str
@@ -49,14 +50,14 @@ class Sample:
 
 
 def make_sample(name: str, ir: Pixels, vis: Pixels, labels: Pixels | None, file: object) -> Sample:
-    """Put a sample together: infrared to one channel, visible to three, one size for all.
+    """Make a sample: one infrared channel, three visible ones, the same size for all.
 
     Args:
         name: Name of the pair.
         ir: `(H, W)` or `(H, W, 3)`; colour becomes its BT.601 luma.
         vis: `(H, W)` or `(H, W, 3)`.
         labels: `(H, W)` classes, or None.
-        file: What a refusal names.
+        file: File to name in an error.
 
     Raises:
         PairMismatch: The sizes differ.
@@ -80,9 +81,9 @@ def make_sample(name: str, ir: Pixels, vis: Pixels, labels: Pixels | None, file:
 
 
 def gray(pixels: Pixels) -> Pixels:
-    """Return `(H, W)` of a gray or colour picture (BT.601 luma), in its own type.
+    """Return a gray or colour picture as `(H, W)` (BT.601 luma), in its own type.
 
-    Three equal channels give that channel exactly.
+    Three equal channels give exactly that channel.
     """
     if pixels.ndim == 2:
         return pixels
@@ -90,7 +91,7 @@ def gray(pixels: Pixels) -> Pixels:
 
 
 def quantised(values: Float) -> NDArray[np.uint8]:
-    """Return values of [0, 1] as 8 bits, as a file would hold them."""
+    """Return values in [0, 1] as 8 bits, as a file would store them."""
     return np.rint(values * 255).astype(np.uint8)
 
 

@@ -1,4 +1,4 @@
-"""Sources of samples: something with names that reads one pair at a time."""
+"""Sources of samples: named pairs, read one at a time."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -18,8 +18,8 @@ class Source(ABC):
     """Samples by number. Sources may be read by several threads, and survive a fork.
 
     Attributes:
-        entries: What is known of each sample.
-        layout: The set that the samples are from; of several joined ones, the first.
+        entries: Facts about each sample.
+        layout: The dataset of the samples; the first one if several are joined.
     """
 
     entries: tuple[Entry, ...]
@@ -31,17 +31,17 @@ class Source(ABC):
 
     @abstractmethod
     def load(self, index: int) -> Sample:
-        """Return a sample as it is stored: 8 or 16 bits, or float32 in [0, 1]. Not to be changed.
+        """Return a sample as it is stored: 8 or 16 bits, or float32 in [0, 1]. Don't change it.
 
         Raises:
-            ImfuseError: It can't be read, or its pictures differ in size.
+            ImfuseError: The sample can't be read, or its pictures differ in size.
         """
 
     def pair(self, index: int) -> ImagePair:
-        """Return the two pictures of a sample, in full depth and with all that their files tell.
+        """Return the two pictures of a sample, in full depth and with all metadata of their files.
 
         Raises:
-            ImfuseError: They can't be read.
+            ImfuseError: The pictures can't be read.
         """
         sample = self.load(index)
         name = f"<{sample.name}>"
@@ -58,7 +58,7 @@ class Source(ABC):
         return self.load(index).as_float()
 
     def check(self, index: int) -> None:
-        """Find out whether a sample can be read, by less work than reading it where that does.
+        """Check that a sample can be read, with less work than reading it if possible.
 
         Raises:
             ImfuseError: See `load`.
@@ -66,7 +66,7 @@ class Source(ABC):
         self.load(index)
 
     def close(self) -> None:  # noqa: B027 - most sources hold nothing open
-        """Let go of open files; they are opened again when needed."""
+        """Close open files; they are reopened when needed."""
 
     @property
     def layouts(self) -> tuple[Layout, ...]:
@@ -75,7 +75,7 @@ class Source(ABC):
 
     @property
     def unmatched(self) -> tuple[tuple[Path, str], ...]:
-        """Files that make no pair, and why; they were left out."""
+        """Files without a partner, with the reason; they were left out."""
         return ()
 
     @property
@@ -95,16 +95,16 @@ class Source(ABC):
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the names: whether two runs saw the same list of samples."""
+        """SHA-256 of the names, to check that two runs have the same list of samples."""
         return hashlib.sha256("\n".join(self.names).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 class Derived(Source):
-    """Samples made of those of another source.
+    """Samples derived from those of another source.
 
     Args:
         source: The other source.
-        entries: What is known of the samples; None: the same as of that source's.
+        entries: Facts about the samples; None: those of the other source.
     """
 
     def __init__(self, source: Source, entries: tuple[Entry, ...] | None = None) -> None:
@@ -147,15 +147,15 @@ class Selection(Derived):
 
 
 class Joined(Source):
-    """Several sources one behind the other; names begin with the name of their set.
+    """Several sources one after the other; names begin with the name of their dataset.
 
     Args:
         sources: The sources.
-        times: How often an epoch takes the samples of a set, by its name; once where not given.
+        times: Repetitions of each dataset's samples in an epoch, by its name; once by default.
 
     Raises:
         UsageError: No source is given.
-        UnknownName: None of them has such a name.
+        UnknownName: `times` names a dataset that is not among the sources.
     """
 
     def __init__(self, sources: Sequence[Source], times: Mapping[str, int] | None = None) -> None:
@@ -213,7 +213,7 @@ class Joined(Source):
 
 
 def _titles(names: list[str]) -> list[str]:
-    """Return names made unique by a number behind those that come again."""
+    """Return names made unique by a number after repeated ones."""
     seen: dict[str, int] = {}
     titles = []
     for name in names:
@@ -223,10 +223,10 @@ def _titles(names: list[str]) -> list[str]:
 
 
 def select_split(source: Source, split: str) -> Source:
-    """Return the samples of one split; those of sets without splits belong to `train` and `test`.
+    """Return the samples of one split; without splits, they belong to both `train` and `test`.
 
     Raises:
-        UsageError: None is left.
+        UsageError: No samples are left.
     """
     open_ended = split != "val"
     kept = [
@@ -239,7 +239,7 @@ def select_split(source: Source, split: str) -> Source:
         raise UsageError(
             f"no samples of the split {split!r}",
             expected=f"one of: {', '.join(there)}",
-            remedy="Cut a validation part from the training pairs by hold_out()."
+            remedy="Take validation samples from the training pairs with hold_out()."
             if split == "val"
             else "Give the folder that holds that split.",
         )
@@ -253,21 +253,21 @@ def labelled_part(source: Source) -> Source:
 
 
 def hold_out(source: Source, share: float = 0.1) -> tuple[Source, Source]:
-    """Cut a validation part from training samples, the same in every run and on every machine.
+    """Split off validation samples, the same ones in every run and on every machine.
 
-    A sample is held out if the hash of its group's name falls below the share, so that adding
-    pairs moves no other one. Frames of one clip stay together.
+    A sample is held out if the hash of its group's name falls below the share, so adding pairs
+    moves no others. Frames of one clip stay together.
 
     Args:
         source: Training samples.
-        share: About how much of them to hold out, between 0 and 1.
+        share: Approximate fraction of them to hold out, between 0 and 1.
 
     Returns:
-        What to train on, and what to validate on; neither is empty.
+        The samples to train on, and those to validate on; neither is empty.
 
     Raises:
-        UsageError: A sample is of a test split, the share is not between 0 and 1, or there are
-            fewer than two groups.
+        UsageError: A sample belongs to a test split, the share is not between 0 and 1, or there
+            are fewer than two groups.
     """
     if not 0 < share < 1:
         raise UsageError(f"share {share}", expected="a share between 0 and 1")
@@ -291,6 +291,6 @@ def hold_out(source: Source, share: float = 0.1) -> tuple[Source, Source]:
 
 
 def _rank(name: str) -> float:
-    """Return a number in [0, 1) that a name always gives."""
+    """Return a number in [0, 1) that depends on the name only."""
     digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
     return int.from_bytes(digest[:8], "big") / 2**64

@@ -1,4 +1,4 @@
-"""One file over HTTP: resumed where it broke off, checked, and renamed only when it is right."""
+"""Download one file over HTTP: resume, verify, and rename it only once it is right."""
 
 import hashlib
 from http.client import HTTPException, HTTPResponse
@@ -18,7 +18,7 @@ _PARTIAL_CONTENT, _RANGE_NOT_SATISFIABLE = 206, 416
 
 
 class _Broken(Exception):
-    """The connection broke; what came so far is kept."""
+    """The connection broke; the bytes received so far are kept."""
 
 
 def checksum(path: Path, kind: str) -> str:
@@ -32,7 +32,7 @@ def checksum(path: Path, kind: str) -> str:
         with path.open("rb") as file:
             return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
     content = path.read_bytes()
-    # Git hashes a head with the length, then the content.
+    # Git hashes a header with the length, then the content.
     digest = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
     return f"git:{digest.hexdigest()}"
 
@@ -46,7 +46,7 @@ def fetch_text(address: str) -> str:
     """Return a small text from the network.
 
     Raises:
-        DownloadError: It can't be had.
+        DownloadError: The text can't be fetched.
     """
     try:
         with urlopen(_request(address), timeout=_TIMEOUT_S) as answer:  # noqa: S310 - http(s) only
@@ -57,19 +57,19 @@ def fetch_text(address: str) -> str:
 
 
 def fetch_file(address: str, target: Path, expected: str) -> int:
-    """Fetch a file, going on where an earlier attempt ended.
+    """Fetch a file, continuing where an earlier attempt ended.
 
     Args:
-        address: Where it is.
-        target: What it will be called once it is whole; until then it lies beside it.
-        expected: Its checksum.
+        address: Web address of the file.
+        target: Path of the complete file; until then, a partial file lies beside it.
+        expected: Checksum of the file.
 
     Returns:
         Bytes received.
 
     Raises:
-        DownloadError: It can't be had, or is not what it should be.
-        OSError: It can't be written.
+        DownloadError: The file can't be fetched, or has a wrong checksum.
+        OSError: The file can't be written.
     """
     partial = target.with_name(target.name + _PARTIAL)
     received, reason = 0, ""
@@ -87,7 +87,7 @@ def fetch_file(address: str, target: Path, expected: str) -> int:
         if is_right(partial, expected):
             partial.replace(target)
             return received
-        # What an earlier attempt left may be of something else: once more, from the start.
+        # The partial file of an earlier attempt may belong to another file: start again.
         partial.unlink(missing_ok=True)
         if not begun:
             reason = "its checksum is wrong"
@@ -139,5 +139,5 @@ def _refused(address: str, reason: str) -> DownloadError:
     return DownloadError(
         f"can't be fetched ({reason})",
         file=address,
-        remedy="Run the command again: what is there already is kept.",
+        remedy="Run the command again; finished parts are kept.",
     )

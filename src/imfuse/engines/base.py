@@ -1,4 +1,4 @@
-"""Engines made of one pure function."""
+"""Engines that consist of one pure function."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from imfuse.types import Float, FusionSpec
 
 @dataclass(frozen=True)
 class FunctionEngine:
-    """A method that is one pure function of two arrays (all classical methods are)."""
+    """A method that is one pure function of two arrays, like all classical methods."""
 
     spec: FusionSpec
     function: Callable[[Float, Float], Float]

@@ -1,7 +1,7 @@
-"""Fusion networks in ONNX files that say nothing of themselves: found out, and tried.
+"""Examine and try fusion networks in ONNX files without a description.
 
-Inputs are told by their channels and names. A trial run on made-up pictures must give a picture
-that depends on both, before a network is accepted.
+Inputs are identified by their channels and names. Before a network is accepted, a trial run on
+artificial pictures must give a picture that depends on both.
 """
 
 import re
@@ -33,12 +33,12 @@ SETTINGS = {
     "title": "one line about it",
     "licence": "licence of its weights",
 }
-"""Settings of a description, with what each is."""
+"""Settings of a description, with their meanings."""
 
 _LONGEST_SIDE = 4096
-"""Most rows or columns that a network may fix."""
+"""Largest fixed height or width of a network."""
 _BYTES_PER_PIXEL = 8192
-"""Memory that a network of any size is taken to need; most published ones need less."""
+"""Assumed memory of networks that take any size; most published ones need less."""
 _END = r"(img|image|in|input)?([^a-z]|$)"
 _IR = re.compile(r"(^|[^a-z])(ir|inf|infra|infrared|thermal|therm|tir|lwir|nir|mri|ct)" + _END)
 _VIS = re.compile(r"(^|[^a-z])(vi|vis|visible|visual|rgb|colou?r|pet|spect)" + _END)
@@ -50,9 +50,9 @@ class Description:
     """Result of examining a network.
 
     Attributes:
-        spec: What generic code needs to know.
-        feed: How it is fed.
-        notes: What was assumed, for the user to check.
+        spec: Description for generic code.
+        feed: Description of inputs and output.
+        notes: Assumptions, for the user to check.
     """
 
     spec: FusionSpec
@@ -61,15 +61,15 @@ class Description:
 
 
 def describe(file: OnnxFile, settings: Mapping[str, str]) -> Description:
-    """Find out how a fusion network is fed, and try it.
+    """Determine the inputs and the output of a fusion network, and try it.
 
     Args:
         file: The network.
-        settings: What the user says of it; see `SETTINGS`.
+        settings: The user's settings for it; see `SETTINGS`.
 
     Raises:
         UsageError: A setting is unknown or makes no sense.
-        WeightsError: It is no fusion network of two pictures, or more must be said of it.
+        WeightsError: The file is not a fusion network of two pictures, or needs more settings.
     """
     for name in settings:
         if name not in SETTINGS:
@@ -107,7 +107,7 @@ def _inputs(file: OnnxFile, settings: Mapping[str, str], notes: list[str]) -> tu
         if sorted(order) != ["ir", "vis"]:
             raise UsageError(f"order={settings['order']}", expected="ir,vis or vis,ir")
         if "order" not in settings:
-            notes.append("infrared is taken to come first; --set order=vis,ir turns that round")
+            notes.append("infrared is taken to come first; --set order=vis,ir reverses the order")
         of_each = {"ir": _STACKS.get(count, (1, 3))[0], "vis": _STACKS.get(count, (1, 3))[1]}
         planes = tuple(Plane.model_validate({"of": o, "channels": of_each[o]}) for o in order)
         return (FeedInput(name=port.name, planes=planes, layout=layout, kind=_kind(port)),)
@@ -133,7 +133,7 @@ def _inputs(file: OnnxFile, settings: Mapping[str, str], notes: list[str]) -> tu
 
 
 def _infrared(file: OnnxFile, settings: Mapping[str, str], channels: list[int]) -> int:
-    """Return the number of the infrared input: as told, by the names, or by the channels."""
+    """Return the number of the infrared input, from the settings, the names or the channels."""
     names = [port.name for port in file.inputs]
     told = {key: settings[key] for key in ("ir", "vis") if key in settings}
     for key, name in told.items():
@@ -156,13 +156,13 @@ def _infrared(file: OnnxFile, settings: Mapping[str, str], channels: list[int]) 
     raise refusal(
         file,
         f"inputs {' and '.join(str(port) for port in file.inputs)}, alike",
-        "names that tell infrared from visible",
+        "names that distinguish infrared from visible",
         f"Say which is infrared: --set ir={brief(names[0], 40)}.",
     )
 
 
 def _words(name: str) -> str:
-    """Return a name in lower case with its words apart: `inputIR` as `input_ir`."""
+    """Return a name in lower case with its words separated: `inputIR` as `input_ir`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
@@ -236,7 +236,7 @@ def _spec(
     try:
         tile = TileRule(halo=halo, stride=rule.multiple) if "halo" in settings else None
         if feed.size:
-            # Tiles begin where the network's own do, and hold all of those that reach into them.
+            # Tiles begin at borders of the network's own tiles, and hold all that overlap them.
             tile = TileRule(halo=max(feed.size), stride=feed.step)
         return FusionSpec(
             name=settings.get("name", name[:60]),

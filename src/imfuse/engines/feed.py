@@ -1,4 +1,4 @@
-"""How a fusion network takes its pictures and gives its result, whoever made it."""
+"""Inputs and output of any fusion network: how pictures go in and the result comes out."""
 
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, TypeAlias
@@ -13,18 +13,18 @@ from imfuse.ops.geometry import pad_to
 from imfuse.types import Float
 
 FEED_KEY = "imfuse.feed"
-"""Metadata key that holds a `Feed` as JSON; files without it take what `OURS` says."""
+"""Metadata key that holds a `Feed` as JSON; files without it follow `ours`."""
 
 KINDS = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
     "tensor(double)": np.float64,
 }
-"""NumPy's types by those of ONNX, for all that pictures can be fed as."""
+"""NumPy's types by ONNX type, for all types that networks may take pictures in."""
 
 Layout: TypeAlias = Literal["nchw", "nhwc"]
 Run: TypeAlias = Callable[[Mapping[str, NDArray[Any]]], NDArray[Any]]
-"""Runs a network on its inputs by name, and returns the output that is the result."""
+"""Function that runs a network on its inputs by name, and returns its result."""
 
 
 def _two_ends(ends: tuple[float, float]) -> tuple[float, float]:
@@ -51,10 +51,10 @@ class FeedInput(BaseModel):
     """One input of a network.
 
     Attributes:
-        name: Its name in the file.
-        planes: Pictures in its channels, in order.
-        layout: Order of its axes.
-        kind: Type of its values, as ONNX calls it.
+        name: Name in the file.
+        planes: Pictures in the channels, in order.
+        layout: Order of the axes.
+        kind: ONNX type of the values.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -65,7 +65,7 @@ class FeedInput(BaseModel):
     kind: Literal["tensor(float)", "tensor(float16)", "tensor(double)"] = "tensor(float)"
 
     def __str__(self) -> str:
-        """Return the input as people are told of it."""
+        """Return the input's description for messages."""
         shown = "+".join(f"{one.of} ({one.channels})" for one in self.planes)
         return f"{shown} in {brief(self.name, 40)}"
 
@@ -81,17 +81,17 @@ class FeedInput(BaseModel):
 
 
 class Feed(BaseModel):
-    """How to feed a network, and how to read its result.
+    """Description of a network's inputs and output.
 
     Attributes:
         inputs: Inputs of the network.
         output: Name of the output that is the fused picture.
-        layout: Order of that output's axes.
+        layout: Order of the output's axes.
         range: Values of the inputs that stand for black and white.
         output_range: Values of the output that stand for black and white.
-        size: Height and width of the inputs where the file fixes them; larger pictures are fused
-            in tiles of it. None: any size.
-        overlap: Pixels of a tile's border that are not used, where the size is fixed.
+        size: Height and width of the inputs if the file fixes them; larger pictures are fused in
+            tiles of this size. None: any size.
+        overlap: Pixels of a tile's border that are not used, if the size is fixed.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -119,7 +119,7 @@ class Feed(BaseModel):
         """Fuse two pictures.
 
         Args:
-            run: Runs the network.
+            run: Function that runs the network.
             ir: `(H, W)` in [0, 1].
             vis: `(H, W)` or `(H, W, 3)` in [0, 1].
             file: The model file, for messages.
@@ -128,7 +128,7 @@ class Feed(BaseModel):
             `(H, W)` or `(H, W, 3)`; black is 0 and white 1.
 
         Raises:
-            WeightsError: The network's result is no picture of that size.
+            WeightsError: The network's result is not a picture of that size.
         """
         if self.size is None or self.size == ir.shape:
             return self._fuse_one(run, ir, vis, file)
@@ -144,7 +144,7 @@ class Feed(BaseModel):
         parts = [self._fuse_one(run, ir[one], vis[one], file) for one in windows]
         fused = np.empty((*ir.shape, *parts[0].shape[2:]), np.float32)
         for (y, x), window, part in zip(corners, windows, parts, strict=True):
-            # All but the first leave out their border, and overwrite that of the one before.
+            # All tiles but the first leave out their border, and overwrite the previous tile's.
             inner = np.s_[self.overlap if y else 0 :, self.overlap if x else 0 :]
             fused[window][inner] = part[inner]
         return np.ascontiguousarray(fused[:height, :width])
@@ -176,7 +176,7 @@ def _channels(picture: Float, channels: int) -> Float:
 
 
 def ours(visible: Literal["luma", "rgb"]) -> Feed:
-    """Return how networks that imfuse exported are fed."""
+    """Return the inputs and output of networks that imfuse exports."""
     return Feed(
         inputs=(
             FeedInput(name="ir", planes=(Plane(of="ir", channels=1),)),

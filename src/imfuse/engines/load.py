@@ -1,4 +1,4 @@
-"""From what a user calls a model (a name, a file, an engine) to an engine."""
+"""Load the engine for a model that a user gives by name, as a file, or as an engine."""
 
 import threading
 from collections import OrderedDict
@@ -17,16 +17,16 @@ from imfuse.registry import DEFAULT_METHOD, find_method, method_names
 from imfuse.types import Engine, FusionSpec
 
 _WEIGHTS = (".safetensors", ".pth", ".pt", ".pkl", ".ckpt", ".model")
-"""Endings of files of weights, which PyTorch runs."""
+"""Suffixes of files of weights, which PyTorch runs."""
 
 
 def _open_weights(path: Path) -> Engine:
-    """Hand a file of weights to the half of imfuse that knows networks, if it is installed."""
+    """Open a file of weights with `imfuse.learn`, if it is installed."""
     try:
         opener = import_module("imfuse.learn.engine").open_weights
     except ImportError as error:
         raise WeightsError(
-            f"running it takes PyTorch ({error})",
+            f"running it needs PyTorch ({error})",
             file=path,
             remedy="pip install 'imfuse[learn]', or export the file to .onnx elsewhere.",
         ) from error
@@ -53,7 +53,7 @@ def model_names() -> list[str]:
 
 
 def model_specs() -> list[FusionSpec]:
-    """Return the specs of all that `load_engine` takes by name, without opening a network."""
+    """Return the specs of all models that `load_engine` takes by name, without opening them."""
     methods = [find_method(name).spec for name in method_names()]
     cards = {name: card.spec for name, card in network_cards().items()}
     ready = [name for name in cards if name in shipped() and name not in method_names()]
@@ -68,21 +68,21 @@ def load_engine(
     settings: Mapping[str, str] | None = None,
     max_memory: int | None = None,
 ) -> Engine:
-    """Return the engine that a name or a model file stands for.
+    """Return the engine for a name or a model file.
 
     Args:
         model: Name of a registered method, or of a network whose weights are part of imfuse, path
             of an `.onnx` file or of weights, or an engine, which is returned as it is; None: the
             default method.
         threads: Threads inside a network; None: all cores. Classical methods ignore it.
-        runtime: What runs an `.onnx` file; see `imfuse.Fuser`. Others ignore it.
-        settings: What the user says of an `.onnx` file that does not describe itself; see
+        runtime: Runtime for `.onnx` files; see `imfuse.Fuser`. Other models ignore it.
+        settings: The user's settings for an `.onnx` file without a description; see
             `imfuse.engines.describe.SETTINGS`.
         max_memory: Bytes that a pair may take; an `.onnx` file can't allocate much more.
 
     Raises:
         UnknownName: No method has this name.
-        WeightsError: The file is missing or no fusion model, or the name is that of a network
+        WeightsError: The file is missing or not a fusion model, or the name is that of a network
             whose weights are not part of imfuse.
         UsageError: There is no such runtime, or the model takes no settings.
     """
@@ -116,7 +116,7 @@ def _find(name: str, threads: int | None, runtime: Runtime, max_memory: int | No
     if name in network_cards() and name not in method_names():
         raise WeightsError(
             f"the weights of the network {name} are not part of imfuse",
-            remedy=f"`imfuse models info {name}` says where there are some; give the file with -m.",
+            remedy=f"`imfuse models info {name}` says where to get them; give the file with -m.",
         )
     if name not in method_names():
         raise UnknownName("method", name, {*model_names(), *network_cards()})
@@ -124,7 +124,7 @@ def _find(name: str, threads: int | None, runtime: Runtime, max_memory: int | No
 
 
 _KEPT = 4
-"""Engines of files that are kept open."""
+"""Largest number of files whose engines are kept open."""
 _engines: OrderedDict[tuple[object, ...], Engine] = OrderedDict()
 _lock = threading.Lock()
 
@@ -137,9 +137,9 @@ def cached_engine(
     settings: Mapping[str, str] | None = None,
     max_memory: int | None = None,
 ) -> Engine:
-    """Return the engine that a name or a model file stands for, without opening a file twice.
+    """Return the engine for a name or a model file, without opening a file twice.
 
-    A file that was replaced is opened anew. See `load_engine`.
+    A file that was replaced is opened again. See `load_engine`.
     """
     path = Path(model) if isinstance(model, str | Path) else None
     if path is not None and str(path) in shipped():
@@ -148,7 +148,7 @@ def cached_engine(
         found = None if path is None else path.resolve(strict=True)
         status = None if found is None else found.stat()
     except (OSError, ValueError):
-        status = None  # the name of a method, or no file: `load_engine` tells
+        status = None  # the name of a method, or a missing file: `load_engine` decides
     ways = (threads, runtime, tuple(sorted((settings or {}).items())), max_memory)
     if status is None:
         return load_engine(

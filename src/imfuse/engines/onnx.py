@@ -2,8 +2,8 @@
 
 A fusion model of ours is an ONNX file with the inputs `ir` (1, 1, H, W) and `vis` (1, 1 or 3, H,
 W), one output `fused` (1, 1 or 3, H, W), dynamic H and W, and its `FusionSpec` as JSON under the
-metadata key `imfuse.spec`. Those of others hold beside it, under `imfuse.feed`, how they are fed
-(see `imfuse.engines.feed`), or are found out when they are opened.
+metadata key `imfuse.spec`. Other networks also hold a description of their inputs and output, under
+`imfuse.feed` (see `imfuse.engines.feed`), or are examined when they are opened.
 """
 
 from collections.abc import Mapping
@@ -33,20 +33,20 @@ class OnnxEngine:
     Args:
         model: Path of the file.
         threads: Threads inside the network; None: all cores.
-        optimise: Whether to prepare the network for this machine; without, opening is quicker.
-        settings: What the user says of a file that does not describe itself; see
+        optimise: Whether to optimise the network for this machine; opening is faster without.
+        settings: The user's settings for a file without a description; see
             `imfuse.engines.describe.SETTINGS`.
         max_memory: Bytes that a pair may take; see `imfuse.engines.onnx_file.OnnxFile`.
 
     Attributes:
-        spec: What the file says of itself, or what was found out.
-        feed: How the network is fed.
+        spec: The file's description, or the result of examining it.
+        feed: Description of the network's inputs and output.
         weights_sha256: SHA-256 of the file.
-        notes: What was assumed where the file does not describe itself.
+        notes: Assumptions about a file without a description.
 
     Raises:
-        UsageError: The file describes itself, and there are settings; or one makes no sense.
-        WeightsError: The file is missing, damaged, or no network that fuses two pictures.
+        UsageError: There are settings for a file with a description; or one makes no sense.
+        WeightsError: The file is missing, damaged, or not a network that fuses two pictures.
     """
 
     def __init__(
@@ -73,10 +73,10 @@ class OnnxEngine:
 
 
 def checked(fused: Float, spec: FusionSpec, file: Path) -> Float:
-    """Return a result, if it has the channels that the spec promises.
+    """Return a result if it has the channels that the spec promises.
 
     Raises:
-        WeightsError: It has others.
+        WeightsError: The result has other channels.
     """
     if (fused.ndim == 3) != (spec.output == "rgb"):
         raise WeightsError(
@@ -101,7 +101,7 @@ def _described(
     if settings:
         raise UsageError(
             f"--set with {file.path}, which describes itself",
-            remedy="Leave --set away, or give the file as it was before `imfuse convert`.",
+            remedy="Omit --set, or give the file as it was before `imfuse convert`.",
         )
     key = SPEC_KEY
     try:
@@ -118,7 +118,7 @@ def _described(
 
 
 def _check_signature(file: OnnxFile, feed: Feed) -> None:
-    """Refuse a file whose inputs and output are not those that its description names."""
+    """Refuse a file whose inputs and output differ from its description."""
     expected = {
         one.name: (sum(plane.channels for plane in one.planes), one.kind) for one in feed.inputs
     }

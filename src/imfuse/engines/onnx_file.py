@@ -1,7 +1,7 @@
-"""ONNX files as strangers may have made them: opened, and run, within bounds.
+"""Open and run ONNX files that may be untrusted, within limits.
 
-Nothing in a file is executed but its operators, no other file is read, and whatever goes wrong ends
-as a `WeightsError`. A run can be stopped: by Ctrl-C, and by a time limit where there is one.
+Nothing in a file is executed but its operators, no other file is read, and every error becomes a
+`WeightsError`. Ctrl-C stops a run, and so does a time limit if there is one.
 """
 
 import hashlib
@@ -21,13 +21,13 @@ from imfuse.machine import available_cores, total_memory
 
 _REMEDY = "Export it with imfuse, or use a file that `imfuse models list` shows."
 _LONGEST = 160
-"""Characters of somebody else's message that ours show."""
+"""Largest number of characters of a library's message in our messages."""
 _NOWHERE = os.devnull + "/imfuse-reads-no-other-files"
-"""The folder that ONNX Runtime looks into for weights outside a model file."""
+"""Folder that ONNX Runtime searches for weights outside a model file; it does not exist."""
 _ROOM = 256_000_000
-"""Bytes that a network may take beside what its pictures may, for its weights and their like."""
+"""Bytes that a network may take for its weights and the like, on top of those for pictures."""
 _FOLDED = 1 << 20
-"""Bytes that a computed constant may always have; it may also have four times those of the file."""
+"""Bytes that a computed constant may always have; it may also have four times the file's size."""
 _OPENING = threading.Lock()
 
 
@@ -35,9 +35,9 @@ class Port(NamedTuple):
     """An input or output of a network.
 
     Attributes:
-        name: Its name in the file.
-        kind: Type of its values, such as `tensor(float)`.
-        shape: Its lengths; None where one varies.
+        name: Name in the file.
+        kind: Type of the values, such as `tensor(float)`.
+        shape: Length of each axis; None if it varies.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Port(NamedTuple):
     shape: tuple[int | None, ...]
 
     def __str__(self) -> str:
-        """Return the port as messages show it."""
+        """Return the port's description for messages."""
         sizes = "x".join("?" if side is None else str(side) for side in self.shape)
         return f"{brief(self.name, 40)} {self.kind} {sizes or 'scalar'}"
 
@@ -62,14 +62,14 @@ class OnnxFile:
     Args:
         path: The file.
         threads: Threads inside the network; None: all cores.
-        optimise: Whether to prepare the network for this machine; without, opening is quicker.
+        optimise: Whether to optimise the network for this machine; opening is faster without.
         max_memory: Bytes that one pair of pictures may take; the network may allocate as much for
-            each core, and some for its weights. None: half of the machine's memory in all.
+            each core, and some more for its weights. None: half of the machine's memory in total.
 
     Attributes:
         path: The file.
         sha256: SHA-256 of its content.
-        metadata: Texts that it holds beside the network.
+        metadata: Texts that it holds in addition to the network.
         inputs: Inputs of the network.
         outputs: Outputs of the network.
 
@@ -113,7 +113,7 @@ class OnnxFile:
         Args:
             outputs: Names of the outputs to return; None: all.
             feed: Values of the inputs by name.
-            seconds: Time limit; None: as long as it takes.
+            seconds: Time limit; None: no limit.
 
         Raises:
             WeightsError: The network fails, or takes longer.
@@ -144,10 +144,10 @@ class OnnxFile:
 
 
 def with_metadata(content: bytes, texts: Mapping[str, str]) -> bytes:
-    """Return an ONNX file with further texts beside its network.
+    """Return an ONNX file with further metadata texts.
 
-    Such a file is a protocol buffer: fields that are appended to it belong to it, and repeated ones
-    (14 of a model: a pair of a key, 1, and a value, 2) are joined.
+    Such a file is a protocol buffer: fields appended to it become part of it, and repeated ones
+    (field 14 of a model: a pair of a key, field 1, and a value, field 2) are joined.
     """
     added = [
         _field(14, _field(1, key.encode()) + _field(2, text.encode()))
@@ -182,7 +182,7 @@ def _stoppable(
     options: Any,  # noqa: ANN401 - onnxruntime is untyped
     seconds: float | None,
 ) -> list[NDArray[Any]]:
-    """Wait for a run; whatever ends the waiting ends the run as well."""
+    """Wait for a run; anything that ends the waiting also ends the run."""
     try:
         return future.result(seconds)
     except BaseException:

@@ -1,8 +1,8 @@
-"""Networks in ONNX files, run by OpenVINO: faster than ONNX Runtime, where it is installed.
+"""Networks in ONNX files, run by OpenVINO: faster than ONNX Runtime, if it is installed.
 
-A second way to run the files that `imfuse.engines.onnx` describes. OpenVINO compiles a network for
-the processor at hand, keeps concatenations and paddings in its own layout, and can work in bfloat16
-where the processor multiplies such numbers (AMX, AVX-512 BF16).
+This is a second way to run the files that `imfuse.engines.onnx` describes. OpenVINO compiles a
+network for the given processor, keeps concatenations and paddings in its own layout, and can work
+in bfloat16 if the processor supports it (AMX, AVX-512 BF16).
 """
 
 import queue
@@ -29,19 +29,19 @@ class OpenVinoEngine:
     Args:
         model: Path of the file.
         threads: Threads inside the network; None: all cores.
-        precision: `f32`, or `bf16`: bfloat16 where the processor has it and f32 where not. Values
-            in bfloat16 have 8 significant bits; sums are kept in f32, and results usually differ
-            by one or two gray levels in 8 bits at most.
+        precision: `f32`, or `bf16`: bfloat16 if the processor supports it, else f32. Values in
+            bfloat16 have 8 significant bits; sums are kept in f32, and results usually differ by
+            at most one or two gray levels in 8 bits.
         settings: See `OnnxEngine`.
 
     Attributes:
-        spec: What the file says of itself, or what was found out.
-        feed: How the network is fed.
+        spec: The file's description, or the result of examining it.
+        feed: Description of the network's inputs and output.
         weights_sha256: SHA-256 of the file.
-        notes: What was assumed where the file does not describe itself.
+        notes: Assumptions about a file without a description.
 
     Raises:
-        WeightsError: The file is missing, corrupted, no fusion model of imfuse, or OpenVINO is not
+        WeightsError: The file is missing, corrupted, or not a fusion model, or OpenVINO is not
             installed.
     """
 
@@ -57,7 +57,9 @@ class OpenVinoEngine:
         self.spec, self.feed, self._model = described.spec, described.feed, model
         self.notes, self.weights_sha256 = described.notes, described.weights_sha256
         self._compiled = _compile(model, threads, precision)
-        self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()  # one request serves one thread
+        self._idle: queue.SimpleQueue[Any] = (
+            queue.SimpleQueue()
+        )  # each thread needs a request of its own
 
     def fuse(self, ir: Float, vis: Float) -> Float:
         """Fuse two arrays; see `imfuse.types.Engine.fuse`."""
@@ -78,7 +80,7 @@ class OpenVinoEngine:
             raise WeightsError(
                 f"OpenVINO can't fuse this ({brief(str(error).strip().splitlines()[-1])})",
                 file=self._model,
-                remedy="Leave --runtime away.",
+                remedy="Omit --runtime.",
             ) from error
         return found
 
@@ -86,11 +88,12 @@ class OpenVinoEngine:
 def possible_precision(wanted: str, capabilities: Collection[str]) -> str:
     """Return the precision to compute in.
 
-    OpenVINO imitates bfloat16 where the processor lacks it, two to four times as slow as f32.
+    If the processor lacks bfloat16, OpenVINO emulates it, two to four times slower than f32.
 
     Args:
         wanted: `f32` or `bf16`.
-        capabilities: What OpenVINO says that the processor can do well, such as `FP32` and `BF16`.
+        capabilities: Capabilities of the processor that OpenVINO reports, such as `FP32` and
+            `BF16`.
     """
     return "f32" if wanted == "bf16" and "BF16" not in capabilities else wanted
 
@@ -100,13 +103,13 @@ def _compile(model: Path, threads: int | None, precision: str) -> Any:  # noqa: 
         import openvino  # noqa: PLC0415 - an extra, and 0.4 s to import
     except ImportError as error:
         raise WeightsError(
-            f"running it by OpenVINO takes OpenVINO ({error})",
+            f"running it with OpenVINO needs OpenVINO ({error})",
             file=model,
-            remedy="pip install 'imfuse[openvino]', or leave --runtime away.",
+            remedy="pip install 'imfuse[openvino]', or omit --runtime.",
         ) from error
     with _FIRST:
-        # Two threads that look into their first tensors at once can hang: the one that sets up what
-        # OpenVINO's binding keeps lets go of the interpreter, and the other waits for it in there.
+        # Two threads that access their first tensors at the same time can hang: the one that
+        # initialises OpenVINO's binding releases the interpreter lock, and the other waits inside.
         _ = openvino.Tensor(np.zeros(1, np.float32)).data
     core = openvino.Core()
     options = {
@@ -121,5 +124,5 @@ def _compile(model: Path, threads: int | None, precision: str) -> Any:  # noqa: 
     except RuntimeError as error:
         last = brief(str(error).strip().splitlines()[-1])
         raise WeightsError(
-            f"OpenVINO can't run it ({last})", file=model, remedy="Leave --runtime away."
+            f"OpenVINO can't run it ({last})", file=model, remedy="Omit --runtime."
         ) from error

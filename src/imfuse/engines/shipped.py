@@ -1,4 +1,4 @@
-"""Networks whose weights are part of imfuse: trained here, each with a card, checked by SHA-256.
+"""Networks whose weights are part of imfuse: trained here, each with a card, verified by SHA-256.
 
 `weights/manifest.json` lists them. A name in it is a name of `imfuse fuse -m`.
 """
@@ -27,10 +27,10 @@ class Shipped(BaseModel):
     """Name of the ONNX file beside the manifest."""
     sha256: str
     origin: dict[str, str | int | None]
-    """Terms that the file passes on: `licence`, `training_data` (all of it), `training_terms` and
+    """Origin stated in the file: `licence`, `training_data` (all of it), `training_terms` and
     `training_steps`."""
     card: dict[str, Any]
-    """Record that `imfuse train` wrote, and the `commit` of imfuse that it ran with."""
+    """Card written by `imfuse train`, with the `commit` of imfuse that it ran with."""
 
 
 def _folder() -> Path:

@@ -1,4 +1,4 @@
-"""A trial run of a fusion network on made-up pictures, before it is accepted."""
+"""Try a fusion network on artificial pictures before it is accepted."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from imfuse.ops.geometry import padded_size
 from imfuse.types import Float, SizeRule
 
 _SECONDS = 60.0
-"""Time that a run on a small picture may take."""
+"""Time limit for a run on a small picture, in seconds."""
 _MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
 _RANGES = (
     "Say what values it takes: --set range=-1:1 or range=0:255; and if it gives others, "
@@ -26,14 +26,14 @@ def try_network(file: OnnxFile, feed: Feed, told: str | None) -> tuple[Feed, Siz
 
     Args:
         file: The network.
-        feed: How it is fed; its output is still to be found.
-        told: Name of the output that is the fused picture; None: the one that can be.
+        feed: Its inputs; the output is still unknown.
+        told: Name of the output that is the fused picture; None: find it.
 
     Returns:
         The feed with its output, the sizes that work, and whether the result is in colour.
 
     Raises:
-        WeightsError: It gives no fused picture, or more than one.
+        WeightsError: The network gives no fused picture, or more than one.
     """
     rules = [SizeRule()] if feed.size else [SizeRule(multiple=m, minimum=m) for m in _MULTIPLES]
     failed: list[WeightsError] = []
@@ -50,12 +50,12 @@ def try_network(file: OnnxFile, feed: Feed, told: str | None) -> tuple[Feed, Siz
 
 
 def refusal(file: OnnxFile, found: str, expected: str, remedy: str) -> WeightsError:
-    """Return the refusal of a network."""
+    """Return the error that refuses a network."""
     return WeightsError(found, file=file.path, expected=expected, remedy=remedy)
 
 
 def _odd(multiple: int) -> tuple[int, int]:
-    """Return an unlike height and width of some 64 pixels that no larger multiple divides."""
+    """Return different height and width of about 64 pixels that no larger multiple divides."""
     first = max(1, 64 // multiple) // 2 * 2 + 1
     return multiple * first, multiple * (first + 2)
 
@@ -118,7 +118,7 @@ def _fuse(file: OnnxFile, feed: Feed, ir: Float, vis: Float) -> Float:
 
 
 def _pictures(feed: Feed, size: tuple[int, ...]) -> tuple[Float, Float]:
-    """Return made-up pictures: soft shapes with some texture, unlike each other."""
+    """Return two different artificial pictures: soft shapes with some texture."""
     height, width = size
     y, x = np.mgrid[:height, :width].astype(np.float32)
     y, x = y / np.float32(max(height, 8)), x / np.float32(max(width, 8))
@@ -130,7 +130,7 @@ def _pictures(feed: Feed, size: tuple[int, ...]) -> tuple[Float, Float]:
 
 
 def _check_result(file: OnnxFile, feed: Feed, rule: SizeRule) -> bool:
-    """Refuse a network whose result is no fused picture of both; return whether it is colour."""
+    """Refuse a network unless its result depends on both pictures; return True if it is colour."""
     size = feed.size or padded_size(72, 96, rule)
     ir, vis = _pictures(feed, size)
     fused = _fuse(file, feed, ir, vis)

@@ -1,1 +1,1 @@
-"""Files and bytes to pictures and back, and the matching of two folders."""
+"""Read and write picture files, and match the pictures of two folders."""

@@ -1,11 +1,11 @@
-"""Telling an alpha channel that is a picture of its own from transparency."""
+"""Distinguish an alpha channel that holds a picture from transparency."""
 
 import numpy as np
 
 from imfuse.types import Pixels
 
-_SAMPLES = 1 << 18  # pixels that are looked at
-_LEAST = 1024  # pixels below which nothing can be told
+_SAMPLES = 1 << 18  # number of pixels to check
+_LEAST = 1024  # fewest pixels that allow a decision
 _ENDS = 0.5  # share of fully clear and fully opaque pixels above which it is a mask
 _LEVELS = 48  # different values, of 256, that a photograph has at least
 _FLAT = 0.97  # share of pixels that lie on a line with their neighbours above which it is smooth
@@ -13,9 +13,9 @@ _BEND = 2.2  # of 255: what rounding and dithering add to a line
 
 
 def alpha_is_picture(alpha: Pixels) -> bool:
-    """Return whether an alpha channel looks like a photograph, such as the thermal one of RGB-T.
+    """Return True if an alpha channel looks like a photograph, such as the thermal one of RGB-T.
 
-    Transparency is mostly 0 or fully opaque, or has few levels, or changes evenly, as in a
+    Transparency is mostly 0 or fully opaque, or has few levels, or changes smoothly, as in a
     gradient or a soft shadow. A photograph has many levels and texture.
 
     Args:
@@ -25,13 +25,13 @@ def alpha_is_picture(alpha: Pixels) -> bool:
     if alpha.size < _LEAST:
         return False
     step = max(1, int((height * width / _SAMPLES) ** 0.5))
-    # Whole rows from all over the picture: neighbours stay neighbours.
+    # Take whole rows from all over the picture, so that neighbours stay neighbours.
     values = np.asarray(alpha[::step], np.float32)
     top = float(np.iinfo(alpha.dtype).max) if alpha.dtype.kind in "iu" else 1.0
     values = values * (255 / top)
     ends = float(((values < 0.5) | (values > 254.5)).mean())
     if ends > _ENDS or len(np.unique(np.rint(values))) < _LEVELS or width < 3:
         return False
-    # Second differences along rows: none in a gradient, small in what is soft.
+    # Second differences along rows are 0 in a gradient, and small in soft shadows.
     bend = np.abs(np.diff(values, n=2, axis=1))
     return float((bend <= _BEND).mean()) < _FLAT

@@ -1,4 +1,4 @@
-"""Whole files or none: write to a temporary name in the same folder, then rename."""
+"""Write files atomically: to a temporary name in the same folder, then rename."""
 
 import os
 import secrets
@@ -13,21 +13,21 @@ _SUFFIX = ".imfuse-tmp"
 
 
 def write_atomically(path: str | os.PathLike[str], parts: Iterable[bytes | memoryview]) -> None:
-    """Write a file so that its name only ever stands for the whole old or the whole new content.
+    """Write a file so that it always has either its whole old or its whole new content.
 
     Args:
-        path: The file; one that exists is replaced.
-        parts: What to write, in order.
+        path: The file; an existing one is replaced.
+        parts: Parts of the content, in order.
 
     Raises:
-        OutputError: The file can't be written there. The old file, if any, is untouched.
+        OutputError: The file can't be written. The old file, if any, is untouched.
     """
     target = Path(path)
-    # A name near the limit of 255 bytes leaves no room for more: only its beginning is used.
+    # A name near the limit of 255 bytes leaves no room for a suffix: use only its beginning.
     mark = f"{os.getpid()}-{secrets.token_hex(6)}"
     temporary = target.with_name(f".{target.name[:40]}.{mark}{_SUFFIX}")
     try:
-        # "x" gives the permissions that the umask leaves, which tempfile's 0600 would not.
+        # "x" gives the permissions that the umask allows, unlike tempfile's 0600.
         with temporary.open("xb") as file:
             for part in parts:
                 file.write(part)
@@ -42,7 +42,7 @@ def write_atomically(path: str | os.PathLike[str], parts: Iterable[bytes | memor
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write a text file in UTF-8, whole or not at all.
 
-    What UTF-8 lacks, the bytes of file names that are no text, is escaped.
+    Bytes of file names that are not valid UTF-8 are escaped.
 
     Raises:
         OutputError: See `write_atomically`.
@@ -65,7 +65,7 @@ def _refusal(target: Path, error: Exception) -> OutputError:
 
 
 def remove_stale_temporaries(folder: str | os.PathLike[str]) -> list[Path]:
-    """Remove what killed writers left in a folder, and return the names.
+    """Remove temporary files that killed writers left in a folder, and return their names.
 
     Files of processes that still run are left alone. On Windows, which can't tell, all are removed.
     """
@@ -80,11 +80,11 @@ def remove_stale_temporaries(folder: str | os.PathLike[str]) -> list[Path]:
 
 
 def _is_running(process: str) -> bool:
-    """Return True if a process of this number runs, as far as this user can tell."""
+    """Return True if a process with this number runs, as far as this user can tell."""
     if sys.platform == "win32" or not process.isdecimal() or len(process) > 9:
         return False
     try:
-        os.kill(int(process), 0)  # sends no signal, but says whether one could be sent
+        os.kill(int(process), 0)  # sends no signal, but fails if none could be sent
     except ProcessLookupError:
         return False
     except OSError:  # it belongs to somebody else

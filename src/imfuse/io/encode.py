@@ -1,4 +1,4 @@
-"""Pictures to files and bytes: what each format can hold, and the writing of whole files."""
+"""Encode pictures and write their files, within the limits of each format."""
 
 import os
 from collections.abc import Sequence
@@ -17,17 +17,17 @@ from imfuse.io.history import with_history
 from imfuse.types import FusedImage, Metadata, Picture, Pixels
 
 SUFFIXES: dict[str, str] = table.suffixes()
-"""The format that stands behind each suffix of a file name."""
+"""The format for each suffix of a file name."""
 
 
 def can_hold(format: str, dtype: DTypeLike) -> bool:  # noqa: A002 - Picture's word for it
-    """Return whether a format stores samples of this type without loss of depth."""
+    """Return True if a format stores samples of this type without loss of depth."""
     found = table.formats().get(format)
     return found is not None and found.can_hold(dtype)
 
 
 def holds_alpha(format: str) -> bool:  # noqa: A002 - Picture's word for it
-    """Return whether a format stores transparency; JPEG and BMP (for most programs) do not."""
+    """Return True if a format stores transparency; JPEG and BMP (for most programs) do not."""
     found = table.formats().get(format)
     return found is not None and found.alpha
 
@@ -42,7 +42,7 @@ def output_format(path: str | os.PathLike[str]) -> str:
     writable = [one for one, kind in SUFFIXES.items() if table.formats()[kind].encode]
     if suffix not in writable:
         raise OutputError(
-            f"the suffix {suffix!r} stands for no format that can be written"
+            f"no format with the suffix {suffix!r} can be written"
             if suffix
             else "the name has no suffix",
             file=path,
@@ -56,15 +56,15 @@ def encode_image(picture: Picture, format: str, *, quality: int = 95) -> bytes: 
     """Return the content of a picture file; the same picture always gives the same bytes.
 
     PNG, TIFF, BMP and WebP are written without loss, JPEG with full chroma resolution. Alpha is
-    dropped where `holds_alpha` says no. Metadata are written where the format has a place for them
-    (GeoTIFF tags: TIFF; BMP: resolution only; JPEG: EXIF and XMP up to 64 kB each), and a profile
-    only where it describes what is written: a gray one for gray, an RGB one for colour. A fused
-    picture's history goes into its XMP packet; see `imfuse.read_history`.
+    dropped if the format can't hold it (see `holds_alpha`). Metadata are written if the format has
+    a place for them (GeoTIFF tags: TIFF; BMP: resolution only; JPEG: EXIF and XMP up to 64 kB
+    each), and a colour profile only if it fits the pixels: a gray one for gray, an RGB one for
+    colour. The history of a fused picture goes into its XMP packet; see `imfuse.read_history`.
 
     Args:
-        picture: What to write.
+        picture: The picture.
         format: `PNG`, `JPEG`, `TIFF`, `BMP` or `WEBP`.
-        quality: JPEG's quality from 1 to 100; the other formats have no use for it.
+        quality: JPEG's quality from 1 to 100; other formats ignore it.
 
     Raises:
         OutputError: The format can't hold samples of this type, or a picture of this size.
@@ -75,19 +75,20 @@ def encode_image(picture: Picture, format: str, *, quality: int = 95) -> bytes: 
 def write_image(
     path: str | os.PathLike[str], picture: Picture, *, quality: int = 95
 ) -> tuple[str, ...]:
-    """Write a picture file, whole or not at all; see `encode_image` for what goes into it.
+    """Write a picture file, whole or not at all; `encode_image` describes its content.
 
     Args:
-        path: Where to; its suffix chooses the format. An existing file is replaced at the end.
-        picture: What to write.
+        path: The file; its suffix selects the format. An existing file is replaced at the end.
+        picture: The picture.
         quality: JPEG's quality from 1 to 100.
 
     Returns:
-        What the format could not hold, such as transparency in JPEG; usually nothing.
+        Messages about everything that the format could not hold, such as transparency in JPEG;
+        usually none.
 
     Raises:
         OutputError: The suffix is unknown, the format can't hold the picture, or the file can't be
-            written; an existing file then is as before.
+            written; an existing file is then unchanged.
     """
     kind = output_format(path)
     write_atomically(path, _encode(picture, kind, quality, path))
@@ -191,7 +192,7 @@ def _with_history(picture: Picture, found: Format) -> Metadata:
 
 
 def _fitting(metadata: Metadata, found: Format, *, colour: bool) -> Metadata:
-    """Return the metadata that a format can hold: tidy, and a profile of this kind of pixels."""
+    """Return the metadata that a format can hold, tidied, with a profile only if it fits."""
     block = metadata.exif if len(metadata.exif or b"") <= found.longest_exif else None
     tidy = None if block is None else exif.tidy(block)
     fits = metadata.icc is not None and exif.profile_fits(metadata.icc, colour=colour)

@@ -1,4 +1,4 @@
-"""Pictures to and from files and bytes, in their own depth; `formats.table` has the formats."""
+"""Read pictures from files and bytes in their own depth; `formats.table` has the formats."""
 
 import os
 import stat
@@ -49,24 +49,25 @@ def read_image(
     The format is recognised by content. 8-bit files give uint8; 16-bit ones uint16 whose range is
     always 65535; float TIFF gives float32; TIFF of signed or 32-bit integers gives int16, int32 or
     uint32. Palettes become gray when all their colours are gray. EXIF's orientation is applied and
-    set to 1; of its main directory, what tells of the scene is kept, and BigTIFF's is not read.
-    A damaged EXIF block is left out (see `notes`), and so is an ICC profile that does not describe
-    the pixels as they are returned: one for CMYK, or for RGB where they are gray. XMP above 1 MB
+    set to 1; only those tags of its main directory that describe the scene are kept, and BigTIFF's
+    EXIF is not read. A damaged EXIF block is left out (see `notes`), and so is an ICC profile that
+    does not fit the returned pixels: one for CMYK, or one for RGB if they are gray. XMP above 1 MB
     is left out.
 
-    Where there is no value, `nodata` is True: NaN and infinities, what GDAL's tag declares, and in
-    gray floats and measurements the usual marks (see `formats.holes`).
+    `nodata` is True for pixels without a value: NaN and infinities, the value that GDAL's tag
+    declares, and in gray floats and measurements the usual marks (see `formats.holes`).
 
     Args:
         source: A path, or the content of a file.
-        max_pixels: Most pixels that the header may announce (decompression bomb guard).
-        name: What messages call the picture; default: the path or `<bytes>`.
+        max_pixels: Largest number of pixels that the header may announce (decompression bomb
+            guard).
+        name: Name of the picture in messages; default: the path or `<bytes>`.
 
     Returns:
         The picture. Float values outside [0, 1] are left as they are.
 
     Raises:
-        UnreadableImage: The file is missing, truncated, damaged, or no picture that we know.
+        UnreadableImage: The file is missing, truncated, damaged, or not a known picture format.
         UnsupportedImage: It is animated, has several pages, or a kind of sample not read here.
         ImageTooLarge: It has more than `max_pixels` pixels, or does not fit in memory.
         BadValues: No pixel has a value.
@@ -108,7 +109,7 @@ def _read_file(path: Path, name: str, max_pixels: int) -> bytes:
             raise _unreadable(
                 "it is a device or a pipe", name, remedy="Save its content to a file first."
             )
-        # No file of an allowed picture is larger; reading one that is could exhaust memory.
+        # No file of an allowed picture is larger; reading a larger one could exhaust memory.
         if status.st_size > 32 * max_pixels + (1 << 26):
             raise ImageTooLarge(
                 f"the file has {status.st_size:,} bytes",

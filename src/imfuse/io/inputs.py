@@ -1,4 +1,4 @@
-"""Pictures from whatever a Python program has: paths, bytes, PIL images, arrays, tensors."""
+"""Pictures from Python objects: paths, bytes, PIL images, arrays, tensors."""
 
 import os
 import sys
@@ -23,29 +23,29 @@ _FLOATS = {np.dtype(np.float16), np.dtype(np.float64)}
 
 
 def is_tensor(value: object) -> bool:
-    """Return True for a torch tensor, without importing torch where nobody else has."""
+    """Return True for a torch tensor, without importing torch if it is not imported yet."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(value, torch.Tensor)
 
 
 def is_pil(value: object) -> bool:
-    """Return True for a PIL image, without importing Pillow where nobody else has."""
+    """Return True for a PIL image, without importing Pillow if it is not imported yet."""
     pil = sys.modules.get("PIL.Image")
     return pil is not None and isinstance(value, pil.Image)
 
 
 def as_picture(value: Any, role: str, max_pixels: int) -> Picture:  # noqa: ANN401 - any kind
-    """Return the picture that a value is.
+    """Convert a value to a picture.
 
     Args:
         value: A path, the bytes of a file, a PIL image, a NumPy array `(H, W)` or
             `(H, W, 1 | 3 | 4)`, a torch tensor `(H, W)` or `(C, H, W)`, or a `Picture`. Pixels
             without a value, such as NaN, are marked in `Picture.nodata`.
-        role: What messages call it, such as `infrared`.
+        role: Name of the picture in messages, such as `infrared`.
         max_pixels: Pictures with more pixels by their header are refused.
 
     Raises:
-        ImfuseError: It is no picture, or none of a supported kind.
+        ImfuseError: The value is not a picture, or not of a supported kind.
     """
     if isinstance(value, Picture):
         return value
@@ -85,9 +85,9 @@ def _picture_from_array(array: Pixels, name: str) -> Picture:
             file=name,
             expected="uint8, uint16, or floats in [0, 1]; infrared in one channel also int16, int32"
             " or uint32, with a range",
-            remedy="Convert it, for instance by astype('int32') where the values fit.",
+            remedy="Convert it, for instance with astype('int32') if the values fit.",
         )
-    with np.errstate(over="ignore"):  # what is beyond float32 becomes infinite: no value
+    with np.errstate(over="ignore"):  # values beyond float32 become infinite: no value
         array = array.astype(dtype, copy=False)
     alpha = np.ascontiguousarray(array[..., 3]) if channels == 4 else None
     pixels = array if array.ndim == 2 else array[..., 0] if channels == 1 else array[..., :3]

@@ -13,22 +13,22 @@ from imfuse.io.images import write_image
 from imfuse.types import Picture
 
 _INDEXED = ("L", "P", "1")
-_SPREAD = {"L;2": 85, "L;4": 17}  # what Pillow multiplies grays of 2 and 4 bits with
+_SPREAD = {"L;2": 85, "L;4": 17}  # factor by which Pillow multiplies grays of 2 and 4 bits
 
 
 def read_labels(path: Path) -> NDArray[np.uint8]:
     """Read a label picture: the class of each pixel as its stored gray value or palette index.
 
-    A palette of colours says how classes are shown: its indices are the classes. A palette of
-    different grays is a way to store gray values, which programs choose to save space: the grays
-    are the classes. Grays of 2 and 4 bits are taken as they are stored, not spread to 0..255.
+    A palette of colours only defines how classes are shown: its indices are the classes. A palette
+    of different grays is just a compact way to store gray values: the grays are the classes. Grays
+    of 2 and 4 bits are used as they are stored, not spread to 0..255.
 
     Returns:
         `(H, W)` uint8.
 
     Raises:
-        UnreadableImage: It is missing or damaged.
-        UnsupportedImage: It shows classes by colours.
+        UnreadableImage: The file is missing or damaged.
+        UnsupportedImage: The file shows classes as colours.
     """
     try:
         with Image.open(path) as image:

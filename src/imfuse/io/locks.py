@@ -1,4 +1,4 @@
-"""Locks on folders that only one process may write to; they vanish with the process."""
+"""Locks on folders that only one process may write to; they end with the process."""
 
 import errno
 import os
@@ -23,13 +23,13 @@ _held: set[int] = set()
 
 @contextmanager
 def locked(folder: Path, name: str) -> Iterator[None]:
-    """Hold a lock on a folder: a file in it, which is removed in the end.
+    """Hold a lock on a folder: a file in it, which is removed at the end.
 
-    The operating system drops the lock when the process ends, however it ends. The file that a
-    killed process leaves locks nothing.
+    The operating system releases the lock when the process ends, however it ends. A file left by a
+    killed process locks nothing.
 
     Args:
-        folder: The folder, which exists.
+        folder: The folder, which must exist.
         name: Name of the lock's file.
 
     Raises:
@@ -57,7 +57,7 @@ def locked(folder: Path, name: str) -> Iterator[None]:
 def _open_locked(path: Path, folder: Path) -> int:
     """Return the descriptor of the locked file, which holds the number of this process."""
     while True:
-        # Never through a link, which may lead to a file that is worth something.
+        # Never follow a link, which may lead to a valuable file.
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
         file = os.open(path, flags, 0o666)
         try:
@@ -73,7 +73,7 @@ def _open_locked(path: Path, folder: Path) -> int:
 
 
 def _is_ours(file: int) -> bool:
-    """Return whether the file still has its name, which its last holder may have removed."""
+    """Return True if the file still has its name, which its last holder may have removed."""
     found = os.fstat(file)
     if found.st_nlink > 1 or not stat.S_ISREG(found.st_mode):
         raise OSError(errno.EEXIST, "the lock is a link, or no file")
@@ -83,7 +83,7 @@ def _is_ours(file: int) -> bool:
 def _lock(file: int, folder: Path) -> None:
     try:
         if sys.platform == "win32":
-            os.lseek(file, 1 << 20, os.SEEK_SET)  # others can't read what is locked
+            os.lseek(file, 1 << 20, os.SEEK_SET)  # others can't read locked bytes
             try:
                 msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
             finally:
@@ -109,11 +109,11 @@ def _lock(file: int, folder: Path) -> None:
 
 
 def _release(file: int, path: Path) -> None:
-    if sys.platform == "win32":  # can't remove open files, nor those that others have opened
+    if sys.platform == "win32":  # files that are open, here or elsewhere, can't be removed
         os.close(file)
     with suppress(OSError):
         path.unlink()
-    if sys.platform != "win32":  # only now: whoever has it open must find it removed
+    if sys.platform != "win32":  # only now, so that whoever has it open finds it removed
         os.close(file)
 
 

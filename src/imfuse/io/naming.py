@@ -1,7 +1,7 @@
-"""Names of files as keys of pairs, and hints on patterns that find the keys.
+"""File names as keys of pairs, and hints on patterns that find the keys.
 
 A wrong pair costs more than a missing hint. Two names therefore make a pair only if they agree in
-every word and number but for what tells the sensors apart, and that must be the same in all pairs.
+every word and number except those that name the sensor, which must be the same in all pairs.
 """
 
 import os.path
@@ -30,10 +30,10 @@ _SENSOR_WORDS = frozenset(
     )
 )
 _NUMBERED_WORDS = frozenset(["cam", "camera", "sensor", "ch", "channel", "lens"])
-"""Words whose number may tell sensors apart, as in `cam0` and `cam1`."""
+"""Words whose number may identify a sensor, as in `cam0` and `cam1`."""
 _DEPTH = re.compile(r"(8|14|16)_?b(its?)?", re.IGNORECASE)
 _MOST_LEFT = 0.1
-"""Share of the files of one folder that may have no partner; of the other, all must have one."""
+"""Fraction of files without a partner allowed in one folder; the other one's must all have one."""
 _SECONDS_APART = 5.0
 _NUMBERS = (
     r"(\d+)",
@@ -59,7 +59,7 @@ class Hint:
 
 
 def one_form(name: str) -> str:
-    """Return a name in the one Unicode form in which names compare.
+    """Return a name in the Unicode form that is used to compare names.
 
     Systems differ in whether they store an accented letter as one character or as two.
     """
@@ -67,30 +67,30 @@ def one_form(name: str) -> str:
 
 
 def name_key(path: Path) -> str:
-    """Return a file's name without its ending, in the form in which names compare."""
+    """Return a file's name without its extension, in the form that is used to compare names."""
     return one_form(path.stem)
 
 
 def compile_pattern(pattern: str | None) -> re.Pattern[str] | None:
-    """Return a pattern that the user gave, compiled.
+    """Compile a pattern given by the user.
 
     Raises:
-        UsageError: It is no regular expression.
+        UsageError: The pattern is not a regular expression.
     """
     try:
         return None if pattern is None else re.compile(pattern)
     except re.error as error:
-        found = f"--pair-regex {pattern!r} is no regular expression ({error})"
+        found = f"--pair-regex {pattern!r} is not a regular expression ({error})"
         raise UsageError(found, remedy=r"Example: --pair-regex '(\d+)'") from error
 
 
 def key_of(name: str, regex: re.Pattern[str] | None, sensor: str = "ir") -> str | None:
-    """Return what a name is matched by; None where the pattern does not concern it.
+    """Return the key of a name; None if the pattern does not match it.
 
     Args:
         name: A file's name, see `name_key`.
         regex: The pattern; None: the whole name is the key.
-        sensor: Name of the group that must have caught something, where the pattern has it.
+        sensor: Name of a group that must match if the pattern has it.
     """
     if regex is None:
         return name
@@ -108,13 +108,13 @@ def key_of(name: str, regex: re.Pattern[str] | None, sensor: str = "ir") -> str 
 
 
 def find_hint(first: Sequence[str], second: Sequence[str], *, method: bool = False) -> Hint | None:
-    """Return a pattern that pairs (nearly) all names, or None where no pairs are beyond doubt.
+    """Return a pattern that pairs (nearly) all names, or None if no pairs are beyond doubt.
 
     Args:
-        first: Names of the files of one folder, without endings.
-        second: Those of the other.
-        method: Whether names of the first folder may have words of their own, such as that of the
-            method that fused the pictures.
+        first: Names of the files of one folder, without extensions.
+        second: Names of the files of the other folder.
+        method: Whether names of the first folder may have additional words, such as the name of
+            the method that fused the pictures.
     """
     for pattern in dict.fromkeys(_candidates(first, second)):
         pairs = _pairs(first, second, re.compile(pattern))
@@ -124,14 +124,14 @@ def find_hint(first: Sequence[str], second: Sequence[str], *, method: bool = Fal
 
 
 def remedy(hint: Hint | None) -> str:
-    """Say how to tell what belongs together: by a pattern that was tried, else by a list."""
+    """Return advice on how to state the pairs: by a pattern that was tried, else by a list."""
     if hint is None:
-        return "List the pairs in a CSV file with a header ir,vis and give it by --pairs FILE.csv."
+        return "List the pairs in a CSV file with a header ir,vis, and add --pairs FILE.csv."
     pairs, (one, other) = len(hint.pairs), hint.pairs[0]
     count = "1 pair" if pairs == 1 else f"{pairs} pairs"
     return (
         f"--pair-regex {shlex.quote(hint.pattern)} gives {count}, such as {one} with {other}; "
-        "else list them by --pairs FILE.csv."
+        "otherwise list the pairs with --pairs FILE.csv."
     )
 
 
@@ -148,7 +148,7 @@ def _candidates(first: Sequence[str], second: Sequence[str]) -> Iterator[str]:
 
 
 def _shared_start(names: Sequence[str]) -> str:
-    """Return the whole words and numbers that all names begin with, less than any whole name."""
+    """Return the whole words and numbers that all names begin with, but never a whole name."""
     shared = os.path.commonprefix(list(names))  # noqa: RUF071 - characters are meant
     while shared and any(_goes_on(shared, name) for name in names):
         shared = shared[:-1]
@@ -156,7 +156,7 @@ def _shared_start(names: Sequence[str]) -> str:
 
 
 def _goes_on(shared: str, name: str) -> bool:
-    """Return whether a name ends with a part, or the part ends inside a word or number of it."""
+    """Return True if a start is the whole name, or ends inside a word or number of it."""
     if len(name) == len(shared):
         return True
     last, following = shared[-1], name[len(shared)]
@@ -168,7 +168,7 @@ def _either(one: str, other: str) -> str:
 
 
 def _sensor_words(names: Sequence[str]) -> list[str]:
-    """Return the words for a sensor that stand in every name."""
+    """Return the words for a sensor that occur in every name."""
     words = Counter(word for name in names for word in set(re.findall(_WORD, name)))
     every = sorted(word for word, count in words.items() if count == len(names))
     return [word for word in every if word.casefold() in _SENSOR_WORDS]
@@ -177,7 +177,7 @@ def _sensor_words(names: Sequence[str]) -> list[str]:
 def _pairs(
     first: Sequence[str], second: Sequence[str], regex: re.Pattern[str]
 ) -> list[tuple[str, str]]:
-    """Return the names that a pattern pairs; none where two names of a folder have one key."""
+    """Return the names that a pattern pairs; none if two names of a folder have the same key."""
     keyed: list[Mapping[str, str]] = []
     for names in (first, second):
         keys = [(value, name) for name in names if (value := key_of(name, regex)) is not None]
@@ -198,7 +198,7 @@ def _beyond_doubt(
 
 
 def _difference(one: str, other: str, *, method: bool) -> tuple[str, ...] | None:
-    """Return the words that only one of two names has; None where they may show two scenes."""
+    """Return the words that only one of two names has; None if the scenes may be different."""
     tokens = [_tokens(name) for name in (one, other)]
     words = [Counter(text for kind, text in some if kind == "word") for some in tokens]
     surplus = words[0] - words[1], words[1] - words[0]
@@ -223,7 +223,7 @@ def _difference(one: str, other: str, *, method: bool) -> tuple[str, ...] | None
 
 
 def _tokens(name: str) -> list[tuple[str, str]]:
-    """Return the words, numbers and times of a name, less the numbers that describe a sensor."""
+    """Return the words, numbers and times of a name, without numbers that describe a sensor."""
     tokens: list[tuple[str, str]] = []
     for match in _TOKEN.finditer(_DEPTH.sub("", name)):
         kind, text = match.lastgroup or "", match[0].casefold()
@@ -238,7 +238,7 @@ def _tokens(name: str) -> list[tuple[str, str]]:
 
 
 def _in_time(pairs: Sequence[tuple[str, str]], second: Sequence[str]) -> bool:
-    """Return whether no name, where both tell the time, has a partner nearer in time."""
+    """Return True if no name with a time has another candidate that is nearer in time."""
     known = sorted(time for name in second if (time := _seconds(name)) is not None)
     for one, other in pairs:
         here, there = _seconds(one), _seconds(other)
@@ -252,7 +252,7 @@ def _in_time(pairs: Sequence[tuple[str, str]], second: Sequence[str]) -> bool:
 
 
 def _seconds(name: str) -> float | None:
-    """Return the time that a name tells, in seconds; None where it tells none."""
+    """Return the time in a name, in seconds; None if it has none."""
     texts = [text for kind, text in _tokens(name) if kind == "time"]
     try:
         told = datetime.strptime(texts[0], "%Y%m%d%H%M%S")

@@ -1,4 +1,4 @@
-"""CSV files that list pairs: the way out where no names tell what belongs together."""
+"""CSV files that list pairs, for folders whose file names can't be matched."""
 
 import csv
 import io
@@ -19,10 +19,10 @@ class ListedPair:
     """One row of a list of pairs.
 
     Attributes:
-        line: Its line number, from 1.
+        line: Line number, from 1.
         ir: Infrared file.
         vis: Visible file.
-        fused: Fused file, or None where the list has no such column.
+        fused: Fused file, or None if the list has no such column.
     """
 
     line: int
@@ -32,9 +32,9 @@ class ListedPair:
 
 
 def read_pair_list(file: Path, ir: Path, vis: Path, fused: Path | None = None) -> list[ListedPair]:
-    """Read a CSV file with the columns `ir`, `vis` and, where there are fused pictures, `fused`.
+    """Read a CSV file with the columns `ir`, `vis` and, if there are fused pictures, `fused`.
 
-    Commas, semicolons or tabs separate the columns, whose order is free; others are ignored.
+    Commas, semicolons or tabs separate the columns, which may come in any order, with others.
     Empty lines are skipped.
 
     Args:
@@ -44,12 +44,12 @@ def read_pair_list(file: Path, ir: Path, vis: Path, fused: Path | None = None) -
         fused: Folder that fused paths are relative to; None: the column is not read.
 
     Returns:
-        The rows in their order; each file occurs once.
+        The rows in order; each file occurs once.
 
     Raises:
         UnreadableImage: The list can't be read.
         PairMismatch: The header lacks a column, a row is incomplete, a file is missing or occurs
-            twice, or two visible pictures have one name; the message has the line number.
+            twice, or two visible pictures have the same name; the message has the line number.
     """
     rows = _rows(file)
     _, header = next(rows, (0, []))
@@ -75,7 +75,7 @@ def read_pair_list(file: Path, ir: Path, vis: Path, fused: Path | None = None) -
                 raise _refusal(file, line, again, f"each {column} file once")
         pairs.append(ListedPair(line, **found))
     if not pairs:
-        raise _refusal(file, 1, "no pairs below the header", "one pair a line")
+        raise _refusal(file, 1, "no pairs below the header", "one pair per line")
     _check_names(file, pairs)
     return pairs
 
@@ -106,7 +106,7 @@ def _rows(file: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _existing(file: Path, line: int, path: Path) -> Path:
-    """Return the file that a path means, also where its name is stored in another Unicode form."""
+    """Return the file at a path, even if its name is stored in another Unicode form."""
     forms = [path, *(Path(unicodedata.normalize(form, str(path))) for form in ("NFC", "NFD"))]
     for form in forms:
         try:
@@ -118,12 +118,12 @@ def _existing(file: Path, line: int, path: Path) -> Path:
 
 
 def _check_names(file: Path, pairs: list[ListedPair]) -> None:
-    """Refuse two pairs whose results would have one name."""
+    """Refuse two pairs whose results would have the same name."""
     lines: dict[str, int] = {}
     for pair in pairs:
         earlier = lines.setdefault(unicodedata.normalize("NFC", pair.vis.stem), pair.line)
         if earlier != pair.line:
-            found = f"the visible picture is named {pair.vis.stem}, as that of line {earlier} is"
+            found = f"the visible picture is named {pair.vis.stem}, like that of line {earlier}"
             expected = "different names, because results are named after visible pictures"
             raise _refusal(file, pair.line, found, expected)
 

@@ -14,7 +14,7 @@ from imfuse.io.pairlist import read_pair_list
 
 @dataclass(frozen=True)
 class PairFiles:
-    """The two files of one pair and the key under which they matched."""
+    """The two files of one pair and their common key."""
 
     key: str
     ir: Path
@@ -29,7 +29,7 @@ class Matching:
         pairs: Matched files, in the order of their keys.
         ir_only: Infrared pictures without a visible one.
         vis_only: Visible pictures without an infrared one.
-        ambiguous: Keys that several files of one folder share, with an explanation each.
+        ambiguous: Keys that several files of one folder share, each with an explanation.
     """
 
     pairs: tuple[PairFiles, ...]
@@ -40,7 +40,7 @@ class Matching:
 
 @dataclass(frozen=True)
 class TripleFiles:
-    """The files of one pair and of its fused picture, and the key under which they matched."""
+    """The files of one pair and of its fused picture, and their common key."""
 
     key: str
     fused: Path
@@ -57,7 +57,7 @@ class TripleMatching:
         fused_only: Fused pictures without a pair of sources.
         not_fused: Keys of pairs that have no fused picture.
         unpaired: Sources without a partner.
-        ambiguous: Keys that several files of one folder share, with an explanation each.
+        ambiguous: Keys that several files of one folder share, each with an explanation.
     """
 
     triples: tuple[TripleFiles, ...]
@@ -68,7 +68,7 @@ class TripleMatching:
 
 
 def check_distinct(ir: Path, vis: Path) -> None:
-    """Refuse a pair whose two files are one and the same (also through a link).
+    """Refuse a pair whose two files are the same (also through a link).
 
     Raises:
         PairMismatch: The same file was given twice.
@@ -83,7 +83,7 @@ def check_distinct(ir: Path, vis: Path) -> None:
 
 
 def list_images(folder: Path) -> list[Path]:
-    """Return the picture files of a folder (not of its sub-folders), hidden ones left out, sorted.
+    """Return the sorted picture files of a folder, without hidden files and sub-folders.
 
     Raises:
         UnreadableImage: The folder is missing, unreadable, or holds no picture.
@@ -111,11 +111,12 @@ def match_folders(
 ) -> Matching:
     r"""Match the pictures of two folders.
 
-    Without a pattern, files whose names agree but for the ending make a pair. With one, it is
-    searched in each name without its ending, and what its group `key` (else its groups together,
-    else all that matched) caught must agree; names in which it is not found have no partner.
-    Groups named `ir` and `vis`, of which one must then have caught something, tell the two sensors
-    apart when all files lie in one folder: `(?P<key>\d+)_((?P<ir>ir)|(?P<vis>rgb))`.
+    Without a pattern, files with equal names except for the extension make a pair. A pattern is
+    searched in each name without its extension, and the text matched by its group `key` must be
+    equal (without such a group, that of all groups together; without groups, the whole match).
+    Names that it doesn't match have no partner. If all files lie in one folder, groups named `ir`
+    and `vis` distinguish the two sensors, and one of them must match:
+    `(?P<key>\d+)_((?P<ir>ir)|(?P<vis>rgb))`.
 
     Args:
         ir: Folder of infrared pictures.
@@ -123,12 +124,12 @@ def match_folders(
         pattern: A regular expression, see above.
         pairs: CSV file that lists the pairs instead (see `read_pair_list`). Pairs then keep its
             order, their keys are the names of the visible pictures, and files that it does not
-            list are left out silently.
+            list are silently left out.
 
     Raises:
         UnreadableImage: A folder is missing or holds no pictures, or the list can't be read.
-        UsageError: The pattern is no regular expression, one folder is given without the groups
-            that tell the sensors apart, or there are both a pattern and a list.
+        UsageError: The pattern is not a regular expression, the same folder is given twice without
+            groups for the sensors, or both a pattern and a list are given.
         PairMismatch: No two files match, or the list has an error.
     """
     if pairs is not None:
@@ -155,7 +156,7 @@ def match_folders(
         raise PairMismatch(
             f"no names match between {ir} ({ir_files[0].name}, ...) and "
             f"{vis} ({vis_files[0].name}, ...)",
-            expected="names that agree but for the ending"
+            expected="equal names except for the extension"
             if regex is None
             else f"names in which {pattern!r} finds the same key",
             remedy=remedy(find_hint(_names(ir_files), _names(vis_files))),
@@ -168,7 +169,7 @@ def match_triples(
 ) -> TripleMatching:
     """Match fused pictures with their sources, by the rules of `match_folders`.
 
-    A pattern may name a group `fused`, beside `ir` and `vis`, to tell the three apart. A list of
+    A pattern may have a group `fused`, besides `ir` and `vis`, to distinguish the three. A list of
     pairs may have a column `fused`; without it, fused pictures are named after visible ones.
 
     Raises:
@@ -202,7 +203,7 @@ def match_triples(
         raise PairMismatch(
             f"no fused picture in {fused} ({files[0].name}, ...) is named after a pair "
             f"({sources.pairs[0].key}, ...)",
-            expected="names that agree but for the ending",
+            expected="equal names except for the extension",
             remedy=remedy(_hint_for_fused(files, sources)),
         )
     used = {path for pair in sources.pairs for path in (pair.ir, pair.vis)}
@@ -218,7 +219,7 @@ def match_triples(
 
 
 def _hint_for_fused(files: Sequence[Path], sources: Matching) -> Hint | None:
-    """Return a pattern that finds the fused pictures and still gives the pairs of sources."""
+    """Return a pattern that matches the fused pictures and still gives the pairs of sources."""
     ir, vis = ([name_key(getattr(p, which)) for p in sources.pairs] for which in ("ir", "vis"))
     hint = find_hint(_names(files), vis, method=True)
     if hint is None:

@@ -1,4 +1,4 @@
-"""Pictures from and to Pillow's own objects."""
+"""Convert pictures from and to Pillow's objects."""
 
 import numpy as np
 from PIL import Image
@@ -11,11 +11,11 @@ from imfuse.types import Picture
 
 
 def picture_from_pil(image: Image.Image, *, name: str = "<PIL image>") -> Picture:
-    """Return a Pillow picture as ours, upright, with its metadata.
+    """Convert a Pillow picture to a `Picture`, upright, with its metadata.
 
     Args:
         image: Gray, colour, palette, with or without alpha; 8 bits, `I;16`, `I`, or `F`.
-        name: What messages call the picture.
+        name: Name of the picture in messages.
 
     Raises:
         UnreadableImage: The file behind the picture turns out to be damaged.
@@ -50,9 +50,9 @@ def _dpi(found: object) -> tuple[float, float] | None:
 
 
 def picture_to_pil(picture: Picture) -> Image.Image:
-    """Return a picture as Pillow's: 8 bits in every form, 16 bits and float in gray without alpha.
+    """Convert a picture to Pillow's: any 8-bit one; 16 bits and float only in gray without alpha.
 
-    EXIF, ICC profile, resolution and XMP are put where Pillow's own readers put them (`info`).
+    EXIF, ICC profile, resolution and XMP are stored where Pillow's own readers do so (`info`).
 
     Raises:
         OutputError: Pillow has no mode for such pixels.

@@ -1,4 +1,4 @@
-"""Weights that others published: recognised by their keys, loaded without running anything."""
+"""Published weights: recognised by their keys, and loaded without running any code."""
 
 import json
 from collections.abc import Mapping
@@ -56,10 +56,10 @@ FORMATS: tuple[Foreign, ...] = (
     emma.FORMAT,
     datfuse.FORMAT,
 )
-"""All known formats; the first whose marks are there is taken."""
+"""All known formats; the first one whose marks are all present is used."""
 
 _LONGEST = 160
-"""Characters of a difference that a message shows; PyTorch may name every key."""
+"""Largest number of characters of a difference in messages; PyTorch may name every key."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ class Loaded:
     Attributes:
         network: The network.
         origin: Where these weights come from.
-        settings: What the network was built with.
-        notes: What a user should know of how the weights were found in their file.
+        settings: Settings that the network was built with.
+        notes: Remarks for the user on how the weights were found in their file.
     """
 
     network: FusionNetwork
@@ -87,12 +87,12 @@ def load_foreign(*paths: Path, settings: Mapping[str, object] | None = None) -> 
 
     Args:
         paths: The file, or the files over which the authors spread the weights.
-        settings: Settings of the network besides those that the format asks for.
+        settings: Settings of the network besides those that the format requires.
 
     Raises:
         UnknownName: The network has no such setting.
-        WeightsError: A file is missing, damaged, holds something else than weights, is of no known
-            format, or its weights do not fit the network.
+        WeightsError: A file is missing or damaged, holds anything but weights, has no known format,
+            or its weights do not fit the network.
     """
     weights: dict[str, Tensor] = {}
     notes: list[str] = []
@@ -127,19 +127,19 @@ def load_foreign(*paths: Path, settings: Mapping[str, object] | None = None) -> 
 
 
 def first_difference(error: RuntimeError) -> str:
-    """Return the first difference that PyTorch names between weights and a network, in short."""
+    """Return the first difference between weights and a network that PyTorch names, shortened."""
     lines = str(error).splitlines()
     line = lines[min(1, len(lines) - 1)].strip()
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST].rpartition(',')[0]}, ..."
 
 
 def recognise(weights: StateDict) -> Foreign | None:
-    """Return the format that the keys belong to, None if it is not known."""
+    """Return the format that the keys belong to; None if it is unknown."""
     return next((one for one in FORMATS if all(mark in weights for mark in one.marks)), None)
 
 
 def _recognise(weights: StateDict, notes: list[str]) -> tuple[Foreign | None, str]:
-    """Return the format of weights, and what stands before all of its keys."""
+    """Return the format of weights, and the prefix of all its keys."""
     known = recognise(weights)
     if known is not None:
         return known, ""
@@ -148,7 +148,7 @@ def _recognise(weights: StateDict, notes: list[str]) -> tuple[Foreign | None, st
         found = [key.removesuffix(first[1:]) for key in weights if key.endswith(first)]
         prefixes = [p for p in found if all(p + mark[1:] in weights for mark in others)]
         if prefixes:
-            # Averaged weights (EMA) are what their authors evaluate.
+            # Their authors evaluate the averaged weights (EMA).
             prefixes.sort(key=lambda p: ("ema" not in p.lower(), len(p), p))
             beside = f", not {brief(', '.join(prefixes[1:4]))}" if len(prefixes) > 1 else ""
             notes.append(f"the weights under {brief(prefixes[0])} are used{beside}")
@@ -157,7 +157,7 @@ def _recognise(weights: StateDict, notes: list[str]) -> tuple[Foreign | None, st
 
 
 def _unknown(weights: StateDict, file: Path) -> WeightsError:
-    """Return the refusal of weights that no format claims, or that are only a part of some."""
+    """Return the error for weights of no known format, or for only a part of a network's files."""
     some = brief(", ".join(list(weights)[:3]))
     part = next((f for f in FORMATS if f.files and any(mark in weights for mark in f.marks)), None)
     if part is not None:
@@ -183,7 +183,7 @@ _NETWORK, _SETTINGS, _ORIGIN = "imfuse.network", "imfuse.settings", "imfuse.orig
 def save_weights(
     out: Path, network: FusionNetwork, *, settings: Mapping[str, object], origin: Origin
 ) -> None:
-    """Write a network's weights as safetensors, with what it takes to build it again.
+    """Write a network's weights as safetensors, with everything needed to rebuild the network.
 
     Args:
         out: File to write, ending in `.safetensors`.
@@ -204,9 +204,9 @@ def save_weights(
 
 
 def _in_order(content: bytes) -> tuple[bytes, bytes]:
-    """Return a safetensors file in two parts whose metadata are in order.
+    """Return a safetensors file in two parts, with its metadata sorted.
 
-    safetensors writes them in any order, so that files of the same weights had other checksums.
+    safetensors writes them in any order, so files of the same weights would differ in checksum.
     """
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])
@@ -217,7 +217,7 @@ def _in_order(content: bytes) -> tuple[bytes, bytes]:
 
 
 def load_weights(path: Path) -> Loaded:
-    """Return the network of a file of weights: ours (`.safetensors`, `.onnx`), or a published one.
+    """Return the network in a file of weights: ours (`.safetensors`, `.onnx`), or a published one.
 
     Raises:
         WeightsError: See `load_foreign` and `read_onnx`.

@@ -11,13 +11,13 @@ from imfuse.learn.models.base import FusionNetwork
 def count_macs(network: FusionNetwork, height: int = 256, width: int = 256) -> int:
     """Return the multiply-accumulate operations for one pair.
 
-    Convolutions and matrix products are counted, attention's included; additions, activations and
-    normalisations are not. The field's tables, which call this number FLOPs, come from counters
-    that leave attention's products out.
+    Convolutions and matrix products are counted, including those of attention; additions,
+    activations and normalisations are not. The field's tables, which call this number FLOPs, come
+    from counters that omit the products of attention.
 
     Args:
         network: Any network.
-        height: Height in pixels, of a size that the network takes.
+        height: Height in pixels; the network must accept the size.
         width: Width in pixels.
     """
     hollow = copy.deepcopy(network).to("meta").eval()

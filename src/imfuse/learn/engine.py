@@ -16,9 +16,9 @@ class TorchEngine:
 
     Args:
         network: The network, with its weights.
-        spec: What it says of itself; None: `network.spec()`.
-        weights_sha256: SHA-256 of the file of the weights; None: they are of no file.
-        notes: What a user should know of how the weights were found.
+        spec: Description of the network; None: `network.spec()`.
+        weights_sha256: SHA-256 of the file of the weights; None: they come from no file.
+        notes: Remarks for the user on how the weights were found.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ def open_weights(path: Path) -> TorchEngine:
     """Return the engine for a file of weights, ours or one that others published.
 
     Raises:
-        WeightsError: It is none, or of no known network.
+        WeightsError: It is not a file of weights, or belongs to no known network.
     """
     loaded = load_weights(path)
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Networks to ONNX files that the use half runs without PyTorch; the two are always compared."""
+"""Export networks to ONNX files, which run without PyTorch; the two are always compared."""
 
 import json
 import tempfile
@@ -25,10 +25,10 @@ from imfuse.learn.onnx_file import (
 from imfuse.types import FusionSpec
 
 _WORTH_HALVING = 32
-"""Values from which a tensor is stored in half precision."""
+"""Smallest number of values of a tensor that is stored in half precision."""
 
 _TRACED = (5, 7)
-"""Size for tracing, in multiples of what the network takes; unlike those for comparing."""
+"""Size for tracing, in multiples of the network's unit; it differs from those for comparing."""
 
 
 def export_onnx(
@@ -41,15 +41,15 @@ def export_onnx(
 ) -> float:
     """Write a network as an ONNX file with dynamic height and width and its description inside.
 
-    `load_weights` makes the network of it again.
+    `load_weights` can read the network back from it.
 
     Args:
         network: The network, with its weights.
         out: File to write.
-        spec: What the file says of itself; None: `network.spec()`.
+        spec: Description stored in the file; None: `network.spec()`.
         settings: The settings that the network was built with; None: its defaults.
-        half: Store weights as half precision, in half of the bytes. The network's own are rounded
-            so, too; all is still computed in single precision.
+        half: Store weights in half precision, which halves the file. The network's own weights are
+            rounded in the same way; computation stays in single precision.
 
     Returns:
         The largest difference between the file's output and the network's, over two sizes that
@@ -76,7 +76,7 @@ def export_onnx(
             f"the exported {network.name} differs by {difference:.2g} from the network",
             file=out,
             expected=f"at most {TOLERANCE:g}",
-            remedy="This is a fault of imfuse or of the exporter; please report it.",
+            remedy="This is a bug in imfuse or in the exporter; please report it.",
         )
     write_atomically(out, [content])
     return difference
@@ -107,7 +107,7 @@ def _convert(network: FusionNetwork, properties: Mapping[str, str], *, half: boo
 
 
 def _halve(graph: onnx.GraphProto) -> None:
-    """Store weights in half precision, each followed by a cast that ONNX Runtime does once."""
+    """Store weights in half precision, each followed by a cast that ONNX Runtime folds."""
     casts = []
     for weights in graph.initializer:
         values = onnx.numpy_helper.to_array(weights)

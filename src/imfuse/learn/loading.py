@@ -1,4 +1,4 @@
-"""Load trained networks, whatever they are kept in."""
+"""Load trained networks from run folders, files and imfuse itself."""
 
 from pathlib import Path
 
@@ -14,18 +14,18 @@ def load(path_or_name: str | Path) -> FusionNetwork:
     """Return a fusion network with its weights, on the CPU and in evaluation mode.
 
     Args:
-        path_or_name: Folder of a run, file of weights (`.safetensors`, `.onnx` of ours, or `.pth`
-            as its authors published it), or the name of a network whose weights are part of
-            imfuse.
+        path_or_name: Folder of a run, file of weights (`.safetensors` or `.onnx` written by imfuse,
+            or `.pth` as its authors published it), or the name of a network whose weights are part
+            of imfuse.
 
     Returns:
-        A PyTorch module: `network(ir, vis)` takes `(b, 1, h, w)` and, as `network.visible` says,
-        `(b, 1, h, w)` luma or `(b, 3, h, w)` RGB, float32 in [0, 1]. Height and width are at least
-        `network.size.minimum`, and multiples of `network.size.multiple`.
+        A PyTorch module: `network(ir, vis)` takes `(b, 1, h, w)` and, depending on
+        `network.visible`, `(b, 1, h, w)` luma or `(b, 3, h, w)` RGB, float32 in [0, 1]. Height and
+        width must be at least `network.size.minimum`, and multiples of `network.size.multiple`.
 
     Raises:
         UnknownName: There are no such weights in imfuse, and no such file.
-        WeightsError: The file is damaged, or holds something else; or the folder has no weights.
+        WeightsError: The file is damaged, or holds anything but weights; or the folder has none.
 
     Examples:
         >>> network = load("seafusion")

@@ -1,4 +1,4 @@
-"""Names of networks to the classes behind them, imported on demand."""
+"""Network classes by name, imported on demand."""
 
 from collections.abc import Mapping
 from inspect import signature
@@ -44,7 +44,7 @@ def find_network(name: str) -> type[FusionNetwork]:
 
 
 def complete_settings(name: str, settings: Mapping[str, object]) -> dict[str, object]:
-    """Return the settings of a network with the defaults of all others.
+    """Return the settings of a network, completed with defaults.
 
     Raises:
         UnknownName: No network has this name.
@@ -54,7 +54,7 @@ def complete_settings(name: str, settings: Mapping[str, object]) -> dict[str, ob
 
 
 def create_network(name: str, **settings: Any) -> FusionNetwork:
-    """Return a network with fresh weights.
+    """Return a network with random weights.
 
     Args:
         name: Name of the network.
@@ -62,21 +62,21 @@ def create_network(name: str, **settings: Any) -> FusionNetwork:
 
     Raises:
         UnknownName: No network has this name, or it has no such setting.
-        UsageError: A setting is of another type, or none of the values that it may have.
+        UsageError: A setting has the wrong type or a value that is not allowed.
     """
     return build(find_network(name), name, settings)
 
 
 _LARGEST_SETTING = 10_000
-"""Most that a number in the settings of a file may be; no network has so many layers."""
+"""Largest number allowed in the settings of a file; no network has so many layers."""
 _SPARE = 1_000_000
-"""Values that a network may have beside twice those of its file: what only training needs."""
+"""Values that a network may have on top of twice those of its file, for training-only parts."""
 
 
 def create_stored_network(
     name: str, settings: Mapping[str, Any], values: int, file: Path
 ) -> FusionNetwork:
-    """Return a network as a file says that it was built, if it is not far larger than the file.
+    """Build the network that a file describes, unless it is far larger than the file.
 
     Args:
         name: Name of the network.

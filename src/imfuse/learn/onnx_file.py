@@ -1,4 +1,4 @@
-"""ONNX files of fusion networks, seen from PyTorch: compared with a network, or read as one."""
+"""ONNX files of fusion networks: compare them with a network, or read a network from them."""
 
 import json
 import math
@@ -26,12 +26,12 @@ PREFIX = "network."
 """Prefix of the names of a network's weights."""
 
 TOLERANCE = 1e-4
-"""Most that a fused value may differ between PyTorch and ONNX Runtime."""
+"""Largest allowed difference of a fused value between PyTorch and ONNX Runtime."""
 
-_REMEDY = "Export it anew with imfuse, or give the file of weights that it was made of."
+_REMEDY = "Export it again with imfuse, or give the file of weights that it was exported from."
 
 _COMPARED = ((3, 4), (9, 6))
-"""Sizes for comparing, in multiples of what the network takes, all unlike."""
+"""Sizes for comparing, in multiples of the network's unit, all different."""
 
 
 class Contents(NamedTuple):
@@ -39,8 +39,8 @@ class Contents(NamedTuple):
 
     Attributes:
         network: The network, with its weights, in evaluation mode.
-        settings: What it was built with.
-        spec: What the file says of itself.
+        settings: Settings that the network was built with.
+        spec: Description stored in the file.
     """
 
     network: FusionNetwork
@@ -51,13 +51,13 @@ class Contents(NamedTuple):
 def read_onnx(path: Path) -> Contents:
     """Return the network of an ONNX file that imfuse has written.
 
-    The network and the file fuse the same pictures before it is returned, so that no weight can
-    be missing or in a wrong place. What does not serve to fuse, such as heads that only training
-    needs, is not in the file and stays fresh.
+    Before the network is returned, its output is compared with the file's on the same pictures, so
+    no weight can be missing or misplaced. Parts that fusing does not need, such as heads used only
+    in training, are not in the file and get random weights.
 
     Raises:
-        WeightsError: The file is missing, damaged, of another program or an earlier version, or
-            the network fuses otherwise than the file.
+        WeightsError: The file is missing, damaged, written by another program or an earlier
+            version, or the network's output differs from the file's.
         UnknownName: This version has no such network, or no such setting.
     """
     engine = OnnxEngine(path, optimise=False)
@@ -79,7 +79,7 @@ def read_onnx(path: Path) -> Contents:
     difference = largest_difference(network, engine)
     if not difference <= TOLERANCE:
         raise WeightsError(
-            f"the network made of it fuses otherwise, by {difference:.2g}",
+            f"the network read from it gives other results, by {difference:.2g}",
             file=path,
             expected=f"at most {TOLERANCE:g}",
             remedy=_REMEDY,
@@ -88,11 +88,11 @@ def read_onnx(path: Path) -> Contents:
 
 
 def largest_difference(network: FusionNetwork, engine: OnnxEngine) -> float:
-    """Return the largest difference between what both fuse, over two sizes.
+    """Return the largest difference between the outputs of both, over two sizes.
 
     Args:
         network: The network, in evaluation mode.
-        engine: The file.
+        engine: The engine that runs the file.
     """
     return max(_difference(network, engine, times) for times in _COMPARED)
 
@@ -101,8 +101,8 @@ def pictures_for(network: FusionNetwork, times: tuple[int, int]) -> tuple[Tensor
     """Return noise as infrared and visible picture.
 
     Args:
-        network: What is to take them.
-        times: Height and width, in multiples of what it takes.
+        network: The network to make them for.
+        times: Height and width, in multiples of the network's unit.
     """
     generator = torch.Generator().manual_seed(sum(times))
     size = _size(network, times)
@@ -112,7 +112,7 @@ def pictures_for(network: FusionNetwork, times: tuple[int, int]) -> tuple[Tensor
 
 
 def _size(network: FusionNetwork, times: tuple[int, int]) -> tuple[int, int]:
-    """Return an allowed height and width, odd where the network takes odd ones."""
+    """Return an allowed height and width, odd if the network accepts odd ones."""
     rule = network.size
     steps = max(1, -(-rule.minimum // rule.multiple))
     scale = 3 if rule.multiple == 1 else 1

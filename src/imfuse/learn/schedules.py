@@ -1,7 +1,7 @@
-"""Learning rates and loss weights over a training, as the papers and their code set them.
+"""Learning rates and loss weights over the course of training, as in the papers and their code.
 
-Pure functions of a step or an epoch, both counted from 0; fractions of them are allowed, which a
-budget that shortens or stretches a schedule needs.
+Pure functions of a step or an epoch, both counted from 0. They may be fractions, because a budget
+can shorten or stretch a schedule.
 """
 
 import math
@@ -42,11 +42,11 @@ def halving(
     Args:
         epoch: The epoch.
         start: The rate until `since + every`.
-        every: Epochs between two steps.
-        factor: What each step multiplies by.
-        floor: The least rate.
-        since: First epoch that counts: 0 for encoder, decoder and graph of CDDFuse and SMFNet, 40
-            (stage II) for their fusion layers.
+        every: Epochs between two reductions.
+        factor: Factor of each reduction.
+        floor: Lowest rate.
+        since: Epoch at which the schedule begins: 0 for encoder, decoder and graph of CDDFuse and
+            SMFNet, 40 (stage II) for their fusion layers.
 
     References:
         Code of CDDFuse and SMFNet.
@@ -63,23 +63,24 @@ def polynomial(
     warmup: float = 0,
     warmup_start: float = 1e-5,
 ) -> float:
-    """Return start * (1 - t)^power, t from 0 to 1 after the warm-up.
+    """Return start * (1 - t)^power, with t from 0 to 1 after the warm-up.
 
-    During it, the rate grows by the same factor at each step, from `warmup_start` to `start`.
+    During the warm-up, the rate grows by the same factor at each step, from `warmup_start` to
+    `start`.
 
     Args:
         step: The step.
-        steps: Steps in all.
+        steps: Total number of steps.
         start: Highest rate: 1e-3 in PSFusion, 1e-2 for the segmenters of SeAFusion and SCGRFuse.
         power: 0.9 in all three.
         warmup: Steps of warm-up: 1000 in the code of all three, 0 in the papers.
-        warmup_start: Rate of the first step, where there is a warm-up.
+        warmup_start: Rate of the first step, if there is a warm-up.
 
     Raises:
-        UsageError: The step lies outside, or the warm-up takes all steps.
+        UsageError: The step is out of range, or the warm-up takes all steps.
 
     References:
-        PSFusion, SeAFusion, SCGRFuse; SCGRFuse prints the power inside the fraction, a slip.
+        PSFusion, SeAFusion, SCGRFuse; SCGRFuse prints the power inside the fraction by mistake.
     """
     _check(step, steps, warmup)
     if step < warmup:
@@ -96,22 +97,22 @@ def polynomial_from_below(
     warmup: float = 1500,
     warmup_ratio: float = 1e-6,
 ) -> float:
-    """Return start * (1 - step / steps)^power, during the warm-up times a ramp.
+    """Return start * (1 - step / steps)^power, multiplied by a ramp during the warm-up.
 
     The ramp is 1 - (1 - step / warmup)(1 - warmup_ratio): the rate begins at `warmup_ratio * start`
-    and meets the polynomial, which has been falling since step 0.
+    and joins the polynomial, which decays from step 0.
 
     Args:
         step: The step.
-        steps: Steps in all: 160 000 in BFFR, though its warm start is stopped at 20 000.
+        steps: Total number of steps: 160 000 in BFFR, though its warm start is stopped at 20 000.
         start: 6e-4 for BFFR's warm start, 6e-5 for its semantic training, 1e-4 for the SegFormer-B2
             that judges PSFusion.
         power: 1 in all of them.
         warmup: Steps of warm-up.
-        warmup_ratio: Part of the rate at the first step.
+        warmup_ratio: Fraction of the rate at the first step.
 
     Raises:
-        UsageError: The step lies outside, or the warm-up takes all steps.
+        UsageError: The step is out of range, or the warm-up takes all steps.
 
     References:
         BFFR's configuration (mmsegmentation); PSFusion's for SegFormer.
@@ -145,10 +146,10 @@ _LEAST_WARMUP, _LARGEST_SHARE = 300, 0.2
 
 
 def cosine(step: float, *, steps: int, start: float, end: float = 0.0) -> float:
-    """Return the rate that falls from `start` to `end` along half a cosine.
+    """Return a rate that decays from `start` to `end` along half a cosine.
 
     Raises:
-        UsageError: The step lies outside.
+        UsageError: The step is out of range.
 
     References:
         I. Loshchilov, F. Hutter, "SGDR", ICLR 2017, eq. 5; SCGRFuse's DeepLabv3+ (7e-3, 7e-5).

@@ -1,4 +1,4 @@
-"""Files that `torch.save` wrote, perhaps by strangers: read without running anything, in bounds."""
+"""Files written by `torch.save`, possibly untrusted: read without running code, within limits."""
 
 import pickle
 import pickletools
@@ -19,17 +19,18 @@ _PICKLE, _ZIP = b"\x80", b"PK"
 """First bytes of the files that `torch.save` writes."""
 
 _MOST_PICKLED = 4_000_000
-"""Bytes that the description of the tensors may take; honest ones take some 200 a tensor."""
+"""Largest size in bytes of the description of the tensors; honest ones take some 200 a tensor."""
 _DEEPEST = 100
-"""Tuples in tuples that a file may hold. Python overflows its stack where a dictionary's key is
-nested deeply; honest files have some ten."""
+"""Largest depth of nested tuples. A deeply nested dictionary key would overflow Python's stack;
+honest files have a depth of some ten."""
 _HEAVIEST = 20_000
-"""Values that a tuple may hold, those in tuples inside it counted as often as they occur. A tuple
-of one that it holds twice, and so on, takes few bytes, but a dictionary would hash it for ever."""
+"""Largest number of values in a tuple, counting those of nested tuples each time they occur. A
+tuple that holds another one twice, which holds another one twice, and so on, takes few bytes, but
+hashing it as a dictionary's key would take for ever."""
 _LEGACY_PICKLES = 5
-"""Pickles at the beginning of a file that PyTorch before 1.6 wrote."""
+"""Number of pickles at the start of files written by PyTorch before 1.6."""
 _SMALL = 64_000_000
-"""Bytes that a file may always unpack to; larger ones may be four times what lies on the disk."""
+"""Size in bytes that every file may unpack to; beyond it, up to four times the size on disk."""
 
 _WRAPPERS = (
     "params_ema",
@@ -46,14 +47,14 @@ _WRAPPERS = (
     "generator",
     "MTAN",
 )
-"""Keys under which training scripts put the weights beside other things, the best first: averaged
-weights (EMA) are what their authors evaluate."""
+"""Keys under which training scripts store the weights among other things, the best first: authors
+evaluate averaged weights (EMA)."""
 
 _LEFT_BY_WRAPPING = re.compile(r"^(?:module\.|_orig_mod\.)+")
 """Prefix that training on several GPUs, or compiling, puts before every key."""
 
 _TRAINING_ONLY = re.compile(r"optim|sched|scaler|discriminator|(^|_)dis($|_)|netd$", re.IGNORECASE)
-"""Sections that no network for fusing has."""
+"""Names of sections that don't belong to a fusion network."""
 
 
 class StateDict(NamedTuple):
@@ -61,7 +62,7 @@ class StateDict(NamedTuple):
 
     Attributes:
         weights: Tensors by key.
-        notes: What a user should know of how they were chosen.
+        notes: Remarks for the user on how the weights were chosen.
     """
 
     weights: dict[str, Tensor]
@@ -69,7 +70,7 @@ class StateDict(NamedTuple):
 
 
 class _Size(NamedTuple):
-    """Size of a pickled value: tuples in one another, and values in all of them."""
+    """Size of a pickled value: depth of nested tuples, and number of values in all of them."""
 
     depth: int
     weight: int
@@ -81,11 +82,12 @@ _FLAT = _Size(0, 1)
 def read_torch_file(path: Path) -> StateDict:
     """Return the weights of a file that PyTorch wrote.
 
-    PyTorch's restricted loader builds tensors and plain containers only, and nothing is unpacked
-    that is much larger than the file.
+    PyTorch's restricted loader builds only tensors and plain containers, and nothing much larger
+    than the file is unpacked.
 
     Raises:
-        WeightsError: The file is missing, damaged, unpacks to too much, or holds something else.
+        WeightsError: The file is missing, damaged, unpacks to too much, or holds anything but
+            weights.
     """
     try:
         with path.open("rb") as file:
@@ -153,9 +155,9 @@ def _check_archive(path: Path) -> None:
 
 
 def _check_pickle(file: IO[bytes], path: Path) -> None:
-    """Refuse a pickle that takes much time or memory to load; go to its end."""
+    """Refuse a pickle that takes much time or memory to load; read up to its end."""
     begin = file.tell()
-    stack: list[_Size] = []  # of what lies on the unpickler's stack
+    stack: list[_Size] = []  # sizes of the values on the unpickler's stack
     marks: list[int] = []
     memo: dict[int, _Size] = {}
     try:
@@ -185,13 +187,13 @@ def _check_pickle(file: IO[bytes], path: Path) -> None:
 def _left_by(
     operation: pickletools.OpcodeInfo, stack: list[_Size], marks: list[int], path: Path
 ) -> _Size:
-    """Take from the stack what an operation takes, and return the size of what it leaves."""
+    """Pop the operands of an operation from the stack, and return the size of its result."""
     taken = _taken(operation.stack_before, stack, marks)
     is_tuple = operation.name.startswith("TUPLE")
     depth = max((one.depth for one in taken), default=0) + is_tuple
     if depth > _DEEPEST:
         raise _too_much(path, f"more than {_DEEPEST} tuples in one another")
-    # A call may make a torch.Size, which is a tuple, too. Nothing else that can be a key grows.
+    # A call may make a torch.Size, which is also a tuple. No other type of key can grow.
     weight = 1 + sum(one.weight for one in taken) if is_tuple or operation.name == "REDUCE" else 1
     if weight > _HEAVIEST:
         raise _too_much(path, f"more than {_HEAVIEST} values in one tuple")
@@ -199,7 +201,7 @@ def _left_by(
 
 
 def _taken(before: Sequence[object], stack: list[_Size], marks: list[int]) -> list[_Size]:
-    """Take from the stack what an operation takes, and return it."""
+    """Pop the operands of an operation from the stack, and return them."""
     count = len(before)
     if pickletools.markobject in before:
         below = list(before).index(pickletools.markobject)
@@ -215,7 +217,7 @@ def _too_much(path: Path, found: str) -> WeightsError:
 
 
 def _chosen(content: object, notes: list[str]) -> dict[str, Tensor]:
-    """Return the weights in what a training script saved."""
+    """Return the weights in the content of a file that a training script saved."""
     for _ in range(4):  # wrappers in wrappers
         if not isinstance(content, dict):
             return {}
@@ -237,9 +239,9 @@ def _has_tensors(value: object, depth: int = 3) -> bool:
 
 
 def _flat(content: Mapping[object, object]) -> dict[str, Tensor]:
-    """Return the weights of a file; where it holds several networks, theirs joined.
+    """Return the weights of a file, joined if it holds several networks.
 
-    What else training scripts store beside them (counters, states of optimisers) is left out.
+    Everything else that training scripts store (counters, states of optimisers) is left out.
     """
     flat: dict[str, Tensor] = {}
     for key, value in content.items():

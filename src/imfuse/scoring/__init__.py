@@ -1,1 +1,1 @@
-"""Scoring of fused pictures against their sources: files, folders, and what explains a number."""
+"""Score fused pictures against their sources, as files or folders, and explain scores."""

@@ -1,4 +1,4 @@
-"""The planes of a picture that are compared, on a scale of 0 to 255."""
+"""The planes of a picture that metrics compare, on a scale of 0 to 255."""
 
 from typing import TypeAlias
 
@@ -18,7 +18,7 @@ _PILLOW_WEIGHTS = np.array([19595, 38470, 7471], np.uint32)
 
 
 class Looks:
-    """A picture as each channel and rounding shows it; each is made once.
+    """Planes of a picture for each channel and rounding; each one is computed once.
 
     Pictures of 16 bits and floats are scaled by the range of their type.
 
@@ -34,13 +34,13 @@ class Looks:
         self._known: dict[tuple[Channel, Rounding | None], Planes] = {}
 
     def planes(self, channel: Channel, rounding: Rounding) -> Planes:
-        """Return the plane that is compared, or for `rgb-mean` the planes of R, G, B.
+        """Return the plane to compare, or for `rgb-mean` the planes of R, G, B.
 
-        A gray picture has one plane whatever the channel.
+        A gray picture has one plane for every channel.
 
         Args:
-            channel: What of a colour picture is compared.
-            rounding: How `gray` is rounded.
+            channel: Channel of a colour picture to compare.
+            rounding: Rounding of `gray`.
         """
         key = (channel, rounding if channel == "gray" else None)
         if self._all_alike:
@@ -60,7 +60,7 @@ class Looks:
 def trios(
     fused: Looks, ir: Looks, vis: Looks, channel: Channel, rounding: Rounding
 ) -> tuple[Trio, ...]:
-    """Return one trio a channel; a gray picture's only plane serves in all of them."""
+    """Return one trio per channel; a gray picture's only plane is used in all of them."""
     sides = [look.planes(channel, rounding) for look in (fused, ir, vis)]
     return tuple(
         Trio(*(side[index % len(side)] for side in sides)) for index in range(max(map(len, sides)))
@@ -68,7 +68,7 @@ def trios(
 
 
 def _gray_if_equal(pixels: Pixels) -> Pixels:
-    """Return one channel where all three are equal, as formats without gray (WebP) store it."""
+    """Return one channel if all three are equal, as in formats without gray (WebP)."""
     if pixels.ndim == 3:
         first = pixels[..., 0]
         if all(np.array_equal(first, pixels[..., index]) for index in (1, 2)):
@@ -88,7 +88,7 @@ def _luma(values: Float) -> Float:
 
 
 def _gray_levels(pixels: Pixels, rounding: Rounding) -> Float:
-    """Return luma rounded to 256 levels as one of the kits does it, which differs by ties."""
+    """Return luma rounded to 256 levels as in one of the kits, which differ at ties."""
     if pixels.ndim == 2:
         rounded: Float = np.rint(_scaled(pixels))
         return rounded

@@ -1,4 +1,4 @@
-"""`imfuse.evaluate` for Python: it takes whatever kind of picture comes, or folders."""
+"""`imfuse.evaluate` for Python, which takes pictures of any kind, or folders."""
 
 import os
 import warnings
@@ -43,26 +43,27 @@ def evaluate(  # noqa: PLR0913 - all but four by name
         vis: Visible source, likewise.
         protocol: `reference` (our definitions), or a published kit's conventions: `tang`,
             `cddfuse`, `smfnet`, `ivif-zoo`, `vifb`.
-        channel: What of colour pictures is compared: `y`, `gray`, `rgb-mean`; None: the
+        channel: Channel of colour pictures to compare: `y`, `gray`, `rgb-mean`; None: the
             protocol's own.
         metrics: Symbols such as `EN` or `VIF`; None: all that the protocol has.
-        pair_regex: Folders: what must agree in the names; see `imfuse evaluate --help`.
+        pair_regex: Folders: regular expression for the common part of the names; see `imfuse
+            evaluate --help`.
         pairs: Folders: CSV file with the columns `ir`, `vis` and `fused` that lists them instead.
-        resize: The source to bring to the other's size, as `imfuse.fuse` does; None: all three
-            must be of one size.
+        resize: The source to resize to the other's size, as `imfuse.fuse` does; None: all three
+            must have the same size.
         stretch: Whether `resize` may change proportions by more than 2 %.
-        workers: Folders: pictures that are scored at one time.
+        workers: Folders: number of pictures to score at the same time.
 
     Returns:
-        A mapping from a metric's symbol to its value; for several pictures to the mean, with
-        `rows()`, `std()`, `interval()` and `as_dict()` for the rest. NaN where undefined.
+        A mapping from a metric's symbol to its value, or to the mean for several pictures, with
+        `rows()`, `std()`, `interval()` and `as_dict()` for the rest. Undefined values are NaN.
 
     Raises:
         ImfuseError: With a class that names the reason, and a message that says what to do.
 
     Warns:
         ImfuseWarning: About undefined values, pictures that could not be scored, and anything
-            else that a reader of the numbers should know.
+            else that matters for interpreting the numbers.
 
     Examples:
         >>> import imfuse, numpy as np
@@ -100,7 +101,7 @@ def evaluate(  # noqa: PLR0913 - all but four by name
 
 
 def _are_batches(kinds: tuple[Any, ...]) -> bool:
-    """Return True for three batches `(B, C, H, W)` of one length."""
+    """Return True for three batches `(B, C, H, W)` of equal length."""
     batches = [is_tensor(one) and one.ndim == 4 for one in kinds]
     if any(batches) and not (all(batches) and len({len(one) for one in kinds}) == 1):
         shapes = ", ".join(str(tuple(getattr(one, "shape", ()))) for one in kinds)

@@ -1,4 +1,4 @@
-"""Values of a metric by every known convention, for the same pictures."""
+"""Values of a metric under every known convention, for the same pictures."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -19,7 +19,7 @@ from imfuse.scoring.references import References
 from imfuse.types import Picture
 
 _SAME = 1e-7
-"""Relative difference below which two values count as one: the rounding of float32 pictures."""
+"""Relative difference below which two values count as equal: the rounding of float32 pictures."""
 
 AS_THEY_ARE = "as they are"
 _ALTERED: dict[str, Callable[[Trio], Trio]] = {
@@ -27,7 +27,7 @@ _ALTERED: dict[str, Callable[[Trio], Trio]] = {
     "scaled to 0..1": lambda trio: Trio(*(p.on_unit_scale() for p in (trio.fused, *trio.sources))),
     "fused one stretched to 0..255": lambda trio: Trio(_stretched(trio.fused), *trio.sources),
 }
-"""What people do to the pictures before they score them, in words, and as a function."""
+"""Alterations that people apply to pictures before scoring: description and function."""
 
 _ALONE: dict[str, tuple[Callable[[Trio], Trio], float]] = {
     f"{role}, {words}": (alter, share)
@@ -37,18 +37,18 @@ _ALONE: dict[str, tuple[Callable[[Trio], Trio], float]] = {
     )
     for words, share in (("once", 0.5), ("twice", 1.0))
 }
-"""Comparisons with one source, which stands for both: of metrics that add the two sources up, half
-of the value is that of the one; of those that take their mean, all of it is."""
+"""Comparisons with only one source, which takes the place of both: metrics that add up the two
+sources give twice the value of that source, and metrics that average them give its value."""
 
 _WITH_REFERENCE = {
     f"compared with the reference, {words}": share
     for words, share in (("once", 0.5), ("twice", 1.0))
 }
-"""Comparisons with a reference picture, which stands for both sources, with their share."""
+"""Comparisons with a reference picture in place of both sources, and the factor on their value."""
 
 
 def _stretched(plane: Plane) -> Plane:
-    """Spread a picture over the whole range and truncate it, as many authors save theirs."""
+    """Stretch a picture to the whole range and truncate it, as many authors do on saving."""
     low, high = plane.values.min(), plane.values.max()
     if high == low:
         return plane
@@ -60,11 +60,11 @@ class Way:
     """One way to compute a metric.
 
     Attributes:
-        names: The protocols, or words, that this convention stands for.
-        convention: What departs from our definition.
-        channel: What of colour pictures is compared.
-        rounding: How `gray` is rounded.
-        pictures: What was done to the pictures before.
+        names: Protocols, or words, for this convention.
+        convention: Departures from our definition.
+        channel: Channel of colour pictures to compare.
+        rounding: Rounding of `gray`.
+        pictures: Alteration of the pictures before scoring.
     """
 
     names: tuple[str, ...]
@@ -98,14 +98,14 @@ class Way:
 
 @dataclass(frozen=True)
 class Finding:
-    """A value, and every way that leads to it, the plainest first."""
+    """A value, and all ways that give it, the simplest first."""
 
     value: float
     ways: tuple[Way, ...]
 
     @property
     def by(self) -> str:
-        """The protocols that give this value, or how else it comes about."""
+        """The protocols that give this value, or the simplest way that does."""
         exact = sorted(
             {name for way in self.ways for name in way.protocols}, key=list(PROTOCOLS).index
         )
@@ -114,7 +114,7 @@ class Finding:
 
 
 class Explainer:
-    """Judge that computes one metric in all ways.
+    """A judge that computes one metric in all ways.
 
     Args:
         symbol: Symbol of the metric.
@@ -133,7 +133,7 @@ class Explainer:
 
     @property
     def namesakes(self) -> dict[str, str]:
-        """Kits that call another metric of ours by this symbol, and that metric's symbol."""
+        """Kits that use this symbol for another one of our metrics, with our symbol for it."""
         own = self.metric.info.symbol
         return {
             kit: symbol
@@ -157,7 +157,7 @@ class Explainer:
             if reference is not None and way.pictures in _WITH_REFERENCE:
                 sides = (reference, reference)
             seen = trios(look, *sides, way.channel, way.rounding)
-            # Gray pictures look alike through all channels; their planes are then the same objects.
+            # Gray pictures have the same plane objects for all channels.
             planes = (plane for trio in seen for plane in (trio.fused, *trio.sources))
             alter = altered.setdefault((*map(id, planes), way.pictures), [])
             if not alter:
@@ -188,7 +188,7 @@ class Explainer:
         return summarise(label, rows, {}, protocol="all", channel="all", failed=failed, notes=notes)
 
     def _looks_at_fused_alone(self, evaluation: Evaluation) -> bool:
-        """Return True if the sources make no difference, as to entropy."""
+        """Return True if the sources make no difference, as for entropy."""
         plain = next(n for n, way in enumerate(self.ways) if way.pictures == AS_THEY_ARE)
         twins = [
             number
@@ -200,7 +200,7 @@ class Explainer:
         return all(evaluation[str(n)] == evaluation[str(plain)] for n in twins)
 
     def findings(self, evaluation: Evaluation) -> list[Finding]:
-        """Return the different means, ascending, each with the ways that lead to it."""
+        """Return the different means in ascending order, each with the ways that give it."""
         found: list[tuple[float, list[Way]]] = []
         order = sorted(range(len(self.ways)), key=lambda n: evaluation[str(n)])
         of_fused_alone = self._looks_at_fused_alone(evaluation)
@@ -255,14 +255,14 @@ def _all_ways(metric: Metric, changes: Sequence[str]) -> list[Way]:
 
 
 def matching(findings: Sequence[Finding], printed: str) -> tuple[list[Finding], Finding]:
-    """Return the findings that a printed number may stand for, and the nearest one.
+    """Return the findings that round to a printed number, and the nearest finding.
 
     Args:
-        findings: What was found.
-        printed: A number as it was printed: it stands for all that rounds to it.
+        findings: All findings.
+        printed: A number as it was printed, with its number of digits.
 
     Raises:
-        UsageError: It is no number.
+        UsageError: The text is not a number.
     """
     if not re.fullmatch(r"[+-]?\d*\.?\d+(e[+-]?\d+)?", printed.strip(), re.IGNORECASE):
         raise UsageError(f"{printed!r} is no number", expected="a number such as 0.7507")
@@ -271,7 +271,7 @@ def matching(findings: Sequence[Finding], printed: str) -> tuple[list[Finding], 
     decimals = len(mantissa.partition(".")[2]) - int(exponent or 0)
     room = max(0.5 * 10.0**-decimals * (1 + 1e-6), 2 * _SAME * abs(value))
     near = sorted(findings, key=lambda finding: abs(finding.value - value))
-    # The most plausible first: what a kit does exactly, then the fewest departures.
+    # The most plausible first: exact matches with a kit, then the fewest departures.
     fitting = sorted(
         (finding for finding in near if abs(finding.value - value) <= room),
         key=lambda f: (not any(w.protocols for w in f.ways), len(f.ways[0].departures)),

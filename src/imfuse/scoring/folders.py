@@ -1,4 +1,4 @@
-"""Scoring of folders: pictures are decoded and scored in threads, one pair in memory per worker."""
+"""Score folders: threads decode and score pictures, with one pair in memory per worker."""
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
@@ -22,11 +22,11 @@ class FolderScoring:
     """Scoring of a folder of fused pictures; iterate over it once, then take the `result`.
 
     Attributes:
-        judge: What judges each picture.
-        matching: What matching the three folders gave.
-        label: What the evaluation is called.
-        workers: Pictures that are scored at one time.
-        resize: The source to bring to the other's size where the two differ; None: they must agree.
+        judge: The judge of each picture.
+        matching: The result of matching the three folders.
+        label: Name of the evaluation.
+        workers: Number of pictures to score at the same time.
+        resize: The source to resize to the other's size if they differ; None: they must be equal.
         stretch: Whether that may change its proportions by more than 2 %.
     """
 
@@ -65,11 +65,11 @@ class FolderScoring:
 
     @property
     def total(self) -> int:
-        """How many pictures a whole run looks at."""
+        """Total number of pictures of the run."""
         return len(self.matching.triples)
 
     def __iter__(self) -> Generator[str, None, None]:
-        """Score the pictures and yield the name of each as it is done, in no fixed order."""
+        """Score the pictures and yield the name of each one when it is done, in no fixed order."""
         stages = (self._decode, self._score)
         for outcome in run_jobs(self.matching.triples, stages, workers=self.workers):
             key = outcome.item.key
@@ -92,7 +92,7 @@ class FolderScoring:
         """Return the evaluation of the pictures scored so far.
 
         Raises:
-            ImfuseError: None could be scored; the first error says why.
+            ImfuseError: No picture could be scored; this is the first error.
         """
         if not self._scored:
             raise self._failed[0][1] if self._failed else _nothing(self.matching)
@@ -109,12 +109,12 @@ def _nothing(matching: TripleMatching) -> PairMismatch:
     return PairMismatch(
         matching.ambiguous[0][1] if matching.ambiguous else "no picture was scored",
         expected="one fused, one infrared and one visible picture per key",
-        remedy="Take the surplus files out, or tell them apart with --pair-regex.",
+        remedy="Remove the surplus files, or distinguish them with --pair-regex.",
     )
 
 
 def _coverage(matching: TripleMatching) -> list[str]:
-    """Say which files took no part: means over different pairs don't compare."""
+    """Return notes on files that took no part: means over different pairs are not comparable."""
     return [
         f"{len(names)} {what}: {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}"
         for what, names in (

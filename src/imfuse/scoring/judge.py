@@ -1,4 +1,4 @@
-"""Judges: they look at fused pictures, and benchmarks and reports know nothing else of them.
+"""Judges, which assess fused pictures for benchmarks and reports through one interface.
 
 Quality metrics are the first judge (`imfuse.scoring.scorer.Scorer`). A detector or a segmenter is
 another class with the members of `Judge`, in one new file.
@@ -21,13 +21,13 @@ from imfuse.types import ImagePair, Picture, Pixels
 
 @dataclass(eq=False)
 class Item:
-    """A pair that fused pictures are judged against, and what is known of it.
+    """A pair that fused pictures are judged against, with its annotations.
 
     Attributes:
         name: Name of the pair.
         pair: The sources.
-        labels: `(H, W)` classes of the pixels; None: nobody labelled them.
-        boxes: Boxes around objects; None: nobody drew any.
+        labels: `(H, W)` classes of the pixels; None: not labelled.
+        boxes: Boxes around objects; None: not annotated.
         files: Fused, infrared and visible file; None for arrays.
     """
 
@@ -39,7 +39,7 @@ class Item:
     _looks: dict[str, tuple[Picture, Looks]] = field(default_factory=dict, repr=False)
 
     def look(self, picture: Picture) -> Looks:
-        """Return a picture as metrics see it; those of the sources and of the last one are kept."""
+        """Return a picture as metrics see it; the sources and the last picture are cached."""
         role = {id(self.pair.ir): "ir", id(self.pair.vis): "vis"}.get(id(picture), "fused")
         known = self._looks.get(role)
         if known is None or known[0] is not picture:
@@ -53,11 +53,11 @@ class Row:
 
     Attributes:
         name: Name of the pair.
-        values: Symbol to value; NaN where it is undefined.
-        undefined: Why values are.
+        values: Value by symbol; NaN if undefined.
+        undefined: Reason for each undefined value.
         notes: Remarks for the reader.
         files: Fused, infrared and visible file; None for arrays.
-        detail: What `Judge.summarise` needs besides, such as the boxes that a detector found.
+        detail: Further data for `Judge.summarise`, such as the boxes that a detector found.
     """
 
     name: str
@@ -73,14 +73,14 @@ class Judge(Protocol):
 
     @property
     def name(self) -> str:
-        """Name in tables, unlike those of the other judges of a benchmark."""
+        """Name in tables, different from those of the other judges of a benchmark."""
         ...
 
     def score(self, fused: Picture, item: Item) -> Row:
         """Judge one fused picture.
 
         Raises:
-            ImfuseError: It can't be judged; the picture is then left out.
+            ImfuseError: The picture can't be judged, and is left out.
         """
         ...
 
@@ -92,7 +92,7 @@ class Judge(Protocol):
         failed: Sequence[tuple[str, str]] = (),
         notes: Iterable[str] = (),
     ) -> Evaluation:
-        """Put the rows of one method together.
+        """Combine the rows of one method.
 
         Args:
             label: Name of the method.
@@ -114,15 +114,15 @@ def summarise(
     failed: Sequence[tuple[str, str]] = (),
     notes: Iterable[str] = (),
 ) -> Evaluation:
-    """Return the evaluation whose means are those of the rows, sorted by name.
+    """Return the evaluation with the means of the rows, sorted by name.
 
     Args:
         label: Name of the method.
         rows: Its rows, in any order.
-        infos: Symbol to description of each value of a row.
+        infos: Description of each value of a row, by symbol.
         protocol: Name of the judge's conventions.
         channel: Channel of colour pictures that was compared.
-        about: All that the values depend on, in words, by headings.
+        about: Everything that the values depend on, in words, by headings.
         failed: Names of pairs that could not be judged, with the reason.
         notes: Further remarks for the reader.
     """
@@ -163,7 +163,7 @@ def check_sizes(fused: Picture, pair: ImagePair) -> None:
 
 
 def picture_notes(fused: Picture, pair: ImagePair) -> tuple[str, ...]:
-    """Say how pictures that are not 8 bits deep came to the scale of the metrics, and more."""
+    """Return notes on pictures, such as how other depths than 8 bits were scaled for metrics."""
     ranges = {"uint16": "0..65535 (16 bits)", "float32": "0..1 (float)"}
     roles = (("fused", fused), ("infrared", pair.ir), ("visible", pair.vis))
     depths = (

@@ -1,4 +1,4 @@
-"""The page of an evaluation: which pairs to show, their pictures, and every setting in words."""
+"""The page of an evaluation: selected pairs, their pictures, and every setting in words."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,7 +19,7 @@ def evaluation_page_of(evaluations: Sequence[Evaluation]) -> str:
     """Return the page for evaluations of files or folders.
 
     Args:
-        evaluations: One per fused file or folder; the first one decides which pairs are shown.
+        evaluations: One per fused file or folder; the first one determines which pairs are shown.
     """
     cases = []
     for name, caption in striking_pairs(evaluations[0]):
@@ -46,7 +46,7 @@ def _of_size(picture: Picture, size: tuple[int, int]) -> Picture:
 
 
 def settings(evaluation: Evaluation) -> dict[str, str]:
-    """Return in words all that the numbers of an evaluation depend on."""
+    """Return, in words, everything that the numbers of an evaluation depend on."""
     return {
         "software": f"imfuse {__version__}",
         **evaluation.about,
@@ -58,7 +58,7 @@ def settings(evaluation: Evaluation) -> dict[str, str]:
 
 
 def striking_pairs(evaluation: Evaluation) -> list[tuple[str, str]]:
-    """Return the best, the median and the worst pair with a caption each.
+    """Return the best, the median and the worst pair, each with a caption.
 
     Pairs are ordered by their mean rank over the metrics, each in its own direction.
     """

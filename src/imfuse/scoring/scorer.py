@@ -1,4 +1,4 @@
-"""Metrics of one fused picture under a protocol."""
+"""Compute the metrics of one fused picture under a protocol."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ from imfuse.types import Picture
 
 @dataclass(frozen=True)
 class Scorer:
-    """Computes some metrics by one protocol on one channel. Threads may share a scorer.
+    """Computes some metrics under one protocol on one channel. Threads may share a scorer.
 
     Attributes:
-        protocol: Whose conventions hold.
-        channel: What of colour pictures is compared.
-        conventions: Symbol to convention, in the order of the tables.
+        protocol: The protocol, which defines the conventions.
+        channel: Channel of colour pictures to compare.
+        conventions: Convention by symbol, in the order of the tables.
     """
 
     protocol: Protocol
@@ -45,8 +45,8 @@ class Scorer:
             metrics: Symbols of the metrics; None: all that the protocol has.
 
         Raises:
-            UnknownName: A name is not known.
-            UsageError: The protocol does not have a metric, or there is none to compute.
+            UnknownName: A name is unknown.
+            UsageError: The protocol lacks a metric, or there is no metric to compute.
         """
         found = find_protocol(protocol)
         if channel is not None and channel not in CHANNELS:
@@ -71,7 +71,7 @@ class Scorer:
             PairMismatch: The three sizes differ.
             BadValues: Float values are outside [0, 1].
         """
-        keep_freed_memory()  # or the maps of a picture cost as much to get as to compute
+        keep_freed_memory()  # or allocating a picture's maps takes as long as computing them
         check_sizes(fused, item.pair)
         look, ir, vis = map(item.look, (fused, item.pair.ir, item.pair.vis))
         compared = trios(look, ir, vis, self.channel, self.protocol.rounding)
@@ -102,7 +102,7 @@ class Scorer:
         failed: Sequence[tuple[str, str]] = (),
         notes: Iterable[str] = (),
     ) -> Evaluation:
-        """Return the evaluation that the rows make, sorted by name."""
+        """Return the evaluation of the rows, sorted by name."""
         return summarise(
             label,
             rows,
@@ -115,7 +115,7 @@ class Scorer:
         )
 
     def _about(self) -> dict[str, str]:
-        """Return in words what the values depend on."""
+        """Return, in words, everything that the values depend on."""
         departures = [
             f"{symbol}: {', '.join(f'{k}={v}' for k, v in convention.items())}"
             for symbol, convention in self.conventions.items()
@@ -137,5 +137,5 @@ def _check_metrics(protocol: Protocol, symbols: Sequence[str]) -> None:
         raise UsageError(
             f"protocol {protocol.name} has no {', '.join(missing)}",
             expected=f"some of {' '.join(protocol.conventions)}",
-            remedy="Leave them out, or take --protocol reference, which has all.",
+            remedy="Leave them out, or use --protocol reference, which has all.",
         )

@@ -28,7 +28,7 @@ def check(*sources, classes=SALIENT):
 
 def test_labels_are_needed_unless_nothing_is_salient():
     bare = Pairs(LAYOUTS["roadscene"], labelled=False)
-    with pytest.raises(UsageError, match=r"no pair has labels, of which refinefuse.*Do this\."):
+    with pytest.raises(UsageError, match=r"no pair has labels, from which refinefuse.*Do this\."):
         check(bare)
     check(bare, classes=())
     check(bare, Pairs(SCENES))

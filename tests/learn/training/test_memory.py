@@ -41,7 +41,7 @@ def test_every_stage_of_every_recipe_has_an_estimate_that_grows_with_its_batch(n
 def test_too_much_is_named_by_its_settings():
     run = prepared("seafusion", **{"segmentation.batch": 4096, "segmentation.crop": [480, 640]})
     (found,) = memory_warnings(run, stage_bytes(run))
-    assert "lower segmentation.batch or segmentation.crop by --set" in found
+    assert "lower segmentation.batch or segmentation.crop with --set" in found
     assert not memory_warnings(prepared("seafusion"), [1] * 7)
 
 

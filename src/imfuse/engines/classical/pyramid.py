@@ -29,7 +29,7 @@ def laplacian(ir: Float, vis: Float) -> Float:
         selection rule of Li, Manjunath, Mitra 1995.
 
     Departures: where a side is odd, the detail bands are cropped before the selection instead of
-    when the picture is put together, which changes only the votes at the lower right edge.
+    when the picture is reconstructed, which changes only the votes at the lower right edge.
     """
     return _fuse(ir, vis, average)
 

@@ -1,1 +1,1 @@
-"""Readers and writers of the formats, on top of Pillow, tifffile and OpenCV."""
+"""Readers and writers of picture formats, based on Pillow, tifffile and OpenCV."""

@@ -6,7 +6,7 @@ from PIL import Image
 
 from imfuse.types import Pixels
 
-_BAND = 1 << 22  # bytes that are moved at a time, so that no second whole picture is needed
+_BAND = 1 << 22  # bytes to move at a time, so that no second whole picture is needed
 
 
 def swap_in_place(samples: Pixels) -> None:
@@ -18,16 +18,16 @@ def swap_in_place(samples: Pixels) -> None:
 
 
 def palette_colours(table: Pixels, index: Pixels) -> Pixels:
-    """Return the colours of a palette picture: `(H, W)` when every entry of the table is gray."""
+    """Return the colours of a palette picture: `(H, W)` if every entry of the table is gray."""
     if (table == table[:, :1]).all():
         return np.ascontiguousarray(table[:, 0])[index]
     return np.ascontiguousarray(table)[index]
 
 
 def from_pil(image: Image.Image) -> Pixels:
-    """Return a Pillow picture's samples, `(H, W)` or `(H, W, C)`, in an array of their own.
+    """Return a Pillow picture's samples, `(H, W)` or `(H, W, C)`, in a new array.
 
-    Goes by bands: Pillow keeps four bytes per RGB pixel and hands them over through copies.
+    It copies band by band: Pillow keeps four bytes per RGB pixel and can only pass copies.
     """
     width, height = image.size
     first = np.asarray(image.crop((0, 0, width, 1)))

@@ -17,7 +17,7 @@ _PLAIN, _RLE8, _RLE4, _MASKED = 0, 1, 2, 3  # kinds of compression
 
 
 def _read(source: Source) -> Decoded:
-    """Decode a BMP file to 8-bit gray or RGB, with alpha where its header declares one."""
+    """Decode a BMP file to 8-bit gray or RGB, with alpha if its header declares one."""
     dpi = _check(source)
     with source.decoding("Pillow"), BmpImageFile(io.BytesIO(source.data)) as image:
         source.check_size(*image.size)
@@ -57,7 +57,7 @@ def _check(source: Source) -> tuple[float, float] | None:
 def _encode(
     pixels: Pixels, _alpha: Pixels | None, metadata: Metadata, _quality: int
 ) -> list[bytes | memoryview]:
-    """Encode 8-bit gray or RGB pixels; of the metadata, BMP holds the resolution only."""
+    """Encode 8-bit gray or RGB pixels; the resolution is the only metadata that BMP holds."""
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "BMP")
     encoded = buffer.getbuffer()
@@ -75,5 +75,5 @@ BMP = Format(
     longest_exif=0,
     longest_xmp=0,
     icc=False,
-    largest=2**31 - 2**10,  # bytes that its 32-bit offsets reach
+    largest=2**31 - 2**10,  # bytes within reach of its 32-bit offsets
 )

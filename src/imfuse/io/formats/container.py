@@ -1,4 +1,4 @@
-"""Parts that the readers of all formats share: the bytes, the size guard, the words of refusals."""
+"""Parts that the readers of all formats share: the bytes, the size guard, the error messages."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from imfuse.errors import (
 from imfuse.types import GeoValue, Pixels
 
 _AGAIN = "Copy or export the file again from its source"
-_LONGEST_FINDING = 200  # characters that a message takes from a file or a library
+_LONGEST_FINDING = 200  # most characters of a file's or a library's text in a message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class Decoded:
     geo: Mapping[int, GeoValue] = field(default_factory=dict)
     """GeoTIFF's tags by number."""
     nodata: float | None = None
-    """The value that the file declares to stand for no value."""
+    """The value that marks pixels without a value, as declared by the file."""
     orientation: int | None = None
     """TIFF's own orientation tag; None: the EXIF block decides."""
     notes: tuple[str, ...] = ()
@@ -39,12 +39,12 @@ class Decoded:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """The bytes of one picture file, with what messages need.
+    """The bytes of one picture file, and its name for messages.
 
     Attributes:
         data: The whole file.
-        name: Its path, or a word such as `<bytes>`.
-        max_pixels: Most pixels that the header may announce.
+        name: Path of the file, or a word such as `<bytes>`.
+        max_pixels: Largest number of pixels that the header may announce.
     """
 
     data: bytes
@@ -74,16 +74,17 @@ class Source:
             )
 
     def check_bytes(self, size: int) -> None:
-        """Refuse samples that take far more memory than the file and the limit let expect.
+        """Refuse samples that take far more memory than the file's size and the limit suggest.
 
-        A picture within `max_pixels` may have 8 or more bytes a pixel, and Deflate packs them to a
-        thousandth. What is packed to less than a hundredth gets 2 bytes a pixel at the limit.
+        A picture within `max_pixels` may have 8 or more bytes per pixel, and Deflate can pack them
+        to a thousandth. Files packed to less than a hundredth may have at most 2 bytes per pixel
+        at the limit.
 
         Args:
             size: Bytes of all samples, unpacked.
 
         Raises:
-            ImageTooLarge: It is more.
+            ImageTooLarge: The samples take more.
         """
         most = max(2 * self.max_pixels, 1 << 26, 100 * len(self.data))
         if size > most:

@@ -1,4 +1,4 @@
-"""Metadata of files: EXIF in one tidy form, resolution, and colour profiles."""
+"""Metadata of files: EXIF in a tidy form, resolution, and colour profiles."""
 
 import io
 import struct
@@ -10,7 +10,7 @@ from PIL import Image, TiffTags
 from PIL.TiffImagePlugin import IFDRational
 
 LARGEST_VALUE = 1 << 20
-"""Bytes of the largest value of a tag that is read."""
+"""Largest size in bytes of a tag's value that is read."""
 INCH = 0.0254
 """Metres in an inch: PNG and BMP give the resolution per metre."""
 
@@ -26,7 +26,7 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 
 @dataclass(frozen=True)
 class Tidy:
-    """Content of an EXIF block, and the block to carry on (None where nothing is left)."""
+    """Content of an EXIF block, and the block to write (None if nothing is left)."""
 
     block: bytes | None = None
     orientation: int = 1
@@ -36,22 +36,22 @@ class Tidy:
 
 
 def tidy(data: bytes, directory: int | None = None) -> Tidy | None:
-    """Return what an EXIF block, or a directory in a TIFF file, says; None where it is damaged.
+    """Read an EXIF block, or a directory in a TIFF file; return None if it is damaged.
 
-    The orientation is set to 1; the thumbnail, and what describes the storage of the original
-    pixels, are dropped. Pillow writes the rest, in the byte order that it had.
+    The orientation is set to 1; the thumbnail and the tags that describe how the original pixels
+    are stored are dropped. Pillow writes the rest, in the original byte order.
     """
     if directory is None:
         data += bytes(4)  # some cameras leave out the end of the last directory
     try:
         order = _ORDERS[data[:4]]
-        file = io.BytesIO(data)  # shares its bytes with `data` until something is written
+        file = io.BytesIO(data)  # shares its bytes with `data` until the first write
         if directory is None:
             directory = struct.unpack_from(f"{order}I", data, 4)[0]
         lost = _Mender(file, data, order).mend(directory)
         again = _Mender(file, file.getvalue(), order)
         if again.mend(directory) or again.emptied:
-            return None  # its parts overlap, so that mending one damages another
+            return None  # its parts overlap, so repairing one damages another
         found, carried = Image.Exif(), Image.Exif()
         found.endian = carried.endian = order
         found.load_from_fp(file, directory)
@@ -79,7 +79,7 @@ def _writable(value: Any) -> Any:  # noqa: ANN401 - whatever an EXIF tag may hol
 
 @dataclass
 class _Mender:
-    """Empties the entries of which Pillow would warn: warnings can't be silenced per thread."""
+    """Empties entries that Pillow would warn about: warnings can't be silenced per thread."""
 
     file: io.BytesIO
     data: bytes
@@ -89,18 +89,18 @@ class _Mender:
     emptied: int = 0
 
     def mend(self, at: int, group: int | None = None) -> int:
-        """Empty what is damaged in a directory and those below; return how much of it mattered.
+        """Empty damaged entries of a directory and those below; return how many of them mattered.
 
         Raises:
-            ValueError: Entries share their bytes, and would add up to more than the file.
-            struct.error: The directory does not lie in the data.
+            ValueError: Entries share bytes, and would add up to more than the file.
+            struct.error: The directory lies outside the data.
         """
         entries = struct.unpack_from(f"{self.order}H", self.data, at)[0]
         end = at + 2 + 12 * entries
         struct.unpack_from("4x", self.data, end)
         self.entries += entries
         if 12 * self.entries > len(self.data):
-            raise ValueError("directories lie upon each other")
+            raise ValueError("directories overlap")
         lost = 0
         for place in range(at + 2, end, 12):
             tag, kind, count, value = struct.unpack_from(f"{self.order}HHII", self.data, place)
@@ -128,7 +128,7 @@ class _Mender:
 
 
 def resolution(x: Any, y: Any, unit: Any) -> tuple[float, float] | None:  # noqa: ANN401 - of files
-    """Return dots per inch from the values of a directory, None where they are unusable."""
+    """Return dots per inch from the values of a directory, or None if they are unusable."""
     factor = {2: 1.0, 3: 2.54}.get(unit)
     if factor is None or x is None or y is None:
         return None
@@ -157,8 +157,8 @@ def directory(block: bytes | None, dpi: tuple[float, float] | None) -> Image.Exi
 def tidy_dpi(x: int, y: int) -> tuple[float, float] | None:
     """Return dots per inch from whole pixels per metre.
 
-    72 dpi become 2835 per metre, which are 72.009 dpi: of all values that are stored alike, the
-    one with the fewest decimals is returned, so that writing and reading agree.
+    72 dpi are stored as 2835 per metre, which are 72.009 dpi: of all values that are stored alike,
+    return the one with the fewest decimals, so that writing and reading agree.
     """
     return (_tidy(x), _tidy(y)) if x > 0 and y > 0 else None
 

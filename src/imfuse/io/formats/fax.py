@@ -1,4 +1,4 @@
-"""Fax compression of TIFF (ITU-T T.4 and T.6), strictly: libtiff goes on with damaged rows."""
+"""Strict decoder for TIFF's fax compression (ITU-T T.4 and T.6); libtiff accepts damaged rows."""
 
 from typing import TypeAlias
 
@@ -7,10 +7,10 @@ import numpy as np
 from imfuse.types import Pixels
 
 _Table: TypeAlias = list[tuple[int, int]]
-"""For each possible value of the next bits, run or mode and its bits; 0 bits: no such code."""
+"""Run or mode and length in bits, for each possible value of the next bits; 0 bits: no code."""
 
-# Codes in hexadecimal, behind a leading 1 that keeps their zeros: runs of 0 to 63, then of 64, 128,
-# ... to 1728, and those of 1792 to 2560, which both colours share.
+# Codes in hexadecimal, after a leading 1 that preserves their zeros: runs of 0 to 63, then of 64,
+# 128, ... to 1728, and those of 1792 to 2560, which both colours share.
 _WHITE = """135 47 17 18 1b 1c 1e 1f 33 34 27 28 48 43 74 75 6a 6b a7 8c 88 97 83 84 a8 ab 93 a4 98
     102 103 11a 11b 112 113 114 115 116 117 128 129 12a 12b 12c 12d 104 105 10a 10b 152 153 154 155
     124 125 158 159 15a 15b 14a 14b 132 133 134 3b 32 57 b7 136 137 164 165 168 167 2cc 2cd 2d2 2d3
@@ -48,14 +48,14 @@ _MODE = _table(_MODES)
 
 
 class _Reader:
-    """Reads rows of a strip, as the places where their colour changes, white first."""
+    """Reads rows of a strip as lists of the positions where the colour changes, white first."""
 
     def __init__(self, data: bytes, width: int) -> None:
         self.data, self.width = data + bytes(4), width
         self.at, self.end = 0, 8 * len(data)
 
     def code(self, table: _Table) -> int:
-        """Return what the next code stands for."""
+        """Return the meaning of the next code."""
         place = self.at >> 3
         word = int.from_bytes(self.data[place : place + 3], "big") >> (24 - _PEEK - (self.at & 7))
         value, bits = table[word & ((1 << _PEEK) - 1)]
@@ -72,7 +72,7 @@ class _Reader:
         return length + part
 
     def row(self) -> list[int]:
-        """Read a row that stands for itself."""
+        """Read a row that does not depend on the one above."""
         changes, at, colour = [], 0, 0
         while at < self.width:
             at += self.run(colour)
@@ -83,7 +83,7 @@ class _Reader:
         return changes
 
     def row_after(self, above: list[int]) -> list[int]:
-        """Read a row that is told by its differences from the one above."""
+        """Read a row that is stored as differences from the one above."""
         width = self.width
         above = [*above, width, width, width]
         changes: list[int] = []
@@ -111,7 +111,7 @@ class _Reader:
         return changes
 
     def row_mark(self) -> None:
-        """Pass over zeros and the mark that begins a row: 11 zeros or more, and a 1."""
+        """Skip the mark that begins a row: 11 or more zeros, and a 1."""
         start = self.at
         while self.at < self.end and not self.bit():
             pass
@@ -119,12 +119,12 @@ class _Reader:
             raise ValueError("a row without its mark")
 
     def check_end(self, method: int) -> None:
-        """Refuse what goes on behind the last row, as it does where a damaged code was misread."""
+        """Refuse data after the last row, which are there if a damaged code was misread."""
         rest = "".join(f"{octet:08b}" for octet in self.data[self.at >> 3 :][:8])
         rest = rest[self.at & 7 :][: self.end - self.at]
         ended = method == 4 and rest.startswith(_END_OF_BLOCK)
         if method != 3 and not ended and (len(rest) >= 16 or "1" in rest):
-            raise ValueError("data behind the last row")
+            raise ValueError("data after the last row")
 
     def bit(self) -> int:
         """Return the next bit."""

@@ -1,4 +1,4 @@
-"""From what a decoder found to a Picture: upright, finite, with tidy metadata."""
+"""Turn decoded data into a `Picture`: upright, finite, with tidy metadata."""
 
 from imfuse.io.formats import exif, xmp
 from imfuse.io.formats.arrays import upright
@@ -58,7 +58,7 @@ def finish(decoded: Decoded, name: str, kind: str | None) -> Picture:
 
 
 def _tidy_exif(decoded: Decoded) -> tuple[exif.Tidy, list[str]]:
-    """Return what the EXIF block says, and the notes so far."""
+    """Return the content of the EXIF block, and the notes so far."""
     notes = list(decoded.notes)
     if decoded.exif is None:
         return exif.Tidy(), notes

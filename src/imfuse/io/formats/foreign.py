@@ -1,4 +1,4 @@
-"""Files that people give for pictures: what they are called, and what to do with them."""
+"""Files that people mistake for readable pictures: their names, and advice for each."""
 
 import re
 import zlib
@@ -52,7 +52,7 @@ _PAGE = "Open it in a browser: it usually says why the picture could not be down
 
 
 def foreign(data: bytes) -> tuple[str, str] | None:
-    """Return what a file is that imfuse does not read, and what to do; None where it is unknown."""
+    """Return the kind of a file that imfuse does not read, and advice; None if it is unknown."""
     for at, mark, title, remedy in _HEADS:
         if data.startswith(mark, at):
             return title, remedy
@@ -66,7 +66,7 @@ def foreign(data: bytes) -> tuple[str, str] | None:
 
 
 def _media(data: bytes) -> tuple[str, str]:
-    """Return the name of an ISO media file, which holds a video or pictures, and what to do."""
+    """Return the kind of an ISO media file, which holds a video or pictures, and advice."""
     for brands, title, remedy in _BRANDS:
         if data[4:8] == b"ftyp" and re.search(brands, data[8:64]):
             return title, remedy
@@ -74,7 +74,7 @@ def _media(data: bytes) -> tuple[str, str]:
 
 
 def _packed(data: bytes) -> tuple[str, str]:
-    """Return the name of a gzip file by the first bytes that it holds, and what to do."""
+    """Return the kind of a gzip file, from the first bytes of its content, and advice."""
     with suppress(zlib.error):
         head = zlib.decompressobj(31).decompress(data[:4096], 1024)
         for at, mark, title, remedy in _HEADS:

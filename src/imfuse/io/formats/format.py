@@ -1,4 +1,4 @@
-"""Picture formats: one object, in one file, for each of them."""
+"""Description of a picture format; each format is one object in one file."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from imfuse.io.formats.container import Decoded, Source
 from imfuse.types import Metadata, Pixels
 
 Encoder = Callable[[Pixels, Pixels | None, Metadata, int], Sequence[bytes | memoryview]]
-"""From pixels, alpha, metadata and quality (1 to 100) to the parts of a file."""
+"""Function of pixels, alpha, metadata and quality (1 to 100) that returns the parts of a file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,10 +19,10 @@ class Format:
 
     Attributes:
         name: Name in upper case, such as `PNG`.
-        suffixes: Endings of file names, in lower case and with their dot.
+        suffixes: Suffixes of file names, in lower case and with their dot.
         recognise: Returns True for the content of such a file; cheap, from its first bytes.
         read: Decodes a file.
-        encode: Encodes a picture; None where the format is only read.
+        encode: Encodes a picture; None if the format is only read.
         depths: Types of samples that it stores without loss of depth.
         alpha: Whether it stores transparency.
         longest_exif: Largest EXIF block that it stores, in bytes; 0: none.
@@ -50,7 +50,7 @@ class Format:
     largest: int = 2**62
 
     def can_hold(self, dtype: DTypeLike) -> bool:
-        """Return whether samples of this type are stored without loss of depth."""
+        """Return True if samples of this type are stored without loss of depth."""
         return self.encode is not None and np.dtype(dtype).type in self.depths
 
     def losses(self, metadata: Metadata) -> list[str]:

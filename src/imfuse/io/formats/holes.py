@@ -1,4 +1,4 @@
-"""Pixels without a value: found by what they hold, filled, and marked in a mask."""
+"""Pixels without a value: recognised by special values, filled, and marked in a mask."""
 
 import numpy as np
 
@@ -14,21 +14,21 @@ _FEW = 3  # different values below absolute zero; a CT in Hounsfield units has h
 def fill_holes(
     pixels: Pixels, alpha: Pixels | None, name: str, declared: float | None = None
 ) -> tuple[Pixels, Pixels | None, Mask | None]:
-    """Return a picture with finite values, and where it has none.
+    """Return a picture with finite values, and a mask of its pixels without a value.
 
-    Without a value are NaN and infinities, in any channel; in a gray picture also the `declared`
-    value; and in one of floats or measurements the marks -9999, -32768, absolute zero in degrees
-    Celsius and what lies below it. These get the smallest value among the others, and alpha 0
-    where alpha is not finite.
+    Pixels without a value are NaN and infinities, in any channel; in a gray picture also the
+    `declared` value; and in one of floats or measurements the marks -9999, -32768, absolute zero in
+    degrees Celsius and everything below it. They get the smallest of the other values; alpha that
+    is not finite becomes 0.
 
     Args:
         pixels: `(H, W)` or `(H, W, 3)`; copied before it is changed.
         alpha: `(H, W)` or None.
-        name: What messages call the picture.
-        declared: The value that the file declares to stand for no value.
+        name: Name of the picture in messages.
+        declared: The value that marks pixels without a value, as declared by the file.
 
     Returns:
-        Pixels, alpha, and a mask that is True where there was no value; None: nowhere.
+        Pixels, alpha, and a mask that is True for pixels without a value; None: there are none.
 
     Raises:
         BadValues: There is no value at all.
@@ -75,7 +75,7 @@ def _equal(pixels: Pixels, value: float | None) -> Mask | None:
 
 
 def _marked(pixels: Pixels) -> Mask | None:
-    """Return where a gray picture holds one of the usual marks."""
+    """Return the mask of pixels of a gray picture that hold one of the usual marks."""
     if pixels.dtype in RAW_TYPES:
         if pixels.dtype.kind == "u" or pixels.min() > max(_MARKS):
             return None
@@ -83,7 +83,7 @@ def _marked(pixels: Pixels) -> Mask | None:
     if pixels.dtype.kind != "f":
         return None
     rounding = np.spacing(-_ABSOLUTE_ZERO)
-    if pixels.min() > _ABSOLUTE_ZERO + rounding:  # False where there is a NaN
+    if pixels.min() > _ABSOLUTE_ZERO + rounding:  # False if there is a NaN
         return None
     low: Mask = pixels < _ABSOLUTE_ZERO
     if low.any():

@@ -15,7 +15,7 @@ from imfuse.types import Metadata, Pixels
 _LONGEST = 65_533  # bytes of a segment's content
 
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_PLAIN_FRAMES = frozenset({0xC0, 0xC1, 0xC2})  # the others can pack a block in less than a bit
+_PLAIN_FRAMES = frozenset({0xC0, 0xC1, 0xC2})  # other frames can pack a block in less than a bit
 _DROPPED = {*range(0xE1, 0xEE), 0xEF, 0xFE}  # applications' data: Pillow warns of damaged ones
 _EXIF, _ICC, _XMP = b"Exif\0\0", b"ICC_PROFILE\0", b"http://ns.adobe.com/xap/1.0/\0"
 _FLIR = b"FLIR\0"
@@ -25,19 +25,19 @@ _TEMPERATURES = (
     " for temperatures, export them as a TIFF"
 )
 _SCAN, _END = 0xDA, b"\xff\xd9"
-_MORE = bytes(range(1, 251)) * 4  # nothing that could be a marker
+_MORE = bytes(range(1, 251)) * 4  # no bytes that could be a marker
 
 
 @dataclass(kw_only=True)
 class _Jpeg:
     plain: list[bytes | memoryview] = field(default_factory=lambda: [b"\xff\xd8"])
-    """The file without applications' data; the last part is what follows the first scan's head."""
+    """The file without applications' data; the last part begins after the first scan's header."""
     exif: bytes | None = None
     xmp: bytes | None = None
     flir: bool = False
     """True if there are segments of FLIR's, which hold raw values."""
     counts: int = 0
-    """Bytes in the segments where DJI's cameras put raw values."""
+    """Number of bytes in the segments where DJI's cameras store raw values."""
     profile: dict[int, bytes] = field(default_factory=dict)
     dpi: tuple[float, float] | None = None
     size: tuple[int, int] | None = None
@@ -47,8 +47,8 @@ def _read(source: Source) -> Decoded:
     """Decode a JPEG file to gray or RGB, 8 bits."""
     jpeg = _parse(source)
     pixels, notes = _decode(source, jpeg)
-    # Where data are missing, libjpeg leaves middle gray, and Pillow passes its warning over. If
-    # the last pixel is such, more data are offered: whole pictures have no use for them.
+    # If data are missing, libjpeg leaves middle gray, and Pillow ignores its warning. So if the
+    # last pixel is gray, offer more data, which a complete picture does not use.
     if (pixels[-1, -1] == 128).all():
         jpeg.plain[-1] = bytes(jpeg.plain[-1]).replace(_END, _MORE + _END, 1)
         if not np.array_equal(_decode(source, jpeg)[0], pixels):
@@ -73,7 +73,7 @@ def _decode(source: Source, jpeg: _Jpeg) -> tuple[Pixels, tuple[str, ...]]:
 
 
 def _parse(source: Source) -> _Jpeg:
-    """Read the segments up to the first scan; all that follows is left to libjpeg."""
+    """Read the segments up to the first scan; everything after it is left to libjpeg."""
     jpeg, data, at, marker = _Jpeg(), memoryview(source.data), 2, 0
     while marker != _SCAN:
         at = source.data.find(b"\xff", at)
@@ -107,7 +107,7 @@ def _segment(source: Source, jpeg: _Jpeg, marker: int, content: bytes) -> None:
         height, width = int.from_bytes(content[1:3], "big"), int.from_bytes(content[3:5], "big")
         source.check_size(width, height)
         jpeg.size = (width, height)
-        # What is not a plain frame is unpacked to coefficients of 2 bytes before its pixels.
+        # Frames that are not plain are first unpacked to coefficients of 2 bytes.
         source.check_bytes(width * height * content[5] * (1 if marker in {0xC0, 0xC1} else 3))
         # Each block of 8x8 pixels takes at least one bit.
         if marker in _PLAIN_FRAMES and width * height > 512 * len(source.data):

@@ -1,4 +1,4 @@
-"""A check of TIFF's LZW data: libtiff prints to stderr about what is damaged."""
+"""A check of TIFF's LZW data, as libtiff prints errors about damaged data to stderr."""
 
 import numpy as np
 
@@ -11,14 +11,14 @@ _STARTS: Pixels = np.cumsum(_WIDTHS) - _WIDTHS  # in bits, from the clear code o
 
 
 def check(data: bytes, size: int) -> None:
-    """Refuse data that do not unpack to so many bytes.
+    """Refuse data that do not unpack to the given number of bytes.
 
-    Between two clear codes, the place and width of every code are known beforehand, which lets
-    NumPy read them at once.
+    Between two clear codes, the position and width of every code are known in advance, so NumPy can
+    read them all at once.
 
     Raises:
         ValueError: A code is not in the table yet, the data end too early, or the table is cleared
-            so often that no program would have written this.
+            more often than any program would do.
     """
     octets: Pixels = np.frombuffer(data + bytes(4), np.uint8)
     end, at, blocks, codes = 8 * len(data), 0, 0, 64
@@ -49,7 +49,7 @@ def _codes(octets: Pixels, at: int, end: int, most: int) -> Pixels:
 
 
 def _length(block: Pixels, size: int) -> int:
-    """Return how many bytes, up to `size`, a block of codes unpacks to."""
+    """Return the number of bytes, up to `size`, that a block of codes unpacks to."""
     count = len(block)
     number = np.arange(count)
     # A code stands for one byte more than the code whose reading made its entry.

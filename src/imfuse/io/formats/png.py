@@ -1,4 +1,4 @@
-"""PNG: chunks are checked here; Pillow decodes, or OpenCV what Pillow would reduce to 8 bits."""
+"""PNG: chunks are checked here; Pillow decodes, or OpenCV if Pillow would reduce it to 8 bits."""
 
 import io
 import struct
@@ -40,7 +40,7 @@ class _Png:
 
     @property
     def shape(self) -> png_rows.Shape:
-        """How the rows are stored."""
+        """Storage of the rows."""
         bits = self.depth * _CHANNELS[self.colour]
         return png_rows.Shape(self.width, self.height, bits, bool(self.interlaced))
 
@@ -131,7 +131,7 @@ def _decode(source: Source, png: _Png) -> tuple[Pixels, Pixels | None]:
     table = np.frombuffer(png.extra.get(b"PLTE", b""), np.uint8)
     if png.colour == 3 and (not table.size or table.size % 3):
         raise source.corrupt("there is no valid palette (PLTE)")
-    # Without metadata, of which Pillow might warn; they were read already.
+    # Leave out the metadata, which were read already and which Pillow might warn about.
     parts = [_SIGNATURE, _chunk(b"IHDR", png.header)]
     if png.colour == 3:
         parts += [_chunk(b"PLTE", table.tobytes()), *([_chunk(b"tRNS", key[:256])] if key else [])]
@@ -153,9 +153,9 @@ def _by_pillow(source: Source, png: _Png, data: bytes) -> tuple[Pixels, Pixels |
             blank = not np.asarray(image.crop((0, png.height - 1, *image.size))).any()
             pixels, alpha = planes(image)
     except UnreadableImage:
-        png_rows.check(source, png.shape, png.body)  # which says better what is wrong
+        png_rows.check(source, png.shape, png.body)  # which gives a clearer message
         raise
-    # Pillow passes over missing rows and leaves them black: then the last row is black.
+    # Pillow ignores missing rows and leaves them black: then the last row is black.
     if png.interlaced or blank:
         png_rows.check(source, png.shape, png.body)
     return pixels, alpha
@@ -174,7 +174,7 @@ def _by_opencv(source: Source, png: _Png, data: bytes) -> tuple[Pixels, Pixels |
 
 
 def _xmp(content: bytes) -> bytes | None:
-    """Return the packet in an `iTXt` chunk, of which flags and two empty texts come first."""
+    """Return the packet in an `iTXt` chunk, which follows flags and two empty texts."""
     try:
         packet = content[content.index(0, content.index(0, 2) + 1) + 1 :]
         return zlib.decompressobj().decompress(packet, LONGEST + 1) if content[0] else packet
@@ -201,7 +201,7 @@ def _chunk(kind: bytes, content: bytes | memoryview) -> bytes:
 def _encode(
     pixels: Pixels, alpha: Pixels | None, metadata: Metadata, _quality: int
 ) -> list[bytes | memoryview]:
-    """Encode 8-bit or 16-bit pixels; the parts, put together, are the file."""
+    """Encode 8-bit or 16-bit pixels; the parts, joined, are the file."""
     # Paeth filter and run-length strategy: 12 ms and 309 kB for a 640x480 RGB street scene, where
     # zlib's default at level 1 takes 16 ms for 378 kB, and at level 6 80 ms for 321 kB.
     options = [cv2.IMWRITE_PNG_COMPRESSION, 1]

@@ -1,4 +1,4 @@
-"""The packed rows of a PNG: checked before they are decoded, since decoders pass faults over."""
+"""Check the packed rows of a PNG before decoding, since decoders ignore errors."""
 
 import zlib
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ _BLOCK = 1 << 18
 
 
 class Shape(NamedTuple):
-    """How the rows of a PNG are stored."""
+    """Storage of the rows of a PNG."""
 
     width: int
     height: int
@@ -24,7 +24,7 @@ class Shape(NamedTuple):
 
 
 def unpacked_size(shape: Shape) -> int:
-    """Return the bytes that all rows have, with the number of their filter before each."""
+    """Return the size of all rows in bytes, each with a byte for its filter."""
     return _passes(shape)[-1][1]
 
 
@@ -41,14 +41,14 @@ def _passes(shape: Shape) -> list[tuple[int, int, int]]:
 
 
 def check(source: Source, shape: Shape, body: Sequence[memoryview], *, exact: bool = False) -> None:
-    """Refuse data that do not inflate to every row: decoders leave what is missing black.
+    """Refuse data that do not inflate to all rows: decoders leave missing rows black.
 
     Args:
         source: The file, for messages.
-        shape: How the rows are stored.
+        shape: Storage of the rows.
         body: The content of the IDAT chunks.
-        exact: Refuse also data behind the last row, and a filter that does not exist. libpng
-            prints about them to stderr.
+        exact: Also refuse data after the last row and filters that do not exist, about which
+            libpng prints to stderr.
 
     Raises:
         UnreadableImage: Data are damaged or missing.
@@ -65,14 +65,14 @@ def check(source: Source, shape: Shape, body: Sequence[memoryview], *, exact: bo
     if at < whole:
         raise source.truncated(f"at least {whole - at:,} bytes of it are missing")
     if at > whole:
-        raise source.corrupt("there are data behind the last row")
+        raise source.corrupt("there are data after the last row")
 
 
 def _inflated(body: Sequence[memoryview], most: int) -> Iterator[bytes]:
-    """Yield at most so many bytes.
+    """Yield at most the given number of bytes.
 
     Raises:
-        zlib.error: The data are damaged; or all but one byte were there, and no proper end follows.
+        zlib.error: The data are damaged; or only one byte was missing, and no proper end follows.
     """
     inflater = zlib.decompressobj()
     for part in body:

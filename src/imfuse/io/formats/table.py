@@ -1,7 +1,7 @@
-"""The formats that imfuse reads and writes, and those that packages add.
+"""The formats that imfuse reads and writes, and those that other packages add.
 
-A package adds a format through the entry-point group `imfuse.formats`, whose values point at an
-`imfuse.io.formats.format.Format`, as the lines of the table here do.
+A package adds a format through the entry-point group `imfuse.formats`, whose values refer to an
+`imfuse.io.formats.format.Format`, like the lines of the table here.
 """
 
 from functools import cache
@@ -25,7 +25,7 @@ _OURS = (  # in the order in which they are tried
 
 @cache
 def _plug_ins() -> tuple[tuple[Format, ...], tuple[str, ...]]:
-    """Return the formats that packages add, and what is wrong with those that can't be loaded."""
+    """Return the formats that packages add, and error messages of those that can't be loaded."""
     loaded, broken = [], []
     for plug_in in entry_points(group="imfuse.formats"):
         try:
@@ -55,12 +55,12 @@ def broken_plug_ins() -> tuple[str, ...]:
 
 
 def recognise(data: bytes) -> Format | None:
-    """Return the format of a file's content; None where it is none of ours."""
+    """Return the format of a file's content; None if it is unknown."""
     return next((one for one in formats().values() if one.recognise(data)), None)
 
 
 def suffixes() -> dict[str, str]:
-    """Return the name of the format behind each ending of a file name, ours first."""
+    """Return the name of the format for each suffix of a file name, ours first."""
     found: dict[str, str] = {}
     for one in formats().values():
         for suffix in one.suffixes:

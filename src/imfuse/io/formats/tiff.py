@@ -1,7 +1,7 @@
-"""TIFF: tifffile reads the tags, `tiff_unpack` unpacks, and strips are put together here.
+"""TIFF: tifffile reads the tags, `tiff_unpack` unpacks, and strips are joined here.
 
-Without further packages tifffile unpacks neither LZW, JPEG nor fax, and fills missing strips with
-zeros; Pillow and OpenCV change depths. So every strip is unpacked and measured by itself.
+Without further packages, tifffile can't unpack LZW, JPEG or fax, and fills missing strips with
+zeros; Pillow and OpenCV change depths. So every strip is unpacked and measured separately.
 """
 
 import io
@@ -30,15 +30,15 @@ _SIGNATURES = frozenset({b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"})
 _MOST_STRIPS = 1 << 16  # each takes some microseconds
 _DAMAGED = "the EXIF tags are damaged and were ignored"
 _MOST_PROFILE = 1 << 24
-_RATIOS = {1: 1, 5: 2800, 8: 1032, 32946: 1032, 32773: 64}  # the most that a method packs
+_RATIOS = {1: 1, 5: 2800, 8: 1032, 32946: 1032, 32773: 64}  # largest ratio of each method
 _REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 
-# tifffile logs what it finds odd. Where nobody set up logging, Python would print that.
+# tifffile logs anything odd, which Python would print unless somebody has set up logging.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
 def _read(source: Source) -> Decoded:
-    """Decode the one picture in a TIFF file; previews and masks beside it are passed over."""
+    """Decode the only picture in a TIFF file; previews and masks beside it are ignored."""
     source = bounded(source)
     with source.decoding("tifffile"), TiffFile(io.BytesIO(source.data)) as file:
         page = _only_page(source, file)
@@ -78,9 +78,9 @@ def _only_page(source: Source, file: TiffFile) -> TiffPage:
 
 
 def _check(source: Source, page: TiffPage) -> None:
-    """Refuse what can't be decoded or would be misread, before anything is allocated.
+    """Refuse files that can't be decoded or would be misread, before anything is allocated.
 
-    tifffile leaves out the tags that it can't read, and works on with their defaults.
+    tifffile leaves out tags that it can't read, and continues with their defaults.
     """
     tiff = page.parent.tiff
     start = page.offset + tiff.tagnosize
@@ -115,7 +115,7 @@ def _check_samples(source: Source, page: TiffPage) -> None:
         )
     low = bits in {1, 2, 4} and page.samplesperpixel == 1
     unsigned = kind in {1, 4} and (bits in {8, 16} or low)  # 4: undefined
-    # Measurements: signed, or of 32 bits.
+    # Signed and 32-bit integers are measurements.
     raw = (kind == 2 and bits in {16, 32}) or (kind in {1, 4} and bits == 32)
     if raw and page.samplesperpixel > 1:
         raise source.unsupported(
@@ -160,7 +160,7 @@ def _segments(source: Source, page: TiffPage) -> list[bytes | memoryview]:
 
 
 def _samples(source: Source, page: TiffPage, segments: list[bytes | memoryview]) -> Pixels:
-    """Return the samples `(H, W, C)`; those of less than 8 bits one to a byte."""
+    """Return the samples `(H, W, C)`; those of less than 8 bits take a byte each."""
     planes, _, height, width, channels = page.shaped
     rows, columns = (
         (page.tilelength, page.tilewidth) if page.is_tiled else (page.rowsperstrip, width)
@@ -209,10 +209,10 @@ def _segment(
 def _encode(
     pixels: Pixels, alpha: Pixels | None, metadata: Metadata, _quality: int
 ) -> list[bytes | memoryview]:
-    """Encode pixels of any depth as one strip; the parts, put together, are the file.
+    """Encode pixels of any depth as one strip; the parts, joined, are the file.
 
-    Not compressed: that is exact, quickest, and read by every program. Pillow writes the tags,
-    since it puts EXIF among them (tifffile has no way to).
+    The strip is not compressed: that is exact, fastest, and readable by every program. Pillow
+    writes the tags, since it can include EXIF, which tifffile can't.
     """
     tags = exif.directory(metadata.exif, metadata.dpi)
     colour = pixels.ndim == 3
@@ -228,10 +228,10 @@ def _encode(
         height,
         1,
     )
-    tags[273], tags[279] = 0, pixels.nbytes  # Pillow lets the strip start behind the tags
+    tags[273], tags[279] = 0, pixels.nbytes  # Pillow lets the strip start after the tags
     tags[339] = (3 if pixels.dtype.kind == "f" else 1,) * channels
     if alpha is not None:
-        tags[338] = 2  # straight, not multiplied into the colours
+        tags[338] = 2  # straight alpha, not multiplied into the colours
     if metadata.icc is not None:
         tags[34675] = metadata.icc
     if metadata.xmp is not None:
@@ -254,5 +254,5 @@ TIFF = Format(
     depths=(np.uint8, np.uint16, np.float32),
     alpha=True,
     geo=True,
-    largest=2**32 - 2**20,  # bytes that its 32-bit offsets reach
+    largest=2**32 - 2**20,  # bytes within reach of its 32-bit offsets
 )

@@ -1,4 +1,4 @@
-"""From the samples of a TIFF page to gray or RGB with alpha: photometric interpretations."""
+"""Photometric interpretations: convert samples of a TIFF page to gray or RGB with alpha."""
 
 import numpy as np
 from tifffile import TiffPage
@@ -18,8 +18,8 @@ def to_planes(
     """Return pixels, alpha and notes from `(H, W, C)` samples.
 
     Raises:
-        UnsupportedImage: The colours are of a kind that is not read here.
-        UnreadableImage: There are fewer channels than the kind of colours needs.
+        UnsupportedImage: This kind of colours is not read here.
+        UnreadableImage: There are fewer channels than this kind of colours needs.
     """
     kind, channels = _kind(source, page)
     samples = _widened(page, samples)
@@ -36,12 +36,12 @@ def to_planes(
             pixels = _top(pixels) - pixels
     if alpha is not None and premultiplied:
         pixels = _straight(pixels, alpha)
-        notes += ("colours were divided by their alpha, with which they had been multiplied",)
+        notes += ("colours were stored multiplied by alpha, and were divided by it",)
     return pixels, alpha, notes
 
 
 def _kind(source: Source, page: TiffPage) -> tuple[int, int]:
-    """Return the kind of colours, and how many channels they take."""
+    """Return the kind of colours, and their number of channels."""
     count = page.samplesperpixel
     kind = int(page.tags.valueof(262, _RGB if count > 2 else _GRAY))
     channels = _CHANNELS.get(kind)
@@ -69,7 +69,7 @@ def _top(samples: Pixels) -> Pixels:
 
 
 def _widened(page: TiffPage, samples: Pixels) -> Pixels:
-    """Return float32 for any float; 1, 2 and 4 bits spread over 8, except in palettes."""
+    """Convert floats to float32, and spread 1, 2 and 4 bits over 8, except in palettes."""
     if page.sampleformat == 3:
         # A double beyond float32 becomes infinite, which is refused later.
         with np.errstate(over="ignore", invalid="ignore"):
@@ -82,7 +82,7 @@ def _widened(page: TiffPage, samples: Pixels) -> Pixels:
 def _alpha(
     page: TiffPage, samples: Pixels, channels: int
 ) -> tuple[Pixels | None, tuple[str, ...], bool]:
-    """Return alpha, notes, and whether the colours are multiplied with it."""
+    """Return alpha, notes, and True if the colours are multiplied by alpha."""
     extra = page.extrasamples[: page.samplesperpixel - channels]
     for place, kind in enumerate(extra):
         if kind in {1, 2}:
@@ -108,7 +108,7 @@ def _look_up(source: Source, page: TiffPage, index: Pixels) -> Pixels:
         raise source.corrupt("there is no valid palette")
     if int(index.max()) >= table.size // 3:
         raise source.corrupt("a pixel's colour is not in the palette")
-    # The table has 16 bits, of which the upper 8 count; some writers fill in 8-bit values.
+    # The table has 16 bits, of which we use the upper 8; some writers fill in 8-bit values.
     octets = (table if table.max() < 256 else table >> 8).astype(np.uint8)
     return palette_colours(np.ascontiguousarray(octets.reshape(3, -1).T), index)
 

@@ -1,4 +1,4 @@
-"""Tags of TIFF files: how large and how many they may be, and those that say more than pixels."""
+"""Tags of TIFF files: limits on their size and number, and readers of metadata tags."""
 
 import struct
 from collections.abc import Mapping
@@ -27,12 +27,12 @@ _SIZES |= {16: 8, 17: 8, 18: 8}
 def bounded(source: Source) -> Source:
     """Return a TIFF file without values that are too large for metadata.
 
-    Libraries read all values of all directories, several times over. The work that a file can
-    cause is bounded here, before they see it: each directory is counted once, together they can't
-    have more entries than the file has room for, and large values are emptied.
+    Libraries read all values of all directories, several times. To limit the work that a file can
+    cause them, each directory is counted once, all directories together can't have more entries
+    than the file has room for, and large values are emptied.
 
     Raises:
-        UnreadableImage: Directories lie upon each other.
+        UnreadableImage: Directories overlap.
     """
     data, emptied = source.data, None
     order = "<" if data[:2] == b"II" else ">"
@@ -52,9 +52,9 @@ def bounded(source: Source) -> Source:
             at += struct.calcsize(count_)
             room -= count
             if room < 0:
-                raise source.corrupt("its directories lie upon each other")
+                raise source.corrupt("its directories overlap")
             following = struct.unpack_from(order + number_, data, at + count * entry.size)[0]
-        except struct.error:  # tifffile will say what is missing
+        except struct.error:  # tifffile will report the missing part
             continue
         waiting += [following] if following else []
         for place in range(at, at + count * entry.size, entry.size):
@@ -69,16 +69,16 @@ def bounded(source: Source) -> Source:
 
 
 def number(value: object) -> float | None:
-    """Return a tag's value, or the quotient that it is, as a number."""
+    """Return a tag's value, which may be a fraction, as a number."""
     if isinstance(value, tuple) and len(value) == 2 and value[1]:
         return float(value[0] / value[1])
     return float(value) if isinstance(value, int | float) else None
 
 
 def nodata(page: TiffPage) -> float | None:
-    """Return the value that GDAL's tag declares to stand for no value, as pixels show it.
+    """Return the pixel value that marks pixels without a value, as declared by GDAL's tag.
 
-    None also in palettes and below 8 bits, whose stored values are not those of the pixels.
+    It is None for palettes and below 8 bits, too, where stored values are not those of the pixels.
     """
     try:
         value = float(str(page.tags.valueof(_NODATA)).strip("\0 "))

@@ -1,7 +1,7 @@
-"""Unpacking one strip or tile of a TIFF file, by whichever method.
+"""Unpack one strip or tile of a TIFF file, by any method.
 
-libtiff, behind Pillow, prints to stderr what it finds damaged, and accepts some of it. It gets
-only what has been checked, and what nothing else here unpacks.
+libtiff, which Pillow uses, prints errors about damaged data to stderr, and accepts some of them. It
+only gets data that have been checked and that nothing else here can unpack.
 """
 
 import io
@@ -36,8 +36,8 @@ def unpack(
         stride: Bytes per row.
 
     Raises:
-        UnsupportedImage: The method is none of those that are read here.
-        Exception: Whatever a library raises for damaged data.
+        UnsupportedImage: The method is not supported here.
+        Exception: Any error that a library raises for damaged data.
     """
     method, (rows, columns) = int(page.compression), size
     if method == 1:
@@ -100,8 +100,8 @@ def jpeg_segment(
     """Return the samples of a strip or tile that is a JPEG picture.
 
     Raises:
-        UnreadableImage: It is damaged, or of another size.
-        UnsupportedImage: It is CMYK, or has alpha or other extra channels.
+        UnreadableImage: The JPEG picture is damaged, or of another size.
+        UnsupportedImage: The JPEG picture is CMYK, or has alpha or other extra channels.
     """
     rows, columns, channels = shape
     packed, kind = bytes(packed), page.tags.valueof(262)
@@ -115,7 +115,7 @@ def jpeg_segment(
         raise source.truncated("a JPEG strip has no end marker")
     tables = page.tags.valueof(347)
     shared = tables.removesuffix(b"\xff\xd9")[2:] if isinstance(tables, bytes) else b""
-    # Adobe's segment says whether three channels are YCbCr.
+    # Adobe's segment states if three channels are YCbCr.
     colours = struct.pack(">2sH5sHHHB", b"\xff\xee", 14, b"Adobe", 100, 0, 0, int(kind == 6))
     whole = b"".join((packed[:2], colours if channels == 3 else b"", shared, packed[2:]))
     pixels = JPEG.read(replace(source, data=whole)).pixels

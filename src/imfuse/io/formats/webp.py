@@ -61,7 +61,7 @@ def _chunks(source: Source) -> dict[bytes, memoryview]:
 
 
 def _size(source: Source, chunks: dict[bytes, memoryview]) -> tuple[int, int]:
-    """Return width and height, and refuse what is too large before anything is decoded."""
+    """Return width and height, and refuse pictures that are too large before decoding them."""
     canvas = None
     if b"VP8X" in chunks and len(chunks[b"VP8X"]) >= 10:
         x = chunks[b"VP8X"]
@@ -85,14 +85,14 @@ def _size(source: Source, chunks: dict[bytes, memoryview]) -> tuple[int, int]:
 
 
 def _is_key_frame(lossy: memoryview) -> bool:
-    """Return whether lossy data begin as those of a shown, whole picture."""
+    """Return True if lossy data begin like those of a complete picture to be shown."""
     tag = int.from_bytes(lossy[:3], "little")
     shown = not tag & 1 and (tag >> 1 & 7) <= 3 and tag >> 4 & 1 and tag >> 5 < len(lossy)
     return bool(shown) and len(lossy) >= 10 and bytes(lossy[3:6]) == b"\x9d\x01\x2a"
 
 
 def _plain(chunks: dict[bytes, memoryview], size: tuple[int, int]) -> bytes:
-    """Return a file of the picture alone: OpenCV prints what it finds wrong with the rest."""
+    """Return a file of the picture alone, as OpenCV prints errors about the rest."""
     kinds = [b"VP8L"] if b"VP8L" in chunks else [b"ALPH", b"VP8 "]
     parts = [(kind, bytes(chunks[kind])) for kind in kinds if kind in chunks]
     if parts[0][0] == b"ALPH":
@@ -107,7 +107,7 @@ def _plain(chunks: dict[bytes, memoryview], size: tuple[int, int]) -> bytes:
 def _encode(
     pixels: Pixels, alpha: Pixels | None, metadata: Metadata, _quality: int
 ) -> list[bytes | memoryview]:
-    """Encode 8-bit pixels without loss, in colour (WebP knows no gray)."""
+    """Encode 8-bit pixels without loss, in colour (WebP has no gray)."""
     if alpha is not None:
         colour = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
         pixels = np.dstack((colour, alpha))

@@ -1,9 +1,9 @@
-"""XMP packets: how large they may be, and what changes when a picture is turned upright."""
+"""XMP packets: their largest size, and their orientation once a picture is upright."""
 
 import re
 
 LONGEST = 1_000_000
-"""Bytes of the largest packet that is carried on."""
+"""Largest packet that is kept, in bytes."""
 
 
 def tidy(packet: bytes) -> bytes:

@@ -1,1 +1,1 @@
-"""Batches for training: samples cached, cut, varied, and stacked into tensors."""
+"""Batches for training: samples cached, cropped, augmented, and stacked into tensors."""

@@ -1,4 +1,4 @@
-"""Decoded samples kept in memory that worker processes share, up to a bound."""
+"""Cache of decoded samples in memory shared with worker processes, of limited size."""
 
 import mmap
 import multiprocessing
@@ -19,19 +19,19 @@ _MOST_DEFAULT = 4 * 2**30
 
 
 def default_bytes() -> int:
-    """Return how much memory decoded samples may take unless told: a quarter, at most 4 GiB."""
+    """Return the default size of the cache in bytes: a quarter of the memory, at most 4 GiB."""
     return min(total_memory() // 4, _MOST_DEFAULT)
 
 
 class CachedSource(Derived):
     """A source whose samples are decoded once, and kept for this process and its forks.
 
-    What fits is kept to the end, the rest is decoded each time: where every sample is wanted once
-    an epoch, in any order, that wastes least. Memory is taken from the system as it fills.
+    Samples that fit are kept to the end, and the others are decoded each time: this wastes least
+    where every sample is used once an epoch, in any order. Memory is allocated as it fills.
 
     Args:
-        source: What to keep samples of.
-        max_bytes: Most bytes to keep; None: a quarter of the memory, at most 4 GiB.
+        source: The source of the samples.
+        max_bytes: Size of the cache in bytes; None: a quarter of the memory, at most 4 GiB.
     """
 
     def __init__(self, source: Source, max_bytes: int | None = None) -> None:
@@ -47,12 +47,12 @@ class CachedSource(Derived):
         self._lock = multiprocessing.get_context(kind).Lock()
 
     def __reduce__(self) -> tuple[object, ...]:
-        """A process that is no fork gets the source without memory of its own."""
+        """Give processes that are not forks the source without a cache."""
         return CachedSource, (self.source, 0)
 
     @property
     def kept(self) -> int:
-        """Samples that are kept."""
+        """Number of cached samples."""
         return int(self._table[:, _KNOWN].sum())
 
     def load(self, index: int) -> Sample:
@@ -64,7 +64,7 @@ class CachedSource(Derived):
         return sample
 
     def check(self, index: int) -> None:
-        """Find out whether a sample can be read, and keep nothing."""
+        """Check that a sample can be read, without caching it."""
         self.source.check(index)
 
     def fill_video(self) -> int:
@@ -73,7 +73,7 @@ class CachedSource(Derived):
         Each frame is then decoded once, whatever the order of training.
 
         Returns:
-            How many samples are kept.
+            Number of cached samples.
         """
         for index, entry in enumerate(self.entries):
             if entry.video and not self._table[index, _KNOWN]:

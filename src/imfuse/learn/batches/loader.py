@@ -1,4 +1,4 @@
-"""Batches of tensors from sources, by workers, the same for a seed whatever the workers do."""
+"""Batches of tensors, loaded by worker processes; the seed alone determines their content."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ from imfuse.machine import available_cores
 
 _MOST_WORKERS = 8
 _AHEAD = 4
-"""Batches that each worker makes ahead; they wait in shared memory, scarce in containers."""
+"""Batches that each worker prefetches; they wait in shared memory, which containers limit."""
 
 
 class Batch(NamedTuple):
@@ -50,9 +50,9 @@ class PairDataset(Dataset[Sample]):
 
     Args:
         source: The samples.
-        augmentation: How they are varied.
-        seed: Another seed, other variants.
-        once: Take every sample once, however often an epoch of training takes it.
+        augmentation: Random changes of the samples.
+        seed: Random seed of the variants.
+        once: Take every sample once, even if an epoch of training repeats it.
     """
 
     def __init__(
@@ -83,24 +83,24 @@ class PairDataset(Dataset[Sample]):
 
 
 class Batches:
-    """Batches of a source, made ahead by worker processes.
+    """Batches of a source, prefetched by worker processes.
 
-    Iterating starts the workers; each iteration begins anew at `seen`.
+    Iterating starts the workers; each iteration starts again at `seen`.
 
     Args:
-        source: The samples; a `CachedSource` if they should be decoded once only. Of video, what
-            fits is decoded in order before the workers start.
-        batch: Samples of a batch.
-        augmentation: How samples are varied; None: not at all.
-        seed: Of order and variants.
-        seen: Samples already taken, to resume from.
-        steps: How many batches; None: without end.
-        ordered: Every sample once and in order instead, the last batch as small as it comes.
-        workers: Processes that read ahead; None: one per core, at most 8; 0: none.
-        ranks: This process's number, and how many processes share every batch.
+        source: The samples; a `CachedSource` if they should be decoded only once. It decodes as
+            many video frames as fit, in order, before the workers start.
+        batch: Batch size.
+        augmentation: Random changes of the samples; None: none.
+        seed: Random seed of order and variants.
+        seen: Number of samples already used, to resume from.
+        steps: Number of batches; None: endless.
+        ordered: Instead yield every sample once and in order; the last batch may be smaller.
+        workers: Number of processes that prefetch; None: one per core, at most 8; 0: none.
+        ranks: This process's number, and the number of processes that share every batch.
 
     Raises:
-        UsageError: A number makes no sense.
+        UsageError: A number is out of range.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class Batches:
         self.dataset = _Guarded(dataset)
 
     def loader(self) -> DataLoader[Sample | ImfuseError]:
-        """Return the loader behind the batches; it hands errors of workers on as items."""
+        """Return the loader behind the batches; it passes workers' errors on as items."""
         return DataLoader(
             self.dataset,
             batch_sampler=self.sampler,
@@ -143,10 +143,10 @@ class Batches:
             collate_fn=_Collate(labelled=self.source.labelled),
             worker_init_fn=_start_worker,
             prefetch_factor=_AHEAD if self.workers else None,
-            # What a `CachedSource` keeps is shared with forks alone.
+            # The cache of a `CachedSource` is shared only with forks.
             multiprocessing_context="fork" if self.workers and sys.platform == "linux" else None,
             pin_memory=torch.cuda.is_available(),
-            # Else it would draw from the random numbers that training must be able to resume.
+            # Otherwise it would draw from the generator whose state training must resume.
             generator=torch.Generator().manual_seed(0),
         )
 
@@ -159,7 +159,7 @@ class Batches:
         """
         if isinstance(self.source, CachedSource):
             self.source.fill_video()
-        # Decoders that workers inherit would be of no use to them.
+        # Workers can't use decoders that they inherit.
         self.source.close()
         for item in self.loader():
             if isinstance(item, ImfuseError):
@@ -168,7 +168,7 @@ class Batches:
 
 
 class _Guarded(Dataset[Sample | ImfuseError]):
-    """Samples, or what went wrong: PyTorch would turn a worker's error into a traceback."""
+    """Samples, or errors as items: PyTorch would turn a worker's error into a traceback."""
 
     def __init__(self, dataset: PairDataset) -> None:
         self.dataset = dataset
@@ -181,7 +181,7 @@ class _Guarded(Dataset[Sample | ImfuseError]):
 
 
 class _Collate:
-    """Samples to a batch, still of the type in which they are stored: a quarter of the bytes."""
+    """Collate samples into a batch of the stored type, which has a quarter of the bytes."""
 
     def __init__(self, *, labelled: bool) -> None:
         self.labelled = labelled
@@ -202,7 +202,7 @@ def collate(samples: Sequence[Sample], *, labelled: bool) -> Batch:
 
     Args:
         samples: Samples of one size, as stored or float32.
-        labelled: Whether the batch has labels; those of samples without are all unknown.
+        labelled: Whether the batch has labels; samples without labels get unknown ones.
 
     Raises:
         PairMismatch: The sizes differ.
@@ -211,13 +211,13 @@ def collate(samples: Sequence[Sample], *, labelled: bool) -> Batch:
 
 
 def _packed(samples: Sequence[Sample], *, labelled: bool) -> Batch:
-    """Put samples into one batch of 8 bits, or of float32 if not all of them have 8 bits."""
+    """Put samples into one batch: uint8 if all samples have 8 bits, else float32."""
     sizes = {sample.size for sample in samples}
     if len(sizes) > 1:
         raise PairMismatch(
             f"pictures of {len(sizes)} sizes in one batch ({samples[0].name}, ...)",
             expected="one size",
-            remedy="Cut parts of one size out of them (crop=256), or take one at a time (batch=1).",
+            remedy="Use crops of one size (crop=256), or one picture at a time (batch=1).",
         )
     if any(sample.ir.dtype != np.uint8 for sample in samples):
         samples = [sample.as_float() for sample in samples]

@@ -1,6 +1,6 @@
-"""Pictures cut into patches of one size on a grid, those with hardly any contrast left out.
+"""Pictures cut into patches of one size on a grid, without those of hardly any contrast.
 
-So CDDFuse and SMFNet prepare MSRS: patches of 128 every 200 pixels.
+CDDFuse and SMFNet prepare MSRS in this way: patches of 128 every 200 pixels.
 """
 
 from collections.abc import Iterator
@@ -21,17 +21,18 @@ LEAST_CONTRAST = 0.1
 class PatchSource(Derived):
     """The patches of a source's pictures, named `picture/row-column`.
 
-    Making it reads every picture once; give a `CachedSource`, so that patches then cost nothing.
+    The constructor reads every picture once; pass a `CachedSource`, so that reading patches is
+    then free.
 
     Args:
         source: The pictures.
         size: Height and width of the square patches in pixels.
-        stride: Distance of their corners along either side, from the top left.
-        least_contrast: Patches of which either picture has less contrast (see `contrast`) are left
-            out; 0 keeps all.
+        stride: Distance between patch corners along either side, from the top left.
+        least_contrast: Patches are left out if either picture has less contrast (see `contrast`);
+            0 keeps all.
 
     Raises:
-        UsageError: A number makes no sense, or no patch is left.
+        UsageError: A number is out of range, or no patch is left.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ def corners(shape: tuple[int, int], size: int, stride: int) -> Iterator[tuple[in
 
 
 def contrast(pixels: Pixels) -> float:
-    """Return (P90 - P10) / P90 of a picture's values, by percentiles; 0 for a black one.
+    """Return (P90 - P10) / P90 from percentiles of a picture's values; 0 for a black picture.
 
     Departures: where P90 is 0, the division by zero in the papers' code keeps the patch; here it
     has no contrast.

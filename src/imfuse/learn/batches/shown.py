@@ -1,4 +1,4 @@
-"""Pairs with other pictures in their places, as a segmenter or a network is to see them."""
+"""Pairs with replaced pictures, as a segmenter or a network sees them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from imfuse.io.images import read_image
 from imfuse.io.pairs import list_images
 
 FUSED = "fused:"
-"""Begins what names a folder of fused pictures."""
+"""Prefix of a setting that names a folder of fused pictures."""
 
 
 class ShownSource(Derived):
@@ -52,7 +52,7 @@ class MRIAsVisible(Derived):
     """A source with MRI as the visible pictures, and PET or SPECT, in gray, as infrared ones."""
 
     def load(self, index: int) -> Sample:
-        """Return a sample; if its infrared picture is an MRI, with both exchanged, in gray."""
+        """Return a sample; if its infrared picture is an MRI, exchange both pictures, in gray."""
         sample = self.source.load(index)
         if not self.entries[index].mri_as_ir:
             return sample
@@ -61,7 +61,7 @@ class MRIAsVisible(Derived):
 
 
 def shown(source: Source, on: str) -> Source:
-    """Return a source as a segmenter is to see it; itself, for `vis`."""
+    """Return a source as a segmenter sees it; for `vis`, the source itself."""
     return source if on == "vis" else ShownSource(source, on)
 
 
@@ -73,7 +73,7 @@ def _files(source: Source, folder: Path) -> list[Path]:
         raise DatasetNotFound(
             f"no fused picture of {len(missing)} pairs, such as {missing[0]}",
             file=folder,
-            expected="one for each pair, of the same name but for the ending",
+            expected="one for each pair, with the same name except for the extension",
             remedy="Fuse the pairs first: imfuse fuse IR VIS -o FOLDER.",
         )
     return [there[name] for name in wanted]

@@ -1,4 +1,4 @@
-"""Order of samples in batches, from seed and epoch alone, so that trainings can resume."""
+"""Order of samples in batches, determined by seed and epoch alone so that training can resume."""
 
 from collections.abc import Iterator
 
@@ -11,17 +11,17 @@ from imfuse.errors import UsageError
 class SampleStream(Sampler[list[tuple[int, int]]]):
     """Endless batches from shuffled epochs, one after the other.
 
-    Epoch e is a permutation made from seed and e alone, and batches run over the ends of epochs.
-    So after any number of samples the rest can be told: that is what `seen` resumes from.
+    Epoch e is a permutation determined by seed and e alone, and batches may span two epochs. So the
+    number of samples already used determines all that follow: `seen` resumes from there.
 
     Args:
-        count: Samples of an epoch.
-        batch: Samples of a batch.
-        seed: Another seed, another order.
-        seen: Samples that were already taken, by all ranks together.
-        steps: How many batches; None: without end.
+        count: Number of samples in an epoch.
+        batch: Batch size of this process.
+        seed: Random seed of the order.
+        seen: Number of samples already used, by all ranks together.
+        steps: Number of batches; None: endless.
         rank: Number of this process among those that share every batch of `batch * world`.
-        world: How many such processes there are.
+        world: Number of such processes.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Augmentation: crops, flips, rotations, sizes, light; alike for all pictures of a sample."""
+"""Augmentation: crop, flip, rotate, resize, relight; geometry is the same within a sample."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,17 +16,17 @@ class Augmentation:
     """Random changes of samples. The default leaves them whole and unchanged.
 
     Attributes:
-        crop: Height and width in pixels of the part to cut out at random; None: all of it. Smaller
-            pictures are reflected at their borders, where the labels then are unknown.
-        scale: Least and greatest factor of the size, chosen evenly, before the crop.
-        flip: Mirror left and right every other time.
-        flip_vertical: Mirror top and bottom every other time.
-        rotate: Turn by 0, 90, 180 or 270 degrees; needs a square crop.
-        jitter: Greatest relative change of brightness, contrast and saturation of the visible
+        crop: Height and width in pixels of the random crop; None: the whole picture. Smaller
+            pictures are padded by reflection, with unknown labels in the padding.
+        scale: Smallest and largest resize factor, drawn uniformly, applied before the crop.
+        flip: Mirror left and right in half of the samples.
+        flip_vertical: Mirror top and bottom in half of the samples.
+        rotate: Rotate by 0, 90, 180 or 270 degrees; needs a square crop.
+        jitter: Largest relative change of brightness, contrast and saturation of the visible
             picture; infrared is never changed.
 
     Raises:
-        UsageError: A value is out of its range, or turns are asked for without a square crop.
+        UsageError: A value is out of its range, or `rotate` is set without a square crop.
     """
 
     crop: tuple[int, int] | None = None
@@ -37,7 +37,7 @@ class Augmentation:
     jitter: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def __post_init__(self) -> None:
-        """Refuse what makes no sense."""
+        """Refuse values that make no sense."""
         if self.crop is not None and min(self.crop) < 1:
             raise UsageError(f"crop {self.crop}", expected="height and width from 1 pixel")
         if not 0 < self.scale[0] <= self.scale[1] < np.inf:
@@ -45,14 +45,14 @@ class Augmentation:
         if self.rotate and (self.crop is None or self.crop[0] != self.crop[1]):
             raise UsageError(
                 f"turns by 90 degrees with a crop of {self.crop}",
-                expected="a square crop, so that all pictures of a batch keep one size",
+                expected="a square crop, so that all pictures of a batch have the same size",
                 remedy="Use flip and flip_vertical for whole or oblong pictures.",
             )
         if not all(0 <= change <= 1 for change in self.jitter):
             raise UsageError(f"jitter {self.jitter}", expected="three shares from 0 to 1")
 
     def apply(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        """Return a variant of a sample, by numbers from `rng`; float32 if its light was changed.
+        """Return a random variant of a sample, drawn with `rng`; float32 if colours were changed.
 
         Every step draws its numbers whether or not it is switched on, so that switching one on or
         off leaves the others as they were.
@@ -86,7 +86,7 @@ def crop(sample: Sample, corner: tuple[int, int], size: tuple[int, int]) -> Samp
 
 
 def resize(sample: Sample, factor: float) -> Sample:
-    """Return a sample in another size: pictures by means of areas or bilinearly, labels nearest."""
+    """Resize a sample: pictures by area averaging or bilinearly, labels by nearest neighbour."""
     height, width = (max(1, round(side * factor)) for side in sample.size)
     way = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
 
@@ -102,7 +102,7 @@ def resize(sample: Sample, factor: float) -> Sample:
 
 
 def relight(vis: Float, brightness: float, contrast: float, saturation: float) -> Float:
-    """Return a visible picture in another light.
+    """Return a visible picture with changed brightness, contrast and saturation.
 
     Args:
         vis: `(H, W, 3)` in [0, 1].
@@ -122,7 +122,7 @@ def relight(vis: Float, brightness: float, contrast: float, saturation: float) -
 
 
 def _padded(sample: Sample, size: tuple[int, int]) -> Sample:
-    """Return a sample of at least a size, reflected evenly at its borders."""
+    """Return a sample of at least the given size, padded evenly by reflection."""
     rows, columns = (max(0, want - have) for want, have in zip(size, sample.size, strict=True))
     if not rows and not columns:
         return sample
@@ -139,7 +139,7 @@ def _padded(sample: Sample, size: tuple[int, int]) -> Sample:
 
 
 def _each(sample: Sample, change: Callable[[Pixels], Pixels]) -> Sample:
-    """Return a sample with all its arrays changed alike."""
+    """Return a sample with the same change applied to all its arrays."""
     return replace(
         sample,
         ir=change(sample.ir),

@@ -1,1 +1,1 @@
-"""How others' files of weights name what our networks hold; one module per network."""
+"""Mappings from the parameter names of published weights to ours, one module per network."""

@@ -1,4 +1,4 @@
-"""The weights that the authors of BFFR publish, and those that their warm start leaves."""
+"""The weights that the authors of BFFR publish, and those that their warm start writes."""
 
 from dataclasses import replace
 

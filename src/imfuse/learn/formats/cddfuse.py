@@ -1,7 +1,7 @@
 """The weights that the authors of CDDFuse publish.
 
-Their weights for medical pictures have the same names and nothing that tells them apart; they ask
-for a network with `residual="none"`.
+Their weights for medical pictures have the same names, so they can't be told apart; they need a
+network with `residual="none"`.
 """
 
 from imfuse.learn.formats.foreign import Foreign

@@ -9,19 +9,21 @@ from dataclasses import dataclass, field
 class Foreign:
     """A published file format of weights.
 
-    Keys of a file that holds several state dicts are joined by a dot (`DIDF_Encoder.base.weight`);
-    a leading `module.`, which training on several GPUs leaves, is gone everywhere.
+    If a file holds several state dicts, the name of each is put before its keys with a dot
+    (`DIDF_Encoder.base.weight`); the prefix `module.`, left by training on several GPUs, is already
+    removed.
 
     Attributes:
         network: Name of our network.
-        marks: Keys that tell the format; all must be there.
+        marks: Keys by which the format is recognised; all must be present.
         renames: Patterns and replacements that turn their keys into ours, in this order.
-        home: Where they are published.
-        licence: What their authors say of using them.
-        training_data: What they were trained on.
-        dropped: Pattern of keys of theirs that no forward pass of theirs uses and ours lacks.
-        settings: Settings of our network that these weights ask for.
-        files: Over what files the authors spread the weights, empty where it is one.
+        home: Address at which the weights are published.
+        licence: Licence as stated by the authors.
+        training_data: Data that the weights were trained on.
+        dropped: Pattern of keys to leave out: no forward pass uses them, and our network lacks
+            them.
+        settings: Settings that our network needs for these weights.
+        files: Description of the files, if the authors spread the weights over several; else empty.
     """
 
     network: str
@@ -35,7 +37,7 @@ class Foreign:
     files: str = ""
 
     def rename(self, key: str) -> str | None:
-        """Return our key for one of theirs; None where we have no use for it."""
+        """Return our key for one of theirs; None if it is left out."""
         if self.dropped and re.search(self.dropped, key):
             return None
         for pattern, replacement in self.renames:

@@ -6,13 +6,13 @@ from imfuse.learn.formats.foreign import Foreign
 
 
 def _superficial(match: re.Match[str]) -> str:
-    """Name a layer of SFEB1, which theirs has in a row: convolution, norm, FReLU, twice."""
+    """Rename a layer of SFEB1, numbered in a row in theirs: convolution, norm, FReLU, twice."""
     block, part = divmod(int(match[1]), 3)
     return f".first.{2 * block + 1}.funnel." if part == 2 else f".first.{2 * block}.{part}."
 
 
 def _in_threes(match: re.Match[str]) -> str:
-    """Name a layer of an attention, theirs in a row: convolution, norm, activation."""
+    """Rename an attention layer, numbered in a row in theirs: convolution, norm, activation."""
     after_pooling = match[1] in ("Recalibrate", "global_att")
     block, part = divmod(int(match[2]) - after_pooling, 3)
     ours = {"Recalibrate": "gates", "global_att": "channel", "local_att": "spatial"}[match[1]]

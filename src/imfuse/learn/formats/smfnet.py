@@ -6,12 +6,12 @@ from imfuse.learn.formats.foreign import Foreign
 
 
 def _transformer(match: re.Match[str]) -> str:
-    """Name a block of the base branch: theirs are in pairs, ours in a row."""
+    """Rename a block of the base branch: theirs are in pairs, ours numbered consecutively."""
     return f"encoder.base.groups.{match[1]}.blocks.{2 * int(match[2]) + int(match[3])}."
 
 
 def _bottleneck(match: re.Match[str]) -> str:
-    """Name a convolution of a bottleneck: theirs are counted with their activations."""
+    """Rename a convolution of a bottleneck, whose numbers in theirs also count activations."""
     return f"{match[1]}.{int(match[2]) // 2}.conv."
 
 

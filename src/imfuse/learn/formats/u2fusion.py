@@ -1,4 +1,4 @@
-"""Weights as a PyTorch port of U2Fusion stores them, with the VGG-16 of its loss beside them."""
+"""Weights of a PyTorch port of U2Fusion, whose files also hold the VGG-16 of its loss."""
 
 from imfuse.learn.formats.foreign import Foreign
 

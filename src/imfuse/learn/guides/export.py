@@ -57,7 +57,7 @@ def export_segmenter(guide: Segmenter, out: Path, spec: SegmenterSpec) -> float:
             f"the exported {guide.name} differs by {difference:.2g} of its range",
             file=out,
             expected=f"at most {TOLERANCE:g}",
-            remedy="This is a fault of imfuse or of the exporter; please report it.",
+            remedy="This is a bug in imfuse or in the exporter; please report it.",
         )
     write_atomically(out, [content])
     return difference

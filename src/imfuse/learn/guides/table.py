@@ -27,7 +27,7 @@ def find_guide(name: str) -> type[Segmenter]:
 
 
 def create_guide(name: str, **settings: Any) -> Segmenter:
-    """Return a segmenter with fresh weights.
+    """Return a segmenter with random weights.
 
     Args:
         name: Name of the segmenter.

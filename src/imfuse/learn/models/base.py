@@ -100,7 +100,7 @@ class FusionNetwork(nn.Module, ABC):
         """Return the network's description for an exported file.
 
         Args:
-            origin: Where its weights come from; None for fresh weights.
+            origin: Where the weights come from; None: they are random.
         """
         origin = origin or Origin()
         tile = None if self.halo is None else TileRule(halo=self.halo, stride=self.stride)

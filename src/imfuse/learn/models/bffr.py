@@ -63,8 +63,8 @@ class BFFR(FusionNetwork):
     name = "bffr"
     title = "Self-attention at four scales and a nested decoder, led by a segmenter"
     good_for = (
-        "Infrared and visible pictures for a machine: what a segmenter needs is all that it "
-        "learns. Not made to please the eye."
+        "Infrared and visible pictures for machines: it learns only what a segmenter needs. Not "
+        "made to please the eye."
     )
     paper = (
         "Y. Wu et al., Breaking free from fusion rule: A fully semantic-driven infrared and "

@@ -65,7 +65,7 @@ class CDDFuse(FusionNetwork):
     title = "Base and detail features with transformers and invertible blocks"
     good_for = (
         "Infrared and visible, and with other weights medical pairs. Crisp; the reference "
-        "that newer methods compare with. Slow, and takes much memory."
+        "that newer methods compare with. Slow, and needs much memory."
     )
     paper = (
         "Z. Zhao et al., CDDFuse: Correlation-driven dual-branch feature decomposition for "

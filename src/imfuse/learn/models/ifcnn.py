@@ -32,8 +32,8 @@ class IFCNN(FusionNetwork):
     name = "ifcnn"
     title = "One encoder for all, features merged element by element"
     good_for = (
-        "Infrared and visible, medical, multi-focus and multi-exposure pairs without training "
-        "anew. Cheap; sharp edges; the brighter source tends to win."
+        "Infrared and visible, medical, multi-focus and multi-exposure pairs without "
+        "retraining. Cheap; sharp edges; the brighter source tends to win."
     )
     paper = (
         "Y. Zhang et al., IFCNN: A general image fusion framework based on convolutional neural "

@@ -65,7 +65,7 @@ class LRRNet(FusionNetwork):
     name = "lrrnet"
     title = "Low-rank and sparse parts by unrolled optimisation"
     good_for = (
-        "Infrared and visible with very few parameters: low-rank and sparse parts, fused apart."
+        "Infrared and visible with very few parameters: fuses low-rank and sparse parts separately."
     )
     paper = (
         "H. Li et al., LRRNet: A novel representation learning guided fusion network for infrared "

@@ -47,7 +47,7 @@ class PSFusion(FusionNetwork):
     scene restoration branch injects level 3 into 2, 2 into 1, and then the semantic features.
 
     Args:
-        variant: Which to follow where paper and published code compute different functions. In
+        variant: Version to follow where paper and published code compute different functions. In
             `paper`: each modality is gated by the other (equation 4); the weight W applies to
             infrared (6); attention is softmax(Q K^T), and its result is added without a factor (9,
             10); gamma alone scales normalised features (15); convolution blocks of S2PM and DSRM

@@ -57,7 +57,7 @@ class SCGRFuse(FusionNetwork):
     name = "scgrfuse"
     title = "Gradient aggregation blocks with spatial and channel attention"
     good_for = (
-        "Infrared and visible pictures that a segmenter will read: it was made together with "
+        "Infrared and visible pictures that a segmenter will read: it is trained together with "
         "one. Heavy: attention and graph-like reasoning at full size."
     )
     paper = (

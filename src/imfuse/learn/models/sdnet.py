@@ -40,7 +40,7 @@ class SDNet(FusionNetwork):
     name = "sdnet"
     title = "Two dense branches; trained to be decomposed again"
     good_for = (
-        "Several tasks at video rate: a very small network that learns to give both sources back."
+        "Several tasks at video rate: a very small network trained to reconstruct both sources."
     )
     paper = (
         "H. Zhang, J. Ma, SDNet: A versatile squeeze-and-decomposition network for real-time image "

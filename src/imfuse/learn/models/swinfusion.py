@@ -36,8 +36,8 @@ class SwinFusion(FusionNetwork):
     name = "swinfusion"
     title = "Attention within and across modalities in shifted windows"
     good_for = (
-        "Infrared and visible, medical, multi-focus and multi-exposure pairs, a set of "
-        "weights each. Well balanced; slow on a processor."
+        "Infrared and visible, medical, multi-focus and multi-exposure pairs, with separate "
+        "weights for each. Well balanced; slow on a CPU."
     )
     paper = (
         "J. Ma et al., SwinFusion: Cross-domain long-range learning for general image fusion via "

@@ -1,1 +1,1 @@
-"""One file for the training procedure of each paper."""
+"""Training procedures, one file for each paper."""

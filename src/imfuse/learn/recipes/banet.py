@@ -1,4 +1,4 @@
-"""Training of BANet, on its own or in the rounds of a joint training."""
+"""Training of BANet, alone or in the rounds of joint training."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -46,14 +46,14 @@ class BANetTraining(Section):
 def descend(
     segmenter: Segmenter, settings: BANetTraining, *, steps: int, begun: int = 0, pace: float = 1.0
 ) -> Optimization:
-    """Return SGD with a rate that falls by a polynomial.
+    """Return SGD with polynomial decay of the learning rate.
 
     Args:
-        segmenter: What it trains.
-        settings: Rates, momentum, decay.
+        segmenter: The segmenter to train.
+        settings: Learning rates, momentum, decay.
         steps: Steps of the whole schedule.
-        begun: Steps of it that lie before the first.
-        pace: Steps of it per real step, as `Workshop` has it.
+        begun: Steps of the schedule that are already done.
+        pace: Steps of the schedule per real step; see `Workshop`.
     """
     groups = segmenter.parameter_groups(settings.head_rate)
     sgd = torch.optim.SGD(
@@ -73,7 +73,7 @@ def descend(
 
 
 class BANetSettings(BANetTraining, SegmenterSettings):
-    """Settings of BANet's training on its own."""
+    """Settings of training BANet alone."""
 
     steps: PositiveInt = 80_000
     """Steps of training: as many as in all four rounds."""
@@ -82,9 +82,9 @@ class BANetSettings(BANetTraining, SegmenterSettings):
 class BANetRecipe(SegmenterRecipe):
     """BANet as SeAFusion and SCGRFuse train it, all rounds in one.
 
-    Departures: begins with random weights instead of ImageNet's; whole rounds on one kind of
-    pictures instead of on what each round's fusion network makes of them; sizes are drawn between
-    the least and the greatest factor, where the published programs have six of them.
+    Departures: BANet begins with random weights instead of ImageNet's; all rounds train on the same
+    kind of pictures, not on the output of each round's fusion network; resize factors are drawn
+    from a continuous range, where the published programs choose one of six.
     """
 
     name = network = "banet"
@@ -95,8 +95,8 @@ class BANetRecipe(SegmenterRecipe):
         "release": {"warmup": 1000, "loss": "hard-examples", "auxiliary": 0.75}
     }
     departures = (
-        "Begins with random weights instead of ImageNet's; any factor of size between the least "
-        "and the greatest."
+        "Begins with random weights instead of ImageNet's; resize factors are drawn from a "
+        "continuous range."
     )
     settings: BANetSettings
 
@@ -105,16 +105,16 @@ class BANetRecipe(SegmenterRecipe):
         return [Planned("segment", self.settings.steps)]
 
     def optimization(self, index: int, pairs: int, pace: float) -> Optimization:
-        """Return SGD with a rate that falls by a polynomial."""
+        """Return SGD with polynomial decay of the learning rate."""
         return descend(self.segmenter, self.settings, steps=self.settings.steps, pace=pace)
 
 
 class ImageNetRecipe(BANetRecipe):
-    """BANet on an encoder that has seen ImageNet; `network.pretrained=false` takes that away."""
+    """BANet with an encoder pretrained on ImageNet, unless `network.pretrained=false`."""
 
     name = network = "banet-imagenet"
     title = "BANet on EfficientNet-Lite0 with weights of ImageNet"
     departures = (
-        "EfficientNet-Lite0 in place of ResNet-18; any factor of size between the least and the "
-        "greatest."
+        "EfficientNet-Lite0 in place of ResNet-18; resize factors are drawn from a continuous "
+        "range."
     )

@@ -1,4 +1,4 @@
-"""BFFR's training: a warm start to the average, then a segmenter alone says how to fuse.
+"""BFFR's training: a warm start with the average as target, then a segmenter's loss alone.
 
 Y. Wu, Z. Liu, J. Liu, X. Fan, R. Liu, "Breaking free from fusion rule: A fully semantic-driven
 infrared and visible image fusion", IEEE Signal Processing Letters, 2023,
@@ -35,30 +35,30 @@ class BFFRRecipe(FusionRecipe):
     """Warm start and semantic training of BFFR.
 
     Rows of table II: `network.attention=none` (w/o SLA), `channel` (CHA) and `spatial` (SPA);
-    `warm_start.rule=maximum` (Max-ST) and `none` (w/o WS); `regularisation=0` (w/o L_reg). Of
-    figure 7: `removed=[car]` and the like, `semantic=0`. Pairs without labels take part in both
-    stages; in semantic training they have the regularisation alone.
+    `warm_start.rule=maximum` (Max-ST) and `none` (w/o WS); `regularisation=0` (w/o L_reg).
+    Figure 7: `removed=[car]` and the like, `semantic=0`. Pairs without labels take part in both
+    stages; in semantic training, only the regularisation applies to them.
 
-    Departures: numbers that the letter does not give (rates, batches, steps, lambda, augmentation)
-    are those of the published configuration. The segmenter begins with random weights instead of
-    ImageNet's. There photometric changes also touch infrared pictures, add up to an eighth to the
-    brightness and turn hues, each of them in half of the samples; crops that one class fills to
-    three quarters are drawn again; and luma is computed with red and blue exchanged. The network is
-    that of the code, unless `network.variant=paper`.
+    Departures: numbers that the letter does not give (learning rates, batch sizes, steps, lambda,
+    augmentation) are those of the published configuration. The segmenter begins with random weights
+    instead of ImageNet's. The published code also applies photometric changes to infrared pictures,
+    adds up to an eighth to the brightness and shifts hues, each in half of the samples; draws a
+    crop again if one class fills three quarters of it; and computes luma with red and blue
+    exchanged. The network is that of the code, unless `network.variant=paper`.
     """
 
     name = "bffr"
-    title = "Warm start to the average, then a segmenter's loss alone, with SegFormer-B0"
+    title = "Warm start towards the average, then a segmenter's loss alone, with SegFormer-B0"
     paper = BFFR.paper
     network = "bffr"
     options = BFFRSettings
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "release": {"correlation": "batch"},
-        # The warm start has most of the steps, on crops so small that they cost little, of samples
-        # as sharp as they are, and its rate falls to nothing within them: until the network has
-        # learned the average to its finest detail, a blur remains that no later loss mends. A
-        # segmenter that starts afresh hardly learns at the paper's rate; a network that learns at
-        # the segmenter's leads pictures away from what they show, to a pale haze.
+        # The warm start gets most of the steps, on crops so small that they cost little, in their
+        # own scale, and its learning rate decays to zero within them: until the network has learned
+        # the average down to its finest detail, a blur remains that no later loss repairs. A
+        # segmenter trained from scratch hardly learns at the paper's rate; a fusion network that
+        # learns at the segmenter's rate makes its pictures drift from the scene into a pale haze.
         "cpu": {
             "batch": 2,
             "crop": (64, 96),
@@ -94,12 +94,12 @@ class BFFRRecipe(FusionRecipe):
         else:
             segmenter = f"The segmenter is {guide}, not SegFormer-B0."
         return (
-            f"{CODE_NETWORK} {segmenter} Only visible pictures are relit, and always, with no "
-            "change of hue; crops that one class fills are not drawn again."
+            f"{CODE_NETWORK} {segmenter} Photometric changes apply to visible pictures only, and "
+            "always, without changes of hue; crops filled by one class are not drawn again."
         )
 
     def plan(self, source: Source) -> Sequence[Planned]:
-        """Return warm start, where there is one, and semantic training."""
+        """Return the stages: the warm start, if there is one, and semantic training."""
         settings = self.settings
         if settings.semantic > 0:
             remedy = "Add rendered pairs, which have labels: --data scenes:200."
@@ -107,7 +107,7 @@ class BFFRRecipe(FusionRecipe):
             require_size(settings.crop, self.name, trained=True)
             removed_classes(source, settings.removed)
         semantic, warm = Planned("semantic training", settings.steps), settings.warm_start
-        # Schedules that do not fit are refused here, and not as their stage begins.
+        # Refuse schedules that do not fit here, not when their stage begins.
         self._rate(settings.steps, settings.rate, settings.steps, settings.warmup)
         if warm.rule == "none":
             return [semantic]
@@ -163,7 +163,7 @@ class BFFRRecipe(FusionRecipe):
         )
 
     def _groups(self, module: nn.Module) -> Iterator[dict[str, Any]]:
-        """Return the parameters of a module: those that decay, norms, which don't, and heads."""
+        """Yield a module's parameter groups: with weight decay, norms (without it), and heads."""
         whole: list[dict[str, Any]] = [{"params": trainable(module)}]
         if isinstance(module, Segmenter):
             own = self.settings
@@ -172,7 +172,7 @@ class BFFRRecipe(FusionRecipe):
 
 
 def removed_classes(source: Source, names: Sequence[str]) -> tuple[int, ...]:
-    """Return the labels of classes that are to count as background.
+    """Return the labels of the classes to treat as background.
 
     Args:
         source: The samples.
@@ -180,7 +180,7 @@ def removed_classes(source: Source, names: Sequence[str]) -> tuple[int, ...]:
 
     Raises:
         UnknownName: No set has such a class.
-        UsageError: It is the background itself, or sets number their classes differently.
+        UsageError: A class is the background itself, or datasets number the classes differently.
     """
     numbers: dict[str, set[int]] = {}
     for layout in source.layouts:

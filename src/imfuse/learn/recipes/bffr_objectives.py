@@ -91,7 +91,7 @@ class BFFRSettings(Settings):
 
 
 class WarmStartObjective(Objective):
-    """A plain rule, as a start that fused pictures can be moved away from.
+    """A plain fusion rule, as a starting point for semantic training.
 
     Args:
         network: The network that is trained.

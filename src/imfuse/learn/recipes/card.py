@@ -1,4 +1,4 @@
-"""The card of weights that were trained here: from what, how, for how long, and how good."""
+"""The card of trained weights: training data, settings, duration and scores."""
 
 import json
 from pathlib import Path
@@ -19,13 +19,13 @@ class StageDone(BaseModel):
 
     name: str
     steps: int
-    """Steps that it took."""
+    """Steps taken."""
     planned: int
     """Steps of the full schedule."""
 
 
 class TrainingCard(BaseModel):
-    """Everything to know about the weights that a run made."""
+    """Everything to know about the weights that a run produced."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -37,12 +37,12 @@ class TrainingCard(BaseModel):
     """Where the recipe differs from the paper."""
     parameters: int
     training_data: str
-    """Sets, and how many pairs there were in all."""
+    """Datasets, and their total number of pairs."""
     training_terms: str
     begun_with: str | None = None
     """Training data of the initial weights; None: they were random."""
     begun_steps: int | None = None
-    """Steps of training behind them; None: unknown, or none."""
+    """Number of steps that trained the initial weights; None: unknown, or random weights."""
     data: list[str]
     """Names of the given folders, without the path to them."""
     pairs: int
@@ -52,7 +52,7 @@ class TrainingCard(BaseModel):
     """SHA-256 of the names of the training pairs."""
     stages: list[StageDone]
     budget: str | None
-    """As asked for; None: the full schedule."""
+    """Budget as given by the user; None: the full schedule."""
     seconds: float
     """Time of all steps, without interruptions."""
     precision: str
@@ -73,7 +73,7 @@ class TrainingCard(BaseModel):
 
     @property
     def share(self) -> float:
-        """Steps taken, over those of the full schedule."""
+        """Steps taken, as a fraction of the full schedule's."""
         planned = sum(stage.planned for stage in self.stages)
         return sum(stage.steps for stage in self.stages) / planned
 
@@ -82,8 +82,8 @@ class TrainingCard(BaseModel):
         length = (
             f"the whole schedule of the preset {self.preset}"
             if self.budget is None
-            else f"budget {self.budget}: {self.share:.2%} of the full schedule's steps; rates and "
-            "warm-ups are scaled with it"
+            else f"budget {self.budget}: {self.share:.2%} of the full schedule's steps; learning "
+            "rate schedules and warm-ups are shortened to match"
         )
         times = self.settings.get("times") or {}
         often = "".join(f" ({name} {count} times an epoch)" for name, count in times.items())
@@ -129,9 +129,9 @@ class SegmenterCard(TrainingCard):
     """The card of a trained segmenter."""
 
     on: Literal["vis", "ir", "fused"]
-    """Kind of pictures that it was trained on."""
+    """Kind of pictures that the segmenter was trained on."""
     classes: list[str]
-    """Names of its classes."""
+    """Names of the segmenter's classes."""
     iou: list[float | None]
     """IoU of each class over the held-out pairs; None where the class does not occur."""
 
@@ -149,7 +149,7 @@ class SegmenterCard(TrainingCard):
 
 
 def shareable(settings: BaseModel) -> dict[str, Any]:
-    """Return settings as plain values; of files their names alone, without folders."""
+    """Return settings as plain values; paths are reduced to file names."""
     plain = settings.model_dump(mode="json")
     for name in plain:
         value = getattr(settings, name)

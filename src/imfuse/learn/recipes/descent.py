@@ -1,4 +1,4 @@
-"""Gradient descent as PSFusion and RefineFuse share it, and norms without weight decay."""
+"""Gradient descent shared by PSFusion and RefineFuse, and norms without weight decay."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from imfuse.learn.schedules import cosine, kept_warmup, polynomial
 
 
 class DescentSettings(Settings):
-    """Settings of a training by stochastic gradient descent (SGD), or by Adam."""
+    """Settings of training by stochastic gradient descent (SGD), or by Adam."""
 
     optimizer: Literal["sgd", "adam"] = "sgd"
     """Optimiser: SGD with polynomial decay, or Adam with cosine decay."""
@@ -30,10 +30,13 @@ class DescentSettings(Settings):
 
 
 def descent_departure(settings: DescentSettings) -> str:
-    """Return how the descent differs from what a paper says that states SGD and its rate only."""
+    """Return how the descent differs from papers that only name SGD and its learning rate."""
     if settings.optimizer == "adam":
-        return "Adam, whose rate falls by half a cosine, instead of SGD."
-    return "Momentum, weight decay, polynomial and warm-up of SGD are those of PSFusion's program."
+        return "Adam, whose rate decays along half a cosine, instead of SGD."
+    return (
+        "Momentum, weight decay, polynomial decay and warm-up of SGD are those of PSFusion's "
+        "program."
+    )
 
 
 def make_descent(
@@ -44,14 +47,14 @@ def make_descent(
     begun: int = 0,
     pace: float = 1.0,
 ) -> Optimization:
-    """Return an optimiser and its rates.
+    """Return an optimiser and its learning rates.
 
     Args:
-        parameters: What it changes.
-        settings: Rates and the like.
-        steps: Steps of the paper's schedule for the pairs at hand; few pairs make few.
-        begun: Those of them that lie before the stage.
-        pace: Steps of that schedule per real step, as `Workshop` has it.
+        parameters: The parameters to train.
+        settings: Learning rates and the like.
+        steps: Steps of the paper's schedule for the given pairs; fewer pairs take fewer steps.
+        begun: Steps of the schedule that lie before the stage.
+        pace: Steps of the schedule per real step; see `Workshop`.
     """
     if settings.optimizer == "adam":
         adam = torch.optim.Adam(parameters, lr=settings.rate, fused=True)
@@ -77,12 +80,12 @@ def make_descent(
 def undecayed_norms(
     module: nn.Module, groups: Iterable[Mapping[str, Any]], *kinds: type[nn.Module]
 ) -> Iterator[dict[str, Any]]:
-    """Yield groups of parameters for an optimiser, norms apart and without weight decay.
+    """Yield groups of parameters for an optimiser, with norms separate and without weight decay.
 
     Args:
-        module: Whose parameters they are.
+        module: The module that owns the parameters.
         groups: The groups, each with its `params`.
-        kinds: Layers that count as norms.
+        kinds: Types of layers that count as norms.
     """
     norms = {
         id(parameter)
@@ -100,5 +103,5 @@ def undecayed_norms(
 
 
 def is_square(crop: tuple[int, int] | None) -> bool:
-    """Return whether crops can be turned by 90 degrees and still make a batch."""
+    """Return True if crops can be rotated by 90 degrees and still form a batch."""
     return crop is not None and crop[0] == crop[1]

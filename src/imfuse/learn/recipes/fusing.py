@@ -31,9 +31,9 @@ def fuse_sample(
 
     Args:
         network: The network, in evaluation mode.
-        sample: With float32 values.
-        device: Where the network is.
-        autocast: Gives a context that says how precisely to compute.
+        sample: The sample, with float32 values.
+        device: The network's device.
+        autocast: Returns a context that sets the precision.
     """
     height, width = sample.size
     whole = padded_size(height, width, network.size)
@@ -51,18 +51,18 @@ def fuse_sample(
 class FusedSource(Derived):
     """Fused pictures in place of the visible ones, kept as files.
 
-    Making it fuses every sample whose file is not there yet.
+    The constructor fuses every sample that has no file yet.
 
     Args:
         source: The pairs.
         network: The network that fuses them, in evaluation mode.
-        folder: Where the files are kept.
-        device: Where the network is.
+        folder: Folder of the files.
+        device: The network's device.
         stretch: Whether each picture's values are stretched to [0, 1].
-        lead: Whether this process writes; others find the files made.
+        lead: Whether this process writes the files, which the others then read.
         wait: Returns when all processes have called it.
-        autocast: Gives a context that says how precisely to compute.
-        tell: Called with a few words on how far it is, after each picture.
+        autocast: Returns a context that sets the precision.
+        tell: Called with a short progress message after each picture.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class FusedSource(Derived):
             raise UnreadableImage(
                 "a damaged picture of this run",
                 file=file,
-                remedy="Delete it, and resume the training, which makes it again.",
+                remedy="Delete it and resume the training, which creates it again.",
             )
         ir = sample.ir if sample.ir.dtype == np.uint8 else quantised(sample.as_float().ir)
         return replace(sample, ir=ir, vis=np.asarray(stored, np.uint8))

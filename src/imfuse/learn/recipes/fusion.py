@@ -25,7 +25,7 @@ from imfuse.learn.recipes.recipe import Autocast, Recipe, Scored
 from imfuse.learn.recipes.scores import score
 
 _SCORED = 8
-"""Most held-out pairs behind the scores on the card."""
+"""Largest number of held-out pairs that the scores on the card are computed from."""
 
 
 class FusionRecipe(Recipe):
@@ -36,11 +36,11 @@ class FusionRecipe(Recipe):
     use = "imfuse fuse IR VIS -o OUT -m {model}"
 
     def create(self) -> FusionNetwork:
-        """Return the network with the settings' ablations, random or with initial weights.
+        """Return the network with the settings' ablations and random or initial weights.
 
         Raises:
             WeightsError: See `load_weights`.
-            UsageError: The weights are of another network, or of one with other settings.
+            UsageError: The weights belong to another network, or to one with other settings.
         """
         file, wanted = self.settings.weights, self.settings.network
         network = create_network(self.network, **wanted)
@@ -53,7 +53,7 @@ class FusionRecipe(Recipe):
                 f"weights of {loaded.network.name} with settings {dict(loaded.settings)}",
                 file=file,
                 expected=f"of {self.network} with settings {wanted}",
-                remedy="Set network.NAME=VALUE to what these weights were trained with."
+                remedy="Set network.NAME=VALUE to the values these weights were trained with."
                 if found[0] == self.network
                 else f"Give weights of {self.network}.",
             )
@@ -63,7 +63,7 @@ class FusionRecipe(Recipe):
 
     @property
     def fusion(self) -> FusionNetwork:
-        """The network that the training is for."""
+        """The network to train."""
         return cast(FusionNetwork, self.modules["fusion"])
 
     def preview(
@@ -98,7 +98,7 @@ class FusionRecipe(Recipe):
         return Scored(means, pairs)
 
     def save(self, module: nn.Module, path: Path, origin: Origin) -> None:
-        """Write the weights with what `load_weights` needs to build the network again."""
+        """Write the weights, with everything that `load_weights` needs to rebuild the network."""
         network = cast(FusionNetwork, module)
         save_weights(path, network, settings=self.settings.network, origin=origin)
 
@@ -111,6 +111,6 @@ class FusionRecipe(Recipe):
 
 
 def _found(given: Path) -> Path:
-    """Return the file behind a path, or behind the name of a network."""
+    """Return the file for a path or for the name of a network."""
     is_name = given.name == str(given) and not given.suffix and not given.exists()
     return shipped_file(str(given)) if is_name else given

@@ -1,7 +1,7 @@
-"""Fusing and segmenting in turn, as SeAFusion devised it and SCGRFuse took it over.
+"""Fusing and segmenting in turn, as devised by SeAFusion and adopted by SCGRFuse.
 
-In each round the fusion network is trained under the eye of a segmenter that stands still, then the
-segmenter is trained on what the fusion network makes of the training pairs.
+Each round first trains the fusion network, guided by a frozen segmenter, and then trains the
+segmenter on the fusion network's output for the training pairs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -52,23 +52,24 @@ CPU: dict[str, Any] = {
         "warmup": 60,
     },
 }
-"""Two rounds, the second one going on with the first one's network: what an hour or two of an
-ordinary processor make best use of. Many small steps, too: in the same time, SeAFusion came to
-VIF 0.57 and Qabf 0.55 on held-out pairs by batches of 2 of 96x96, to 0.48 and 0.46 by 8 of 128."""
+"""The best use of an hour or two on an ordinary processor: two rounds, of which the second
+continues with the first one's network, and many small steps. In the same time, SeAFusion reached
+VIF 0.57 and Qabf 0.55 on held-out pairs with batches of 2 crops of 96x96, but 0.48 and 0.46 with
+8 crops of 128x128."""
 
 _DEPARTURES = {
     "banet": "The segmenter begins with random weights instead of ImageNet's.",
     "banet-imagenet": "The segmenter's encoder is an EfficientNet-Lite0 with weights of ImageNet "
-    "instead of a ResNet-18 with such.",
+    "instead of a ResNet-18 with weights of ImageNet.",
 }
-"""Differences of a guide from those of the papers."""
+"""Differences of each guide from the papers' segmenter."""
 
 _EPOCHS = 10
-"""Epochs of a network's training, in a round or in all of them; the rate falls after each."""
+"""Number of parts of a network's training, in one round or in all; the rate decays after each."""
 
 
 class JointRecipe(FusionRecipe):
-    """Rounds of fusing and segmenting; subclasses say of which network."""
+    """Rounds of fusing and segmenting; subclasses name the fusion network."""
 
     options = JointSettings
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -93,7 +94,7 @@ class JointRecipe(FusionRecipe):
         own = self.settings
         told = [
             _DEPARTURES.get(own.guide, f"The segmenter is {own.guide}, not BANet."),
-            "Its samples are sized by any factor between the least and the greatest.",
+            "Its samples are resized by factors from a continuous range.",
         ]
         if own.segmentation.stretch:
             told.append("Fused pictures are stretched one by one, not over a batch.")
@@ -104,7 +105,7 @@ class JointRecipe(FusionRecipe):
         return self.settings.gamma > 0 and self.settings.rounds > 1
 
     def plan(self, source: Source) -> Sequence[Planned]:
-        """Return fusing and segmenting in turn; what would follow the last fusing is left out."""
+        """Return the stages: fusing and segmenting in turn, ending with fusing."""
         settings = self.settings
         if not self._guided:
             return [Planned(f"fuse {m + 1}", settings.steps) for m in range(settings.rounds)]
@@ -130,11 +131,11 @@ class JointRecipe(FusionRecipe):
         return stages[:-1]
 
     def _round(self, index: int) -> tuple[int, bool]:
-        """Return the round of a stage, from 0, and whether it fuses."""
+        """Return the round of a stage, counted from 0, and True if the stage fuses."""
         return (index // 2, index % 2 == 0) if self._guided else (index, True)
 
     def begin(self, index: int) -> None:
-        """Start the fusion network anew with each round after the first."""
+        """Replace the fusion network by a new one at the start of each round after the first."""
         turn, fuses = self._round(index)
         if fuses and turn > 0 and self.settings.afresh:
             self.install("fusion", self.create())
@@ -156,7 +157,7 @@ class JointRecipe(FusionRecipe):
             fused=True,
         )
 
-        # A network that goes on learning in the next round goes on at the rate it had come to.
+        # A network that continues in the next round keeps the learning rate it had reached.
         begun, whole = (0, 1) if settings.afresh else (turn, settings.rounds)
 
         def rate(step: float) -> float:
@@ -196,7 +197,7 @@ class JointRecipe(FusionRecipe):
         )
 
     def _fused(self, turn: int, workshop: Workshop) -> Source:
-        """Return the labelled pairs with what the fusion network makes of them."""
+        """Return the labelled pairs, with the fusion network's output as visible pictures."""
         source = labelled_part(workshop.source)
         if workshop.folder is None:
             return source

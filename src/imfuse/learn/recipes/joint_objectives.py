@@ -50,7 +50,7 @@ class JointSettings(Settings):
     rate: PositiveFloat = 1e-4
     """Learning rate of Adam; with decay, that of the second tenth of a round."""
     decay: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Factor of the rate after each tenth of a round; of all rounds, unless `afresh`."""
+    """Factor of the learning rate after each tenth of a round, or of all rounds unless `afresh`."""
     betas: tuple[Share, Share] = (0.9, 0.99)
     """Betas of Adam: decay of the means of gradients and of squared gradients."""
     weight_decay: NonNegativeFloat = 2e-4
@@ -78,12 +78,12 @@ _HEAD_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 class FusingObjective(Objective):
-    """Content, and from the second round on what a segmenter can make of it.
+    """Content loss, and from the second round on a segmenter's semantic loss.
 
     Args:
-        network: The network that is trained.
-        segmenter: The segmenter, which stands still; None: content alone.
-        weight: Of the semantic loss, beta.
+        network: The network to train.
+        segmenter: The segmenter, which stays frozen; None: content loss alone.
+        weight: Weight of the semantic loss, beta.
         settings: The other weights.
     """
 
@@ -113,7 +113,7 @@ class FusingObjective(Objective):
             }
             total = settings.intensity * terms["intensity"] + settings.texture * terms["texture"]
         if labels is not None and settings.gamma > 0 and settings.rounds > 1:
-            # In the first round, too, where no segmenter looks at them yet.
+            # Check them even in the first round, where no segmenter uses them yet.
             check_labels(labels, settings.classes)
         if self.segmenter is None or labels is None:
             return Losses(total, terms)
@@ -129,10 +129,10 @@ class FusingObjective(Objective):
 
 
 class SegmentingObjective(Objective):
-    """Main and auxiliary head of a segmenter on pictures as they come.
+    """Losses of a segmenter's main and auxiliary heads, on the visible pictures it is given.
 
     Args:
-        segmenter: The segmenter that is trained.
+        segmenter: The segmenter to train.
         settings: Kind of loss, and weight of the auxiliary head.
         classes: Number of classes.
     """

@@ -12,7 +12,7 @@ from imfuse.metrics.segmentation import confusion_matrix
 from imfuse.types import Float
 
 _SCORED = 50
-"""Most held-out pairs behind the scores on the card."""
+"""Largest number of held-out pairs that the scores on the card are computed from."""
 
 
 def find_classes(guide: Segmenter, picture: Float, device: torch.device) -> NDArray[np.uint8]:
@@ -20,9 +20,9 @@ def find_classes(guide: Segmenter, picture: Float, device: torch.device) -> NDAr
 
     Args:
         guide: The segmenter, in evaluation mode.
-        picture: The picture; one that is too small is padded by its border, as `imfuse segment
-            run` does.
-        device: Where the segmenter is.
+        picture: The picture; if too small, it is padded by repeating its border, as in `imfuse
+            segment run`.
+        device: The segmenter's device.
     """
     height, width = picture.shape[:2]
     pixels = torch.from_numpy(np.array(picture.transpose(2, 0, 1)))[None].to(device)

@@ -1,4 +1,4 @@
-"""Labels that recipes can train by: checks of sources, and of what comes out of them."""
+"""Checks that a source's labels suit a recipe, before training and in each batch."""
 
 from torch import Tensor
 
@@ -7,20 +7,20 @@ from imfuse.data.sources import Source
 from imfuse.errors import BadValues, UsageError
 
 SMALLEST = 33
-"""Least side of what segmenters train on: deeper features must have more than one pixel."""
+"""Shortest side of crops that segmenters train on: deep features need more than one pixel."""
 
 
 def require_labels(source: Source, name: str, classes: int, *, remedy: str) -> None:
-    """Refuse samples that no segmenter, and no mask of what is salient, can be made from.
+    """Refuse a source without labels, or with another number of classes.
 
     Args:
         source: The samples.
         name: Name of the recipe.
-        classes: How many classes it counts on.
-        remedy: What to do where no sample has labels.
+        classes: Number of classes that the recipe expects.
+        remedy: Advice if no sample has labels.
 
     Raises:
-        UsageError: No sample has labels, or sets have another number of classes.
+        UsageError: No sample has labels, or a dataset has another number of classes.
     """
     if not source.labelled:
         expected = "labels/ beside ir/ and vis/ for some of the pairs at least"
@@ -36,13 +36,13 @@ def require_labels(source: Source, name: str, classes: int, *, remedy: str) -> N
 
 
 def require_size(crop: tuple[int, int] | None, name: str, *, trained: bool) -> None:
-    """Refuse crops that are too small for a segmenter to look at.
+    """Refuse crops that are too small for a segmenter.
 
     Args:
         crop: Height and width; None: whole pictures.
         name: Name of the recipe.
-        trained: Whether the segmenter is trained on them, which takes more than one pixel of its
-            deepest features.
+        trained: Whether the segmenter is trained on the crops; if so, its deepest features must
+            have more than one pixel.
 
     Raises:
         UsageError: A side is too short.
@@ -50,13 +50,13 @@ def require_size(crop: tuple[int, int] | None, name: str, *, trained: bool) -> N
     least = SMALLEST if trained else SMALLEST - 1
     if crop is not None and min(crop) < least:
         raise UsageError(
-            f"crop={list(crop)} for {name}, which has a segmenter look at it",
+            f"crop={list(crop)} for {name}, which passes it to a segmenter",
             expected=f"sides from {least} pixels",
         )
 
 
 def check_labels(labels: Tensor, classes: int) -> None:
-    """Refuse labels that name no class.
+    """Refuse labels that stand for no class.
 
     Raises:
         BadValues: A label is neither below the number of classes nor 255.
@@ -66,6 +66,6 @@ def check_labels(labels: Tensor, classes: int) -> None:
         raise BadValues(
             f"label {int(labels[wrong][0])}",
             expected=f"0 to {classes - 1}, or {IGNORED} for unknown",
-            remedy=f"Find the files by `imfuse data check DIR --classes {classes}`, or train with "
-            "--set classes=N.",
+            remedy=f"Find the files with `imfuse data check DIR --classes {classes}`, or train "
+            "with --set classes=N.",
         )

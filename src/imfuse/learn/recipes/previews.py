@@ -1,4 +1,4 @@
-"""Preview pictures: a few held-out samples, and pictures of them side by side."""
+"""Previews: a few held-out samples and their pictures side by side."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ _GAP = 4
 
 
 def preview_samples(source: Source) -> list[Sample]:
-    """Return the middles of up to three pairs, spread evenly over a source."""
+    """Return centre crops of up to three pairs, spread evenly over a source."""
     count = min(_PAIRS, len(source))
     return [_middle(source.read(i * len(source) // count)) for i in range(count)]
 
@@ -29,7 +29,7 @@ def _middle(sample: Sample) -> Sample:
 def in_rows(rows: Sequence[Sequence[NDArray[np.uint8]]]) -> NDArray[np.uint8]:
     """Return pictures `(h, w, 3)` in rows, with black gaps, as one picture `(H, W, 3)`.
 
-    The pictures of a row have one height.
+    All pictures of a row must have the same height.
     """
     spaced = [[np.pad(part, ((0, _GAP), (0, _GAP), (0, 0))) for part in row] for row in rows]
     lines = [np.concatenate(row, axis=1) for row in spaced]

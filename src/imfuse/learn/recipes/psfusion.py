@@ -46,16 +46,17 @@ CPU = {
     "intensity": "hard-masks",
     "texture_operator": "sobel-apart",
 }
-"""The most of an hour or two on a few cores. By masks that choose, and by the published
-program's gradients, the picture of least loss is closer to both sources: on the middle of six
-training pairs of MSRS, whose pixels were optimised without a network, VIF .84 instead of .62. A
-fresh network correlates with nothing, where the correlation loss has its pole: at first that loss
-drowns all others, here it waits. Adam gives a picture after some hundred steps. Norms over a few
-small crops take the brightness out of pictures: a network that had learned with them for 4400 steps
-missed its sources by .12 (mean difference plus that of gradients), and after 200 more steps with
-its norms frozen by .04. Its attention runs over whole pictures, and learns from small crops to make
-larger ones darker: of the mean that it had in crops of 96 pixels, 288 had four fifths. So the first
-half is for features, at little cost, and the second one for pictures."""
+"""The best use of an hour or two on a few cores. Selecting masks and the published program's
+gradients bring the picture of lowest loss closer to both sources: VIF .84 instead of .62 when the
+pixels of six centre crops (training pairs of MSRS) were optimised without a network. The output of
+a new network correlates with nothing, which is where the correlation loss has its pole: that loss
+would dominate all others, so `correlation_limit` ignores it at first. Adam gives a picture after a
+few hundred steps. Batch norms over a few small crops remove the brightness of pictures: a network
+trained with them for 4400 steps missed its sources by .12 (mean difference plus that of gradients),
+and by .04 after 200 more steps with frozen norms. The network's attention runs over whole pictures,
+and trained on small crops it darkens larger ones: at 288 pixels, outputs had four fifths of the
+mean that they had at 96. So the first half of the training learns features, at little cost, and the
+second half learns pictures."""
 
 
 _FORMS = (
@@ -76,17 +77,18 @@ class PSFusionRecipe(FusionRecipe):
 
     Rows of its ablations: w/o Mask is `intensity=both`, w/o SFP `network.fidelity_heads=false`,
     w/o S2P2 `network.semantic_heads=false`, w/o PSFM `network.deep_attention=false`. Pixels without
-    a label count in no semantic loss, and are not salient.
+    a label are ignored by the semantic losses, and are not salient.
 
     Departures: momentum, weight decay, power, crops, flips, the constants of hard examples and the
-    weights of objects are known from the code only, whose ImageNet weights the encoders lack. The
-    network is that of the code; the paper's own equations are `network.variant=paper`. How wide
-    boundaries are is said nowhere: by ENet's rule on MSRS (its test labels) the published weights
-    (1.4548, 19.8962) are those of lines of 3 pixels on either side of an edge (1.4552, 19.79), not
-    those of objects (1.50, 10.95), for which the code takes them. `release` does not exchange
-    infrared and visible in the intensity loss, as the published call does, and has batches of 16,
-    for which its constants are made, where its default is 4. The code selects by the mIoU of test
-    pairs; here the last weights count.
+    weights of objects come from the code, as the paper does not give them. Unlike in the code, the
+    encoders begin without ImageNet weights. The network is that of the code; the paper's own
+    equations are `network.variant=paper`. Neither paper nor code states the width of boundaries:
+    by ENet's rule on the test labels of MSRS, the published weights (1.4548, 19.8962) belong to
+    lines of 3 pixels on either side of an edge (1.4552, 19.79), not to objects (1.50, 10.95), for
+    which the code uses them. The published code exchanges infrared and visible in the call of the
+    intensity loss; `release` does not. `release` has a batch size of 16, which the code's constants
+    are made for; the code's default is 4. The code selects weights by the mIoU of test pairs; here
+    the last weights are the result.
     """
 
     name = "psfusion"
@@ -103,8 +105,8 @@ class PSFusionRecipe(FusionRecipe):
         self.departures = (
             "The encoders begin with random weights instead of ImageNet's. "
             f"{CODE_NETWORK} {descent_departure(self.settings)}{self._loss_departures()} Crops and "
-            "the constants of the semantic losses are the code's. The last weights count, not "
-            "those that do best on test pairs."
+            "the constants of the semantic losses are the code's. The result is the last weights, "
+            "not those that score best on test pairs."
         )
         self.install("fusion", self.create())
 
@@ -137,11 +139,11 @@ class PSFusionRecipe(FusionRecipe):
         """Return the stages: in all, 68 steps an epoch for the 1083 pairs of MSRS, and settling.
 
         Raises:
-            UsageError: Masks or heads need labels, and there are none, or other ones.
+            UsageError: Masks or heads need labels, and these are missing or have other classes.
         """
         settings = self.settings
         remedy = (
-            "Add rendered pairs, which have labels (--data scenes:200), or do without labels: "
+            "Add rendered pairs, which have labels (--data scenes:200), or train without labels: "
             "--set salient=[] --set network.semantic_heads=false."
         )
         if cast(PSFusion, self.fusion).semantic_heads is not None:
@@ -158,7 +160,7 @@ class PSFusionRecipe(FusionRecipe):
         return [one for one in stages if one.steps]
 
     def stage(self, index: int, workshop: Workshop) -> Stage:
-        """Return the stage that trains, the one that lets norms settle, or the one after it."""
+        """Return the training stage, the one that settles the norms, or the one after it."""
         settings, trained = self.settings, ("fusion",)
         self.set_modes(trained)
         steps = {one.name: one.steps for one in self.plan(workshop.source)}

@@ -110,7 +110,7 @@ class PSFusionSettings(DescentSettings):
     @model_validator(mode="before")
     @classmethod
     def _one_number_of_classes(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Let the network have as many classes as the recipe, and the other way round."""
+        """Give the network as many classes as the recipe, or the recipe as many as the network."""
         network = values.get("network", {})
         if not isinstance(network, dict):
             return values
@@ -119,10 +119,10 @@ class PSFusionSettings(DescentSettings):
 
 
 class PSFusionObjective(Objective):
-    """The fused picture, the restored ones, and what is seen in them.
+    """Losses of the fused picture, the restored sources and the semantic heads.
 
     Args:
-        network: The network that is trained.
+        network: The network to train.
         settings: Weights and forms of the losses.
     """
 
@@ -158,7 +158,7 @@ class PSFusionObjective(Objective):
         }
 
     def _limited(self, correlation: Tensor) -> Tensor:
-        """Return the correlation loss where it counts, else 0."""
+        """Return the correlation loss if it is within its limit, else 0."""
         limit = self._settings.correlation_limit
         if limit is None:
             return correlation
@@ -219,7 +219,7 @@ class PSFusionObjective(Objective):
 
 
 def _check_size(ir: Tensor) -> None:
-    """Refuse what the network can't halve five times."""
+    """Refuse pictures whose sides can't be halved five times."""
     height, width = ir.shape[2:]
     multiple = PSFusion.size.multiple
     if height % multiple or width % multiple:
@@ -241,7 +241,7 @@ def _of_known(
     logits = logits.float()
     if not known.any():
         return 0 * logits.sum()
-    # The losses are means over pixels, wherever these are: all that count, in one row.
+    # The losses are means over pixels in any arrangement: put all labelled pixels in one row.
     row = logits.movedim(1, 0)[:, known][None, :, None]
     return mask_cross_entropy(row, mask[:, 0][known][None, None, None], weights=weights, form=form)
 

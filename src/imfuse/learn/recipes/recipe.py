@@ -1,4 +1,4 @@
-"""The base class of recipes: settings, networks, training stages, and what comes out of them."""
+"""The base class of recipes: settings, networks, training stages, and their results."""
 
 import copy
 from abc import ABC, abstractmethod
@@ -22,7 +22,7 @@ from imfuse.learn.recipes.settings import Settings
 from imfuse.learn.recipes.stage import Planned, Stage, Workshop
 
 CODE_NETWORK = "The network is that of the published code unless network.variant=paper."
-"""A departure of recipes whose paper and code have different networks."""
+"""Departure to state in recipes whose paper and code have different networks."""
 
 Autocast = Callable[[], AbstractContextManager[object]]
 """Returns a context in which networks compute in the precision of the training."""
@@ -34,7 +34,7 @@ class Scored:
 
     Attributes:
         means: Mean scores by name; empty if there are none.
-        pairs: Number of pairs behind them.
+        pairs: Number of pairs that were scored.
         more: Further fields of the recipe's card.
     """
 
@@ -44,11 +44,11 @@ class Scored:
 
 
 class Recipe(ABC):
-    """The training procedure of one paper, and what is done with the network that it trains.
+    """The training procedure of one paper: how to train, preview, score and save its network.
 
-    Subclasses set the class attributes, install their modules in the constructor, and write `plan`
-    and `stage`; `FusionRecipe` and `SegmenterRecipe` have the rest. Constructors draw random
-    numbers from PyTorch's global generator, which the caller seeds.
+    Subclasses set the class attributes, install their modules in the constructor, and implement
+    `plan` and `stage`; `FusionRecipe` and `SegmenterRecipe` implement the rest. Constructors draw
+    random numbers from PyTorch's global generator, which the caller seeds.
 
     Attributes:
         settings: The settings.
@@ -63,21 +63,21 @@ class Recipe(ABC):
     paper: ClassVar[str]
     """Authors, title, venue, year, DOI."""
     network: ClassVar[str]
-    """Name of the network that it trains."""
+    """Name of the network to train."""
     options: ClassVar[type[Settings]]
-    """Its settings, with the paper's values as defaults."""
+    """Class of the recipe's settings, with the paper's values as defaults."""
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    """Other values under a name, such as those of the published code (`release`)."""
+    """Named sets of other values, such as those of the published code (`release`)."""
     departures: str = ""
     """Differences from the paper, for the card; they may depend on settings."""
     kind: ClassVar[Literal["recipe", "segmenter"]]
-    """Its name for users: a `recipe` trains a fusion network, a `segmenter` a segmenter."""
+    """The users' word for it: a `recipe` trains a fusion network, a `segmenter` a segmenter."""
     subject: ClassVar[str]
-    """Name of the module that the training is for."""
+    """Name of the module to train."""
     card: ClassVar[type[TrainingCard]] = TrainingCard
     """The kind of card that describes the result."""
     use: ClassVar[str]
-    """The command that uses the result, with `{model}` in it."""
+    """The command that uses the result, with the placeholder `{model}`."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -86,7 +86,7 @@ class Recipe(ABC):
         self.origin: Origin | None = None
 
     def twin(self) -> Self:
-        """Return a copy whose modules are its own, for trials that change weights."""
+        """Return a copy with modules of its own, for trials that change weights."""
         other = copy.copy(self)
         other.modules = copy.deepcopy(self.modules)
         other.__dict__["_fixed"] = dict(self._fixed)
@@ -102,7 +102,7 @@ class Recipe(ABC):
 
     @classmethod
     def view(cls, source: Source, settings: Settings) -> Source:
-        """Return pairs as networks are to see them: in training, in previews, and in scores."""
+        """Return the pairs as networks see them in training, previews and scores."""
         return source
 
     def install(self, name: str, module: nn.Module) -> None:
@@ -118,13 +118,13 @@ class Recipe(ABC):
         """Return the stages of the paper's schedule for a source."""
 
     def begin(self, index: int) -> None:  # noqa: B027 - most recipes change nothing
-        """Change modules as a stage begins; not called when a stage is resumed."""
+        """Change modules at the start of a stage; not called when a stage is resumed."""
 
     @abstractmethod
     def stage(self, index: int, workshop: Workshop) -> Stage:
         """Return a stage, ready to run.
 
-        The modules are as the stage found them, or, when resumed, as it left them.
+        The modules are in the state before the stage, or, on resuming, in that of the checkpoint.
 
         Raises:
             UsageError: The samples lack what the stage needs, such as labels.
@@ -138,13 +138,13 @@ class Recipe(ABC):
         device: torch.device,
         autocast: Autocast = nullcontext,
     ) -> NDArray[np.uint8]:
-        """Return a picture `(H, W, 3)` of what the network makes of some samples.
+        """Return a picture `(H, W, 3)` of the network's output for some samples.
 
         Args:
             module: The network, in evaluation mode.
             samples: Held-out samples with float32 values.
-            device: Where the network is.
-            autocast: Precision of the network.
+            device: The network's device.
+            autocast: Returns a context that sets the precision.
         """
 
     @abstractmethod
@@ -160,10 +160,10 @@ class Recipe(ABC):
 
         Args:
             module: The network, in evaluation mode.
-            held_out: Held-out pairs; None: there are none.
-            layouts: The datasets behind the training pairs.
-            device: Where the network is.
-            tell: Takes a few words of progress.
+            held_out: Held-out pairs, or None.
+            layouts: The datasets of the training pairs.
+            device: The network's device.
+            tell: Called with short progress messages.
         """
 
     @abstractmethod
@@ -181,16 +181,16 @@ class Recipe(ABC):
         """Write the network, on the CPU and in evaluation mode, as an ONNX file.
 
         Raises:
-            WeightsError: The file does not compute what the network does.
+            WeightsError: The file's output differs from the network's.
             OutputError: The file can't be written.
         """
 
     def set_modes(self, trained: Iterable[str], *, frozen_norms: bool = False) -> None:
-        """Put modules into training or evaluation mode, and let the former have gradients.
+        """Put modules into training mode with gradients, or into evaluation mode without.
 
         Args:
-            trained: Names of the modules that train.
-            frozen_norms: Whether batch norms stay in evaluation mode all the same.
+            trained: Names of the modules to train.
+            frozen_norms: Whether batch norms stay in evaluation mode even there.
         """
         names = set(trained)
         for name, module in self.modules.items():

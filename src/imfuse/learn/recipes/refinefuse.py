@@ -1,4 +1,4 @@
-"""RefineFuse's training: what is warm or rich in contrast from infrared, the rest from visible.
+"""RefineFuse's training: warm or high-contrast parts from infrared, the rest from visible.
 
 C. Song, H. Li, T. Xu, X.-J. Wu, J. Kittler, "RefineFuse: an end-to-end network for multi-scale
 refinement fusion of multi-modality images", Visual Intelligence 3, 2025,
@@ -56,22 +56,24 @@ class RefineFuseSettings(DescentSettings):
 
 
 CPU = {"batch": 2, "crop": 96, "optimizer": "adam"}
-"""The most of an hour or two on a few cores: by SGD at the paper's rate, a fresh network
-takes hundreds of steps to begin to move; and many small steps do more than few large ones."""
+"""The best use of an hour or two on a few cores: with SGD at the paper's learning rate, a new
+network hardly changes for hundreds of steps; and many small steps achieve more than a few large
+ones."""
 
 
 class RefineFuseRecipe(FusionRecipe):
-    """Section "Loss function" and the settings of the experiments of RefineFuse.
+    """Section "Loss function" and the experiments' settings of RefineFuse.
 
-    Rows I to ours of tables 9 and 10 are settings of the network; settings A, B, C of table 8 are
-    `intensity=both`, `intensity=maximum`, `texture=0`. Pairs without labels have masks of contrast
-    alone. Medical pairs have no labels at all (`salient=[]`); the paper never trains on them.
+    Rows "I" to "ours" of tables 9 and 10 are settings of the network; settings A, B, C of table 8
+    are `intensity=both`, `intensity=maximum`, `texture=0`. Pairs without labels have masks from
+    contrast only. Medical pairs have no labels at all (`salient=[]`); the paper never trains on
+    them.
 
-    Departures: the equations are not in the text that we have. Distances are means of absolute
-    differences, contrast is taken in PSFusion's window (9x9, sigma 1.5), where PSFusion says that
-    one picture has more of it than the other, and lambda = 5 weighs the texture, without which
-    table 8 shows gradients to collapse. Momentum, weight decay, the polynomial and the warm-up are
-    PSFusion's; the paper states SGD and its initial rate only. Turns are by quarters.
+    Departures: the text that we have lacks the equations. Distances are means of absolute
+    differences; contrast is compared as in PSFusion, in its window (9x9, sigma 1.5); and lambda = 5
+    is the weight of the texture loss, because in table 8 gradients collapse without that loss.
+    Momentum, weight decay, polynomial decay and warm-up are PSFusion's; the paper states only SGD
+    and its initial rate. Rotations are multiples of 90 degrees.
     """
 
     name = "refinefuse"
@@ -85,8 +87,9 @@ class RefineFuseRecipe(FusionRecipe):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self.departures = (
-            "The equations are not in the text that we have: L1 distances, PSFusion's window of "
-            f"contrast, lambda on the texture. {descent_departure(self.settings)}"
+            "The text that we have lacks the equations, so these are our choice: L1 distances, "
+            "PSFusion's window for contrast, and lambda as the weight of the texture loss. "
+            f"{descent_departure(self.settings)}"
         )
         self.install("fusion", self.create())
 
@@ -94,7 +97,7 @@ class RefineFuseRecipe(FusionRecipe):
         """Return the one stage: 136 steps an epoch for the 1083 pairs of MSRS.
 
         Raises:
-            UsageError: The masks need labels, and there are none, or other ones.
+            UsageError: The masks need labels, and these are missing or have other classes.
         """
         settings = self.settings
         if settings.intensity == "masks":
@@ -103,7 +106,7 @@ class RefineFuseRecipe(FusionRecipe):
                 self.name,
                 settings.salient,
                 remedy="Add rendered pairs, which have labels (--data scenes:200), or make masks "
-                "of contrast alone: --set salient=[].",
+                "from contrast only: --set salient=[].",
             )
         return [Planned("train", ceil(len(source) / settings.batch) * settings.epochs)]
 
@@ -125,11 +128,11 @@ class RefineFuseRecipe(FusionRecipe):
 
 
 class RefineFuseObjective(Objective):
-    """Intensity and texture.
+    """Intensity and texture losses.
 
     Args:
-        network: The network that is trained.
-        settings: Weights, and what the masks are made of.
+        network: The network to train.
+        settings: Weights of the losses, and settings of the masks.
     """
 
     def __init__(self, network: FusionNetwork, settings: RefineFuseSettings) -> None:

@@ -22,14 +22,14 @@ def score(
     most: int,
     tell: Callable[[str], object] = lambda _: None,
 ) -> dict[str, float]:
-    """Return mean scores over the pairs of a source, of 8-bit gray pictures (protocol reference).
+    """Return mean scores of 8-bit gray pictures over a source's pairs (protocol reference).
 
     Args:
         network: The network, in evaluation mode.
         source: The pairs.
-        device: Where the network is.
-        most: Pairs to score at the most, spread evenly over the source.
-        tell: Called with a few words on how far it is, before each pair.
+        device: The network's device.
+        most: Largest number of pairs to score, spread evenly over the source.
+        tell: Called with a short progress message before each pair.
     """
     count = min(most, len(source))
     rows = []

@@ -12,11 +12,11 @@ from imfuse.learn.recipes.joint import JointRecipe
 class SeAFusionRecipe(JointRecipe):
     """Algorithm 1 of SeAFusion.
 
-    Departures: without a ResNet-18 of ImageNet at hand the segmenter begins with random weights;
-    fused pictures are stretched one by one (`release`), not over the whole batch of their export;
-    the segmenter's samples are sized by any factor between the least and the greatest, where the
-    program has six of them. Sobel kernels are trained, as in that program, unless
-    `network.trainable_operators=false`.
+    Departures: the segmenter begins with random weights, as no ResNet-18 with ImageNet weights is
+    available; fused pictures are stretched one by one (`release`), where the published program
+    stretches whole batches as it exports them; the segmenter's samples are resized by factors from
+    a continuous range, where the program chooses one of six. Sobel kernels are trained, as in that
+    program, unless `network.trainable_operators=false`.
     """
 
     name = "seafusion"

@@ -84,7 +84,7 @@ class SegmenterSettings(Settings):
 
 
 class SegmenterRecipe(Recipe):
-    """A recipe that trains a segmenter on labelled pictures; subclasses say which, and how."""
+    """A recipe that trains a segmenter on labelled pictures; subclasses define the details."""
 
     options = SegmenterSettings
     kind = subject = "segmenter"
@@ -99,7 +99,7 @@ class SegmenterRecipe(Recipe):
         )
         if self.settings.weights is not None:
             load_guide(guide, self.settings.weights)
-            self.origin = Origin()  # the file does not say
+            self.origin = Origin()  # the file does not state it
         self.install("segmenter", guide)
 
     @classmethod
@@ -113,7 +113,7 @@ class SegmenterRecipe(Recipe):
 
     @classmethod
     def view(cls, source: Source, settings: Settings) -> Source:
-        """Return pairs with the pictures that the segmenter looks at as the visible ones.
+        """Return pairs with the segmenter's input pictures in place of the visible ones.
 
         Raises:
             DatasetNotFound: A pair lacks its fused picture.
@@ -129,7 +129,7 @@ class SegmenterRecipe(Recipe):
         """Return the stages.
 
         Raises:
-            UsageError: No pair has labels, or there are more classes than the segmenter has.
+            UsageError: No pair has labels, or a dataset has another number of classes.
         """
         require_labels(
             source,
@@ -146,10 +146,10 @@ class SegmenterRecipe(Recipe):
 
     @abstractmethod
     def optimization(self, index: int, pairs: int, pace: float) -> Optimization:
-        """Return the optimiser of a stage, and its rates; `pace` as `Workshop` has it."""
+        """Return the optimiser of a stage, and its learning rates; for `pace`, see `Workshop`."""
 
     def batch(self, index: int) -> int:
-        """Return how many samples make a step of a stage."""
+        """Return the batch size of a stage."""
         return self.settings.batch
 
     def stage(self, index: int, workshop: Workshop) -> Stage:
@@ -175,7 +175,7 @@ class SegmenterRecipe(Recipe):
         device: torch.device,
         autocast: Autocast = nullcontext,
     ) -> NDArray[np.uint8]:
-        """Return a row for each sample: what the segmenter sees, what it finds, the truth."""
+        """Return a row for each sample: input picture, predicted labels, true labels."""
         rows = []
         for sample in samples:
             found = find_classes(cast(Segmenter, module), sample.vis, device)
@@ -198,7 +198,7 @@ class SegmenterRecipe(Recipe):
             confusion, pairs = confusion_over(cast(Segmenter, module), held_out, device, classes)
         scores = segmentation_scores(confusion)
         return Scored(
-            # Labels may hold unknown pixels only.
+            # The labels may contain only unknown pixels.
             {"mIoU": scores.mean_iou, "mAcc": scores.mean_accuracy} if confusion.any() else {},
             pairs,
             {
@@ -233,17 +233,17 @@ class SegmenterRecipe(Recipe):
         return "fused" if on.startswith(FUSED) else cast(Literal["vis", "ir"], on)
 
     def _class_names(self, layouts: Sequence[Layout]) -> list[str]:
-        """Return the names of the classes, from the first dataset that has as many."""
+        """Return the names of the classes, from the first dataset with this number of classes."""
         count = self.settings.classes
         names = (list(one.classes) for one in layouts if len(one.classes) == count)
         return next(names, [str(number) for number in range(count)])
 
 
 class SegmenterObjective(Objective):
-    """Main and auxiliary head of a segmenter against labels.
+    """Losses of a segmenter's main and auxiliary heads.
 
     Args:
-        segmenter: The segmenter that is trained.
+        segmenter: The segmenter to train.
         settings: Kind of loss, weight of the auxiliary head, number of classes.
     """
 
@@ -252,7 +252,7 @@ class SegmenterObjective(Objective):
         self.segmenter, self._settings = segmenter, settings
 
     def forward(self, ir: Tensor, vis: Tensor, labels: Tensor | None) -> Losses:
-        """Return L_main + lambda L_aux (SCGRFuse, algorithm 1, line 13), and Dice where asked."""
+        """Return L_main + lambda L_aux (SCGRFuse, algorithm 1, line 13), with Dice if set."""
         if labels is None:
             raise UsageError("pairs without labels", expected="labels to train a segmenter")
         check_labels(labels, self._settings.classes)
@@ -275,7 +275,7 @@ def load_guide(guide: Segmenter, path: Path) -> None:
     """Fill a segmenter with the weights of a file.
 
     Raises:
-        WeightsError: The file is missing or damaged, or its weights are of another segmenter.
+        WeightsError: The file is missing or damaged, or its weights belong to another segmenter.
     """
     try:
         weights = safetensors.torch.load_file(path)

@@ -1,7 +1,7 @@
-"""Training of the segmenters that guide fusion, or that judge it.
+"""Training of the segmenters that guide fusion or judge it.
 
-SCGRFuse and SeAFusion (BANet), BFFR (SegFormer-B0), PSFusion (SegFormer-B2) and SCGRFuse again
-(DeepLabv3+); what their texts leave out is from the programs.
+They come from SCGRFuse and SeAFusion (BANet), BFFR (SegFormer-B0), PSFusion (SegFormer-B2) and
+SCGRFuse again (DeepLabv3+); details missing from the papers are taken from the published programs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -55,10 +55,10 @@ class SegFormerB2Settings(SegFormerSettings):
 
 
 class SegFormerRecipe(SegmenterRecipe):
-    """SegFormer-B0 as BFFR trains it to judge fused pictures, from scratch on each method's.
+    """SegFormer-B0 as BFFR trains it to judge fused pictures: from scratch for each fusion method.
 
-    Departures: begins with random weights throughout; colours are changed in brightness, contrast
-    and saturation always, not in hue.
+    Departures: all weights are random at first; brightness, contrast and saturation always change,
+    hues never.
     """
 
     name = network = "segformer-b0"
@@ -73,7 +73,7 @@ class SegFormerRecipe(SegmenterRecipe):
         return [Planned("segment", self.settings.steps)]
 
     def optimization(self, index: int, pairs: int, pace: float) -> Optimization:
-        """Return AdamW with a rate that falls in a line after the warm-up."""
+        """Return AdamW with polynomial decay of the learning rate after the warm-up."""
         settings = self.settings
         groups = self.segmenter.parameter_groups(settings.head_rate)
         adamw = torch.optim.AdamW(
@@ -97,14 +97,15 @@ class SegFormerRecipe(SegmenterRecipe):
 class SegFormerB2Recipe(SegFormerRecipe):
     """SegFormer-B2 as PSFusion trains it to judge fused pictures.
 
-    Departures: as of SegFormer-B0; pictures are not normed by mean and deviation of the set.
+    Departures: as for SegFormer-B0; pictures are not normalised by the dataset's mean and standard
+    deviation.
     """
 
     name = network = "segformer-b2"
     title = "SegFormer-B2, as PSFusion is judged"
     paper = PSFusion.paper
     options = SegFormerB2Settings
-    departures = "Begins with random weights; hues are not changed; pictures are not normed."
+    departures = "Begins with random weights; hues are not changed; pictures are not normalised."
 
 
 class DeepLabSettings(SegmenterSettings):
@@ -117,7 +118,7 @@ class DeepLabSettings(SegmenterSettings):
     epochs: PositiveInt = 100
     """Epochs of the training."""
     frozen: NonNegativeInt = 0
-    """First epochs, with the encoder frozen; useful with a pretrained encoder only."""
+    """Number of first epochs with a frozen encoder; useful with a pretrained encoder only."""
     frozen_batch: Several = 8
     """Batch size of the epochs with a frozen encoder, summed over all processes."""
     rate: PositiveFloat = 7e-3
@@ -132,9 +133,10 @@ class DeepLabSettings(SegmenterSettings):
 class DeepLabRecipe(SegmenterRecipe):
     """DeepLabv3+ as SCGRFuse trains it to judge fused pictures.
 
-    Departures: begins with random weights; the rate falls with each step, not each epoch, and has
-    no warm-up, nor the factor batch / 16, of which the text says nothing; samples keep their
-    proportions, and what lies outside a sample is not counted instead of being background.
+    Departures: DeepLabv3+ begins with random weights; the learning rate decays with each step, not
+    each epoch, without warm-up and without the factor batch / 16, neither of which the text
+    mentions; samples keep their aspect ratio, and padding around a sample is ignored instead of
+    counting as background.
     """
 
     name = network = "deeplabv3plus"
@@ -143,8 +145,8 @@ class DeepLabRecipe(SegmenterRecipe):
     options = DeepLabSettings
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"template": {"frozen": 50}}
     departures = (
-        "Begins with random weights; the rate falls with each step, without warm-up; samples keep "
-        "their proportions."
+        "Begins with random weights; the learning rate decays with each step, without warm-up; "
+        "samples keep their aspect ratio."
     )
     settings: DeepLabSettings
 
@@ -155,7 +157,7 @@ class DeepLabRecipe(SegmenterRecipe):
         return frozen, self.settings.epochs - frozen
 
     def stages(self, pairs: int) -> Sequence[Planned]:
-        """Return the frozen stage, if any, and the other; a last batch that is not full is none."""
+        """Return the frozen stage, if any, and the other one; incomplete batches do not count."""
         frozen, free = self._lengths
         settings = self.settings
         stages = [
@@ -170,11 +172,11 @@ class DeepLabRecipe(SegmenterRecipe):
         return index == 0 and self.settings.frozen > 0
 
     def batch(self, index: int) -> int:
-        """Return how many samples make a step of a stage."""
+        """Return the batch size of a stage."""
         return self.settings.frozen_batch if self._is_frozen(index) else self.settings.batch
 
     def optimization(self, index: int, pairs: int, pace: float) -> Optimization:
-        """Return SGD with a rate that falls along half a cosine over all epochs."""
+        """Return SGD with cosine decay of the learning rate over all epochs."""
         settings = self.settings
         still = self._is_frozen(index)
         for name, parameter in self.segmenter.named_parameters():

@@ -1,4 +1,4 @@
-"""Settings that all recipes share, and the types that settings have."""
+"""Settings that all recipes share, and types of settings."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -57,7 +57,7 @@ class Settings(Section):
 
 
 def value_of(settings: BaseModel, name: str) -> Any:  # noqa: ANN401 - a setting of any type
-    """Return the value of a setting by its name, with dots for those of a section."""
+    """Return the value of a setting by its name, with a dot between section and setting."""
     value: Any = settings
     for part in name.split("."):
         value = getattr(value, part)

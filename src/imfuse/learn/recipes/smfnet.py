@@ -1,4 +1,4 @@
-"""SMFNet's training: encoder and decoder learn to reconstruct, then all of it learns to fuse.
+"""SMFNet's training: encoder and decoder learn to reconstruct, then the whole network to fuse.
 
 X. Zhang, L. Wang, L. Zhao, X. Li, S. Ma, "A semantic-aware and multi-guided network for
 infrared-visible image fusion", IEEE Transactions on Multimedia, 2025,
@@ -36,19 +36,19 @@ class SMFNetRecipe(FusionRecipe):
 
     Rows of table 5: `interaction=both` (two-stage both cc_G), `stages=joined` (w/o two stage
     training), `reconstruction.semantic=0` with `reconstruction.intensity=0` (w/o intensity and
-    semantic loss); of the network, `network.exchanged_fusion=true` (INN<->transformer), and false
-    for `network.cross_attention` (CAI->INN block), `network.residual_base` (w/o residual
-    transformer) and `network.graph` (w/o GNN). Medical pairs: preset `medical`, from scratch, or
-    with `weights` and `stages=second` or `both` to fine-tune.
+    semantic loss), `network.exchanged_fusion=true` (INN<->transformer),
+    `network.cross_attention=false` (CAI->INN block), `network.residual_base=false` (w/o residual
+    transformer) and `network.graph=false` (w/o GNN). Medical pairs: preset `medical`, either from
+    scratch or, to fine-tune, with `weights` and `stages=second` or `both`.
 
     Departures: Gram matrices are those of the shallow features (64x64) instead of the picture's
-    (1x1), by an encoder that this term does not train; Lovasz-Softmax takes pictures for two
-    classes; correlations have gradients. In the published code none of the three trains anything
-    to speak of: preset `release`. The weights of stage II are those of that code; the text has
-    them exchanged (preset `printed`). Adam's moments begin anew with stage II.
+    (1x1), computed by the encoder without training it; Lovasz-Softmax treats pictures as
+    probabilities of two classes; correlations have gradients. In the published code (preset
+    `release`) these three terms train next to nothing. The weights of stage II are those of that
+    code; the text exchanges them (preset `printed`). Adam's moments are reset before stage II.
     The network is that of the code, unless `network.variant=paper`. Medical pairs are cut every 64
-    pixels; PET and SPECT are their visible pictures, whose colours fused ones keep, where CDDFuse
-    has the MRI (`slots=mri-as-vis`).
+    pixels; PET and SPECT are their visible pictures, so that fused pictures keep their colours,
+    where CDDFuse takes the MRI as visible (`slots=mri-as-vis`).
     """
 
     name = "smfnet"
@@ -57,7 +57,7 @@ class SMFNetRecipe(FusionRecipe):
     network = "smfnet"
     options = SMFNetSettings
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        # Lovasz-Softmax of one channel is constant there.
+        # In the published code, Lovasz-Softmax has one channel and is constant.
         "release": {
             "correlations": "release",
             "reconstruction": {"similarity_form": "halved", "semantic": 0.0, "gram": "picture"},
@@ -65,9 +65,9 @@ class SMFNetRecipe(FusionRecipe):
         "printed": {"fusing": {"decomposition": 10.0, "gradient": 2.0}},
         # A stride of 200 would leave one patch in the corner of 256x256 pixels.
         "medical": {"stride": 64},
-        # Time goes by pixels, so crops are small; but batch norms need several of them, as those of
-        # a single crop hide how bright it was. A rate that falls as the paper's leaves the encoder
-        # a quarter of it before it has ever fused.
+        # Time goes by pixels, so crops are small; but batch norms need several of them, since those
+        # of a single crop hide how bright it was. With the paper's decay, the encoder would have a
+        # quarter of the learning rate left by the time it first fuses.
         "cpu": {"batch": 4, "crop": 64, "stride": 64, "rate": 5e-4, "every": 25},
     }
     settings: SMFNetSettings
@@ -85,7 +85,7 @@ class SMFNetRecipe(FusionRecipe):
             raise UsageError(
                 "stages=second without weights",
                 expected="a network that stage I has trained: --set weights=FILE",
-                remedy="Train both stages, or without the first one by --set stages=joined.",
+                remedy="Train both stages, or skip the first one with --set stages=joined.",
             )
         if own.crop is not None and own.crop[0] != own.crop[1]:
             raise UsageError(f"crop {own.crop}", expected="square patches, such as crop=128")
@@ -101,17 +101,17 @@ class SMFNetRecipe(FusionRecipe):
                 "Weights of stage II are the published code's (2 and 10), not as printed (10, 2)."
             )
         if own.correlations == "paper":
-            told.append("Correlations have gradients, which they lack in that code.")
+            told.append("Correlations have gradients, unlike in the published code.")
         if own.stages == "both":
             if own.reconstruction.gram == "features":
                 told.append("Gram matrices are those of shallow features.")
             if own.reconstruction.semantic > 0:
-                told.append("Lovasz-Softmax takes pictures for two classes, dark and bright.")
-            told.append("Adam's moments begin anew with stage II.")
+                told.append("Lovasz-Softmax treats pictures as two classes, dark and bright.")
+            told.append("Adam's moments are reset before stage II.")
         return " ".join(told)
 
     def plan(self, source: Source) -> Sequence[Planned]:
-        """Return one or two stages, with as many steps an epoch as it takes to see all patches."""
+        """Return one or two stages, whose epochs have enough steps to see all patches."""
         first, second = (count * self._steps_an_epoch(source) for count in self.settings.epochs)
         if self.settings.stages == "both":
             return [Planned("reconstruct", first), Planned("fuse", second)]
@@ -121,7 +121,7 @@ class SMFNetRecipe(FusionRecipe):
         return -(-len(self._patches(source)) // self.settings.batch)
 
     def _patches(self, source: Source) -> Source:
-        """Return the patches of a source; cutting reads all of it, so it is done once."""
+        """Return the patches of a source; cached, as cutting reads the whole source."""
         settings = self.settings
         if settings.crop is None:
             return source
@@ -162,13 +162,13 @@ class SMFNetRecipe(FusionRecipe):
         )
 
     def _adam(self, part: str, steps: int, *, begun: int, since: int = 0) -> Optimization | None:
-        """Return the optimiser of a part of the network; None where it has nothing to train.
+        """Return the optimiser of a part of the network; None if the part has nothing to train.
 
         Args:
             part: Name of the part.
-            steps: Steps an epoch.
-            begun: Epochs that lie before the stage.
-            since: First epoch that counts for the rate.
+            steps: Steps per epoch.
+            begun: Number of epochs before the stage.
+            since: Epoch at which the learning rate's schedule begins.
         """
         settings = self.settings
         parameters = trainable(self.fusion.get_submodule(part))

@@ -43,7 +43,7 @@ class Fusing(Section):
     """Weights of the losses in stage II besides the intensity loss, equations 27 to 30."""
 
     decomposition: NonNegativeFloat = 2.0
-    """Weight of the decomposition loss. The text has 10 and 2 the other way round (alpha4)."""
+    """Weight of the decomposition loss (alpha4). The text exchanges both weights: 10 and 2."""
     gradient: NonNegativeFloat = 10.0
     """Weight of the distance to the greater gradient (alpha5)."""
 
@@ -87,10 +87,11 @@ class SMFNetSettings(Settings):
 
 
 class ReconstructionObjective(Objective):
-    """Stage I: both pictures are to come back from their own features.
+    """Loss of stage I: reconstruct each picture from its own features.
 
     Args:
-        network: Whose encoder, graph and decoder are trained; its fusion layers are not used.
+        network: The network, whose encoder, graph and decoder are trained; its fusion layers are
+            not used.
         settings: The weights.
     """
 
@@ -139,13 +140,13 @@ class ReconstructionObjective(Objective):
         return ssim_loss(picture, target, form=form)
 
     def _intensity(self, judged: Tensor, target: Tensor) -> Tensor:
-        """Return equation 20 for features, or what the published code makes of pictures."""
+        """Return equation 20 for features, or the published code's version for pictures."""
         of_features = self._settings.reconstruction.gram == "features"
         return gram_error(judged, target, norm="root" if of_features else "mean-square")
 
 
 class FusionObjective(Objective):
-    """Stage II: the fused picture is to have the brighter value and the greater gradient.
+    """Loss of stage II: give the fused picture the brighter value and the greater gradient.
 
     Args:
         network: The network, which is trained as a whole.
@@ -182,7 +183,7 @@ class FusionObjective(Objective):
 
 
 def _shallow(network: SMFNet, picture: Tensor) -> Tensor:
-    """Return shallow features, by an encoder that this does not train to see no difference."""
+    """Return shallow features, without training the encoder to hide differences in them."""
     layers = nn.Sequential(network.encoder.embed, network.encoder.shallow)
     fixed = {name: parameter.detach() for name, parameter in layers.named_parameters()}
     features: Tensor = functional_call(layers, fixed, picture)

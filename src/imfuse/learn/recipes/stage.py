@@ -1,4 +1,4 @@
-"""A stage of a training: its objective, optimisers with learning rates, and samples."""
+"""A training stage: its objective, optimisers with learning rates, and samples."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,7 @@ class Losses(NamedTuple):
 
     Attributes:
         total: The loss to minimise.
-        terms: The parts of it, for the log, each before its weight unless its name says otherwise.
+        terms: The terms of the loss, for the log, unweighted unless the name says otherwise.
     """
 
     total: Tensor
@@ -41,21 +41,21 @@ class Objective(nn.Module, ABC):
 
 
 def exact(like: Tensor) -> torch.autocast:
-    """Return a context without reduced precision, in which losses are to be computed."""
+    """Return a context without reduced precision, to compute losses in."""
     return torch.autocast(like.device.type, enabled=False)
 
 
 @dataclass
 class Optimization:
-    """An optimiser, and its rate at each step.
+    """An optimiser, and its learning rate at each step.
 
     Attributes:
         optimizer: The optimiser. The rate of a group is multiplied by the group's `scale`, if any.
-            Adam is best `fused`: on a CPU in a quarter of the time, which for PSFusion's 46 million
-            weights is a quarter of a second a step.
-        rate: From a step of the paper's schedule (a fraction, where a budget shortens or stretches
-            it) to the learning rate.
-        clip: Largest norm of the gradient of its parameters together; None: any.
+            Adam is best `fused`: on a CPU it takes a quarter of the time, which is a quarter of a
+            second a step for PSFusion's 46 million weights.
+        rate: Maps a step of the paper's schedule to the learning rate. The step is fractional if a
+            budget shortens or stretches the schedule.
+        clip: Largest gradient norm over all its parameters together; None: no clipping.
     """
 
     optimizer: torch.optim.Optimizer
@@ -63,7 +63,7 @@ class Optimization:
     clip: float | None = None
 
     def set_rate(self, step: float) -> float:
-        """Set and return the rate of a step."""
+        """Set and return the learning rate of a step."""
         rate = self.rate(step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group.get("scale", 1.0)
@@ -71,7 +71,7 @@ class Optimization:
 
     @property
     def parameters(self) -> list[nn.Parameter]:
-        """All parameters that it changes."""
+        """All parameters that the optimiser changes."""
         return [p for group in self.optimizer.param_groups for p in group["params"]]
 
 
@@ -93,13 +93,13 @@ class Planned(NamedTuple):
 
 @dataclass
 class Stage:
-    """A part of a training, ready to run.
+    """A training stage, ready to run.
 
     Attributes:
         objective: The loss.
         trained: Names of the recipe's modules that train; the others are in evaluation mode.
-        optimizations: The optimisers, which each take a step per batch; none where nothing but the
-            running means of norms is to change.
+        optimizations: The optimisers, which each take a step per batch; empty if only the running
+            means of norms are updated.
         source: The samples.
         batch: Batch size, summed over all processes.
         augmentation: Random changes of the samples.
@@ -123,14 +123,14 @@ class Workshop:
 
     Attributes:
         source: The training samples.
-        folder: Where it may keep files of its own; None: nowhere, as in trials of speed.
-        device: Where networks run.
+        folder: Folder for the recipe's own files; None: no files, as in speed trials.
+        device: Device that networks run on.
         lead: Whether this process is the one that writes files.
         wait: Returns when all processes have called it.
-        autocast: Gives a context in which networks compute as precisely as in training.
-        tell: Takes a few words of progress while the first step has to wait.
-        pace: Steps of the paper's schedule per step of this stage: above 1 where a budget shortens
-            the schedule.
+        autocast: Returns a context in which networks compute in the precision of the training.
+        tell: Called with short progress messages during work before the first step.
+        pace: Steps of the paper's schedule per step of this stage: above 1 if a budget shortens the
+            schedule.
     """
 
     source: Source

@@ -1,4 +1,4 @@
-"""Names of recipes to the classes behind them, imported on demand."""
+"""Recipe classes by name, imported on demand."""
 
 from typing import Literal
 
@@ -13,7 +13,7 @@ RECIPES = {
     "seafusion": "imfuse.learn.recipes.seafusion:SeAFusionRecipe",
     "smfnet": "imfuse.learn.recipes.smfnet:SMFNetRecipe",
 }
-"""Recipes of fusion networks. Literal, so that listing names imports nothing."""
+"""Recipes of fusion networks. Plain strings, so that listing names imports nothing."""
 
 SEGMENTERS = {
     "banet": "imfuse.learn.recipes.banet:BANetRecipe",

@@ -1,4 +1,4 @@
-"""Budgets of time or steps, to which the paper's schedule is scaled."""
+"""Budgets of time or steps; the paper's schedule is scaled to fit them."""
 
 import re
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ class Budget:
     """A number of steps, or of seconds; exactly one of them.
 
     Attributes:
-        text: As it was written.
+        text: The budget as the user wrote it.
         steps: Steps of all stages together.
         seconds: Time of all stages together.
     """
@@ -29,7 +29,8 @@ class Budget:
 
         Args:
             plan: The stages of the paper's schedule.
-            seconds_a_step: Measured, for each stage; only used where time is limited.
+            seconds_a_step: Measured seconds per step, for each stage; only used for budgets of
+                time.
         """
         if self.steps is not None:
             return self.steps / sum(stage.steps for stage in plan)
@@ -41,7 +42,7 @@ def parse_budget(text: str) -> Budget:
     """Read a budget such as `30m`, `2h`, `90s` or `5000it`.
 
     Raises:
-        UsageError: It is none.
+        UsageError: The text is not a budget.
     """
     found = re.fullmatch(r"(\d+(?:\.\d+)?)(it|[smhd])", text.strip().lower())
     amount = float(found[1]) if found else 0.0
@@ -56,8 +57,7 @@ def parse_budget(text: str) -> Budget:
 def scaled(plan: Sequence[Planned], factor: float) -> tuple[int, ...]:
     """Return the steps of every stage after scaling, at least one each.
 
-    Rounded so that the stages together have as many steps as the factor asks for, as near as one
-    step each allows.
+    Rounding keeps the total as close to the scaled total as the minimum of one step each allows.
     """
     done, wanted, steps = 0, 0.0, []
     for stage in plan:

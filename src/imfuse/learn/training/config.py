@@ -1,4 +1,4 @@
-"""The configuration of a run: put together from files and options, stored, and compared."""
+"""The configuration of a run: assembled from files and options, stored, and compared."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,14 +16,14 @@ from imfuse.learn.training.settings import make_settings, shown
 from imfuse.learn.training.yaml_file import read_yaml
 
 FREE = ("workers", "checkpoint_every", "preview_every")
-"""Settings that change no weights: a run may be resumed with others."""
+"""Settings that don't affect the weights: a run may be resumed with other values."""
 
 
 Word = Annotated[str, Field(max_length=80)]
 """A name, or another short text."""
 
 Place = Annotated[str, Field(max_length=1000)]
-"""A path, not too long for messages."""
+"""A path short enough for messages."""
 
 
 def _listed(value: object) -> object:
@@ -31,10 +31,9 @@ def _listed(value: object) -> object:
 
 
 class RunConfig(BaseModel):
-    """Everything that a run is made from; what `config.yaml` holds.
+    """Everything that defines a run, as stored in `config.yaml`.
 
-    A configuration says what to train when it is made, and how after `prepare`, which fills in
-    the steps and the fields after them.
+    A new configuration says what to train; `prepare` then fills in `steps` and the fields after it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
@@ -42,37 +41,37 @@ class RunConfig(BaseModel):
     recipe: Word
     """Name of the recipe, or of the segmenter."""
     preset: Word = "paper"
-    """Name of the preset that the settings began with."""
+    """Name of the preset that the settings are based on."""
     data: Annotated[tuple[Place, ...], BeforeValidator(_listed), Field(min_length=1)]
     """Folders of pairs, `scenes`, or `scenes:N`."""
     folder: Place | None = None
     """Folder that relative paths, in `data` and in the settings, start from; None: the current
     folder, as in runs of older versions."""
     layout: Word | None = None
-    """Name of the layout of the data, where folders don't show it."""
+    """Name of the layout of the data, if it can't be recognised from the folders."""
     stride: PositiveInt = 1
     """Take every N-th frame of video."""
     budget: Word | None = None
     """Length such as `30m`, `2h` or `5000it`; None: the paper's schedule."""
     steps: tuple[Annotated[int, Field(ge=1, le=10**12)], ...] | None = None
-    """Steps of each stage; None: as the budget gives."""
+    """Steps of each stage; None: from the budget."""
     pairs: int | None = None
     """Number of training pairs."""
     pairs_sha256: str | None = None
-    """SHA-256 of their names."""
+    """SHA-256 of the names of the training pairs."""
     precision: str | None = None
     """Precision of the networks."""
     imfuse: str | None = None
-    """Version of imfuse that began the run."""
+    """Version of imfuse that started the run."""
     settings: dict[str, Any] = {}
     """All settings of the recipe."""
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
-        """Return the configuration that plain values give.
+        """Return a configuration made from plain values.
 
         Raises:
-            UsageError: A value has another type than it has to have.
+            UsageError: A value has the wrong type.
         """
         try:
             return cls.model_validate(dict(values))
@@ -106,18 +105,18 @@ class RunConfig(BaseModel):
         write_atomically(path, [text.encode()])
 
     def find(self, path: Path) -> Path:
-        """Return where a path of the configuration leads, from whatever folder it is read."""
+        """Resolve a path of the configuration, wherever the configuration is read from."""
         there = path if self.folder is None else Path(self.folder) / path
         elsewhere = self.folder is not None and self.folder != str(Path.cwd())
         return there if elsewhere and there.exists() else path
 
     @property
     def places(self) -> list[str]:
-        """The data as paths that lead to them from here."""
+        """The data, as paths that are valid from the current folder."""
         return [one if is_rendered(one) else str(self.find(Path(one))) for one in self.data]
 
     def chosen(self, kind: type[Recipe], changes: Mapping[str, Any] | None = None) -> Settings:
-        """Return the settings, with paths that lead to files from here.
+        """Return the settings, with paths that are valid from the current folder.
 
         Raises:
             UnknownName: There is no such setting.
@@ -128,7 +127,7 @@ class RunConfig(BaseModel):
 
 
 def is_rendered(data: str) -> bool:
-    """Return whether data are rendered scenes instead of a folder."""
+    """Return True if data are rendered scenes instead of a folder."""
     return data.partition(":")[0] == "scenes"
 
 
@@ -138,17 +137,17 @@ def make_config(
     changes: Mapping[str, Any],
     kind: Kind | None = None,
 ) -> RunConfig:
-    """Put a configuration together from a file of settings and from options.
+    """Assemble a configuration from a file of settings and from options.
 
     Args:
         file: Settings of a recipe, or a run's whole configuration, which has them under `settings`.
-        given: Fields of the configuration, those not given as None; they override the file.
+        given: Fields of the configuration, which override the file; None for those not given.
         changes: Settings that override those of the file.
-        kind: The kind of recipe that may be asked for.
+        kind: The kind of recipe that is allowed.
 
     Raises:
-        UsageError: There is no recipe, or no data; a value has a wrong type; or another preset is
-            given than a configuration has, which leaves it nothing to say.
+        UsageError: Recipe or data are missing; a value has the wrong type; or a preset is given
+            that differs from the configuration's, whose settings would override it.
         UnknownName: There is no such recipe, preset, setting, or key of a configuration.
     """
     stored: Mapping[str, Any] = {}
@@ -170,7 +169,7 @@ def make_config(
         raise UsageError(f"no {kind or 'recipe'}", expected=f"one of {', '.join(names_of(kind))}")
     if not merged["data"]:
         raise UsageError("no pairs to train on", expected="--data DIR, or --data scenes:200")
-    # The same run once more, unless anything is to be different.
+    # This repeats the same run, unless something is changed.
     if set(changes) <= set(FREE) and all(given[name] in (None, stored.get(name)) for name in given):
         merged["steps"] = stored.get("steps")
     asked = RunConfig.of({name: value for name, value in merged.items() if value is not None})
@@ -192,16 +191,16 @@ def make_config(
 
 
 def check_same(asked: RunConfig, begun: RunConfig, kind: type[Recipe], folder: Path) -> None:
-    """Refuse to resume a run as something else than what was begun.
+    """Refuse to resume a run with another configuration than it was started with.
 
     Args:
-        asked: The configuration that is asked for; settings that change no weights may differ.
+        asked: The requested configuration; settings that don't affect the weights may differ.
         begun: The configuration of the run.
         kind: The recipe.
         folder: The run's folder, for the message.
 
     Raises:
-        UsageError: They differ.
+        UsageError: The configurations differ.
     """
     wanted, there = (_compared(one, kind) for one in (asked, begun))
     unlike = [key for key, value in wanted.items() if there[key] != value]

@@ -1,4 +1,4 @@
-"""Where a training runs: devices, processes, and how precise networks compute."""
+"""Devices, processes and precision of a training run."""
 
 import logging
 import os
@@ -15,17 +15,19 @@ from imfuse.machine import available_cores
 
 
 def make_fabric(device: str, settings: Settings) -> Fabric:
-    """Return the devices and processes to work with; those of `torchrun`, if it started us.
+    """Return the devices and processes to use; those of `torchrun`, if it started this process.
 
     Args:
         device: `auto`, `cpu`, `gpu`, or a number of GPUs.
-        settings: Say how precise networks compute.
+        settings: The settings, which include the precision.
 
     Raises:
-        UsageError: There is no such device, or not as many.
+        UsageError: There is no such device, or there are fewer than requested.
     """
     accelerator, devices = _devices(device)
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # the card says it all
+    logging.getLogger("lightning_fabric").setLevel(
+        logging.WARNING
+    )  # the card has the same information
     local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     nodes = int(os.environ.get("WORLD_SIZE", "1")) // local
     several = local * nodes > 1 or devices > 1
@@ -55,7 +57,7 @@ def _devices(device: str) -> tuple[str, int]:
 
 
 def precision_of(settings: Settings, accelerator: str) -> Literal["bf16-mixed", "32-true"]:
-    """Return how networks compute: as the settings say, or in bfloat16 where it is fast.
+    """Return the networks' precision: as set, or bfloat16 on hardware where it is fast.
 
     Args:
         settings: The settings.
@@ -74,7 +76,7 @@ def precision_of(settings: Settings, accelerator: str) -> Literal["bf16-mixed", 
 
 
 def hardware(fabric: Fabric) -> str:
-    """Return what a card calls the device."""
+    """Return the device's name for the card."""
     if fabric.device.type == "cuda":
         return torch.cuda.get_device_name(fabric.device)
     name = torch.cpu.get_capabilities().get("cpu_name") or platform.machine()

@@ -1,4 +1,4 @@
-"""The folder of a run: its files, and whether a training may begin there."""
+"""The folder of a run: its files, and checks that training may start there."""
 
 from pathlib import Path
 
@@ -15,15 +15,15 @@ LOCK = ".imfuse-lock"
 
 
 def stage_weights(folder: Path, index: int) -> Path:
-    """Return the file of the weights at the end of a stage, counted from 0."""
+    """Return the file for the weights at the end of a stage (stages are counted from 0)."""
     return folder / f"stage-{index + 1}.safetensors"
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse a folder in which no training can begin.
+    """Refuse a folder in which training can't start.
 
     Raises:
-        OutputError: There is something in it, or it can't be looked into.
+        OutputError: The folder is not empty, or can't be read.
     """
     try:
         there = _content(folder)
@@ -41,9 +41,9 @@ def check_folder(folder: Path) -> None:
 
 
 def is_unbegun(folder: Path) -> bool:
-    """Return whether a folder holds just the configuration of a run that was killed at its start.
+    """Return True if a folder holds only the configuration of a run that was killed at its start.
 
-    A configuration that somebody wrote by hand has no steps, or no version.
+    Unlike that one, a configuration written by hand has no steps, or no version.
     """
     if _content(folder) != {CONFIG}:
         return False
@@ -55,7 +55,7 @@ def is_unbegun(folder: Path) -> bool:
 
 
 def _content(folder: Path) -> set[str]:
-    """Return the names in a folder, but for locks and what killed writers left."""
+    """Return the names in a folder, without locks and the leftovers of killed writers."""
     if not folder.exists():
         return set()
     names = {path.name for path in folder.iterdir()} - {LOCK}
@@ -63,6 +63,6 @@ def _content(folder: Path) -> set[str]:
 
 
 def no_folder(folder: Path, error: OSError) -> OutputError:
-    """Return the refusal of a folder that can't be made or looked into."""
+    """Return the error for a folder that can't be created or read."""
     found = f"the folder can't be used ({error.strerror})"
     return OutputError(found, file=folder, remedy="Choose another folder.")

@@ -1,4 +1,4 @@
-"""The log of a training: a line of JSON for each step, and the same for TensorBoard."""
+"""The log of a training run: one line of JSON per step, and the same for TensorBoard."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ class Journal:
 
     Args:
         folder: The run's folder.
-        steps: Steps that are done; later lines, of an interrupted run, are dropped.
+        steps: Number of steps that are done; later lines of an interrupted run are dropped.
 
     Raises:
         OutputError: The log can't be written, or was changed.
@@ -30,14 +30,14 @@ class Journal:
         write_atomically(path, [(json.dumps(line) + "\n").encode() for line in kept])
         try:
             self._file = path.open("a", encoding="utf-8", buffering=1)
-            # TensorBoard hides what an interrupted run wrote after the step where this one begins.
+            # TensorBoard hides what an interrupted run wrote for the steps that this run repeats.
             self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=steps + 1)
         except OSError as error:
             found = f"can't write to it ({error.strerror})"
             raise OutputError(found, file=error.filename or path) from error
 
     def __enter__(self) -> Self:
-        """Return itself; leaving the block closes the files."""
+        """Return the journal; leaving the block closes the files."""
         return self
 
     def __exit__(
@@ -46,7 +46,7 @@ class Journal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Write what is still in memory, and close the files."""
+        """Flush and close the files."""
         self._file.close()
         self._board.close()
 
@@ -62,7 +62,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     """Return the lines of a log. An incomplete last line, of a killed run, is left out.
 
     Raises:
-        OutputError: The file can't be read, or a line is none that imfuse writes.
+        OutputError: The file can't be read, or has a line that imfuse didn't write.
     """
     try:
         content = path.read_bytes()
@@ -84,6 +84,6 @@ def _line(text: bytes, number: int, path: Path) -> dict[str, Any]:
             f"line {number} is not a line of a training's log",
             file=path,
             expected="a JSON object with a whole number `step` on each line",
-            remedy="Mend or delete the file; a resumed training then goes on without old lines.",
+            remedy="Repair or delete the file; without it, resumed training starts a new log.",
         )
     return line

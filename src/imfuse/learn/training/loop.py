@@ -1,4 +1,4 @@
-"""The training loop: stages and steps, able to stop anywhere and to resume exactly there."""
+"""The training loop over stages and steps, which can stop anywhere and resume exactly there."""
 
 import threading
 import time
@@ -65,7 +65,7 @@ class Trainer:
 
     Args:
         recipe: The recipe, with its modules.
-        source: What to train on.
+        source: The training pairs.
         held_out: Pairs for previews; None: no previews.
         folder: The run's folder.
         fabric: Device, precision and processes; launched.
@@ -98,7 +98,7 @@ class Trainer:
 
     @property
     def result(self) -> nn.Module:
-        """The trained network: with the moving average of its weights, if there is one."""
+        """The trained network, with the moving average of its weights if there is one."""
         return self._subject if self._average is None else self._average.module
 
     @property
@@ -109,7 +109,7 @@ class Trainer:
         """Train from a state to the end.
 
         Args:
-            state: A fresh state, or one to go on from.
+            state: A new state, or one to continue from.
 
         Returns:
             The last state, which is stored as well.
@@ -204,7 +204,7 @@ class Trainer:
         )
 
     def tell(self, what: str) -> None:
-        """Report what the next step, or the end, is waiting for."""
+        """Report the work that delays the next step or the end of the training."""
         if self._told is not None:
             self._watch(replace(self._told, stage=what))
 
@@ -233,7 +233,7 @@ class Trainer:
         self._watch(self._told)
 
     def _keep(self, index: int, state: State, stage: Stage, stop: threading.Event) -> None:
-        """Write previews and checkpoints when they are due; stop if that was asked for."""
+        """Write previews and checkpoints when they are due; stop if requested."""
         settings, last = self._settings, state.step == self.steps[index]
         if self._previewed and (state.total % settings.preview_every == 0 or last):
             self._preview(state.total)
@@ -248,7 +248,7 @@ class Trainer:
             self._stop_if_asked(stop, state)
 
     def _asked(self, stop: threading.Event) -> bool:
-        """Return whether any of the processes was asked to stop."""
+        """Return True if any of the processes was asked to stop."""
         if self._fabric.world_size == 1:
             return stop.is_set()
         asked = torch.tensor(float(stop.is_set()), device=self._fabric.device)

@@ -1,4 +1,4 @@
-"""Memory that a training step takes, estimated from a step on small pictures."""
+"""Memory of a training step, estimated from a step on small pictures."""
 
 from collections.abc import Sequence
 
@@ -14,18 +14,18 @@ _SIDE = 96
 """Height and width of the small pictures; all networks take it."""
 
 _USUAL = (480, 640)
-"""Size of whole pictures of datasets that do not say theirs."""
+"""Assumed picture size of datasets whose size is unknown."""
 
 _MUCH = 0.7
 """Fraction of the memory above which a step may fail."""
 
 
 def memory_warnings(run: Run, needed: Sequence[int]) -> list[str]:
-    """Return a warning for each batch size by which a run may not fit into memory.
+    """Return a warning for each batch size with which a run may not fit into memory.
 
     Args:
         run: The run.
-        needed: What `stage_bytes` gave.
+        needed: The result of `stage_bytes`.
     """
     device = run.fabric.device
     room = total_memory()
@@ -37,14 +37,14 @@ def memory_warnings(run: Run, needed: Sequence[int]) -> list[str]:
         largest[key] = max(largest.get(key, 0), count)
     return [
         f"a step may take {count / 1e9:.0f} GB of memory, of {room / 1e9:.0f} GB in all; lower "
-        f"{batch} or {crop} by --set"
+        f"{batch} or {crop} with --set"
         for (batch, crop), count in largest.items()
         if count > _MUCH * room
     ]
 
 
 def stage_bytes(run: Run) -> list[int]:
-    """Estimate the bytes that a step of each stage of a run takes; it may be half of that.
+    """Estimate the bytes that a step of each stage takes; the true number may be half of that.
 
     The tensors that the forward pass keeps for the backward pass are counted on small pictures, and
     scaled by the number of pixels.
@@ -72,7 +72,7 @@ def _counted(stage: Stage, *, half: bool) -> tuple[float, int]:
         memory = tensor.untyped_storage()
         if tensor.data_ptr() not in weights:
             kept[memory.data_ptr()] = memory.nbytes()
-            alive.append(tensor)  # or its memory would be given to the next one
+            alive.append(tensor)  # keep it alive, or its memory would be reused by the next one
         return tensor
 
     alive: list[Tensor] = []

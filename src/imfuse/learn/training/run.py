@@ -1,4 +1,4 @@
-"""A training from its first to its last file: what `imfuse train` does."""
+"""Complete training runs, as done by `imfuse train`."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,7 +31,7 @@ from imfuse.learn.training.setup import Run, prepare, reopen, signature
 from imfuse.learn.training.state import State
 
 _NAMED, _TOLD = 5, 200
-"""Most broken pairs that a message names, and most characters on each."""
+"""Largest number of broken pairs that a message names, and of characters for each."""
 
 Watch = Callable[[Progress], None]
 
@@ -61,14 +61,14 @@ def train(  # noqa: PLR0913 - as many as the command has
         settings: Changes to the preset, by name: `{"batch": 4, "segmentation.steps": 500}`.
         budget: Length such as `30m`, `2h` or `5000it`, to which the schedule is scaled; None: the
             whole schedule.
-        layout: Name of the layout of the data, where folders don't show it.
+        layout: Name of the layout of the data, if it can't be recognised from the folders.
         stride: Take every N-th frame of video.
-        resume: Continue the run in `out`, begun with the same arguments.
+        resume: Continue the run in `out`, which was started with the same arguments.
         device: `auto`, `cpu`, `gpu`, or a number of GPUs.
         watch: Called after each step.
 
     Returns:
-        The card: what was trained, on what, for how long, and how good it is (`scores`).
+        The card, which describes the network, its training data, duration and `scores`.
 
     Raises:
         UsageError: An argument makes no sense, or the pairs lack what the recipe needs.
@@ -104,20 +104,20 @@ def train(  # noqa: PLR0913 - as many as the command has
 def execute(
     run: Run, folder: Path, state: State | None = None, watch: Watch = lambda _: None
 ) -> TrainingCard:
-    """Train, and write what came out.
+    """Train, and write the results.
 
     Args:
-        run: What `prepare` or `reopen` gave.
+        run: The run, from `prepare` or `reopen`.
         folder: The run's folder.
-        state: What `reopen` gave; None: from the beginning.
+        state: The state from `reopen`; None: start from the beginning.
         watch: Called after each step.
 
     Raises:
         OutputError: The folder holds a run already, is in use, or can't be written to.
         TrainingDiverged: A loss or a gradient is not finite, or nothing is learnt any more; the
             last state is kept.
-        TrainingInterrupted: This process was asked to stop, or one that reads pairs was; the state
-            is kept.
+        TrainingInterrupted: This process was asked to stop, or a loader process was; the state is
+            kept.
     """
     with _held(run, folder):
         trainer, state = fit(run, folder, state, watch)
@@ -136,7 +136,7 @@ def execute(
 
 @contextmanager
 def _held(run: Run, folder: Path) -> Iterator[None]:
-    """Keep other processes out of the run's folder, which is made if it is missing."""
+    """Keep other processes out of the run's folder, which is created if missing."""
     if not run.fabric.is_global_zero:
         yield
         return
@@ -156,11 +156,11 @@ def _held(run: Run, folder: Path) -> Iterator[None]:
 
 
 def fit(run: Run, folder: Path, state: State | None, watch: Watch) -> tuple[Trainer, State]:
-    """Train in a folder that exists and that this process holds; see `execute`."""
+    """Train in an existing folder that this process has locked; see `execute`."""
     if run.fabric.is_global_zero and state is None:
         check_folder(folder)
         _check_files(run)
-    # Reads the samples of previews, and fails before anything is written if it can't.
+    # This reads the samples of previews, so it fails before anything is written if it can't.
     trainer = Trainer(
         run.recipe,
         run.source,
@@ -196,12 +196,12 @@ def _check_files(run: Run) -> None:
         more = f"; and {len(broken) - _NAMED} more" if len(broken) > _NAMED else ""
         raise UnreadableImage(
             f"{len(broken)} of {sum(map(len, sources))} pairs can't be read: {told}{more}",
-            remedy="Mend or remove these files; `imfuse data check DIR` lists all of them.",
+            remedy="Repair or remove these files; `imfuse data check DIR` lists all of them.",
         )
 
 
 def origin_after(run: Run, steps: int) -> Origin:
-    """Return where the weights of a run come from, after a number of its steps."""
+    """Return the origin of a run's weights after a number of steps."""
     before, layouts = run.recipe.origin, run.source.layouts
     begun = "" if before is None else before.training_data or "unknown"
     added = _unmentioned([one.on_cards for one in layouts], begun)
@@ -220,7 +220,7 @@ def _unmentioned(parts: Sequence[str], text: str) -> list[str]:
 
 
 def _terms(run: Run) -> str:
-    """Return the terms of the data; initial weights hand on those of theirs."""
+    """Return the terms of the data, including those of the initial weights' data."""
     layouts, origin = run.source.layouts, run.recipe.origin
     before = "" if origin is None else origin.training_terms
     terms = _unmentioned([f"{one.name}: {one.terms}" for one in layouts if one.terms], before)

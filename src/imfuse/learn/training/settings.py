@@ -13,11 +13,11 @@ from imfuse.learn.recipes.settings import Settings
 Values = Mapping[str, Any]
 
 _SHOWN = 120
-"""Most characters of a value, or a name, that a message shows."""
+"""Largest number of characters of a value or a name that a message shows."""
 
 
 def shown(value: object) -> str:
-    """Return a value as a message shows it, not too long."""
+    """Return a value as text for messages, shortened if necessary."""
     text = repr(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
@@ -76,7 +76,7 @@ def explained(settings: BaseModel, indent: str = "") -> Iterator[str]:
 
 
 def _meaning(options: type[BaseModel], name: str) -> str:
-    """Return the meaning of a setting, from a base class where only the default differs."""
+    """Return the help of a setting, from a base class if only the default differs."""
     for kind in options.__mro__:
         fields = kind.model_fields if issubclass(kind, BaseModel) else {}
         if name in fields and fields[name].description:
@@ -85,7 +85,7 @@ def _meaning(options: type[BaseModel], name: str) -> str:
 
 
 def _put(into: dict[str, Any], recipe: type[Recipe], path: list[str], value: object) -> None:
-    """Put a value in its place, checking every name on the way."""
+    """Put a value in its place, and check every name along the path."""
     options: type[BaseModel] | None = recipe.options
     for depth, name in enumerate(path):
         section = ".".join(path[:depth])

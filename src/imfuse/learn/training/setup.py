@@ -30,14 +30,14 @@ class Run:
     """A prepared training run, new or to be resumed.
 
     Attributes:
-        recipe: The recipe, with fresh modules.
+        recipe: The recipe, with new modules.
         source: The training pairs.
-        held_out: Pairs for previews and scores; None: none.
+        held_out: Pairs for previews and scores, or None.
         plan: The stages of the paper's schedule.
         steps: Steps of each stage in this run.
-        config: Everything that the run is made from.
+        config: The complete configuration.
         fabric: Device, precision and processes.
-        seen: Time and size of the state that was read, by which a later change shows.
+        seen: Time and size of the state file when it was read, to detect later changes.
     """
 
     recipe: Recipe
@@ -51,9 +51,9 @@ class Run:
 
 
 def prepare(config: RunConfig, *, device: str = "auto") -> Run:
-    """Set a training up: open its data, check its settings, and make its schedule.
+    """Set up a training run: open its data, check its settings, and make its schedule.
 
-    For a budget in time, a few steps of each stage are tried.
+    For a budget in time, a few steps of each stage are measured.
 
     Args:
         config: What to train.
@@ -111,23 +111,23 @@ def reopen(
     changes: Mapping[str, Any] | None = None,
     kind: Kind | None = None,
 ) -> tuple[Run, State | None]:
-    """Set an interrupted training up again, as its state tells.
+    """Set up an interrupted run again from its state.
 
     Args:
         folder: The run's folder.
-        asked: What the caller takes it for; None: whatever it is.
-        device: See `prepare`; it need not be the device where the run began.
-        changes: Settings to resume with, of those that change no weights.
+        asked: Configuration that the run must have; None: any.
+        device: See `prepare`; it need not be the device on which the run was started.
+        changes: Settings to resume with, only such as don't affect the weights.
         kind: The kind of recipe that may be resumed.
 
     Returns:
-        The run and its state; None for a run that was killed before it stored one, and begins
-        anew.
+        The run and its state; the state is None if the run was killed before it stored one, and
+        must start again.
 
     Raises:
         WeightsError: There is no state to resume from, or a damaged one.
-        UsageError: The run differs from what is asked for, its data have changed, or its
-            `config.yaml` was changed.
+        UsageError: The run differs from the requested configuration, or its data or `config.yaml`
+            have changed.
     """
     file = folder / STATE
     if is_unbegun(folder):
@@ -154,7 +154,7 @@ def reopen(
         raise UsageError(
             f"other pairs than the {config.pairs} with which the training began",
             file=folder,
-            remedy="Give the same data back, or start a new training elsewhere.",
+            remedy="Restore the same data, or start a new training elsewhere.",
         )
     torch.manual_seed(settings.seed)
     recipe = recipe_type(settings)
@@ -165,7 +165,7 @@ def reopen(
 
 
 def signature(path: Path) -> tuple[int, int]:
-    """Return time and size of a file, which tell whether it was replaced."""
+    """Return time and size of a file, to detect that it was replaced."""
     found = path.stat()
     return found.st_mtime_ns, found.st_size
 
@@ -183,7 +183,7 @@ def _resumable(config: RunConfig, folder: Path, kind: Kind | None) -> type[Recip
 
 
 def _check_file(config: RunConfig, kind: type[Recipe], folder: Path) -> None:
-    """Refuse a `config.yaml` that says something else than the state."""
+    """Refuse a `config.yaml` that differs from the state."""
     file = folder / CONFIG
     if not file.exists():
         return
@@ -199,7 +199,7 @@ def _check_file(config: RunConfig, kind: type[Recipe], folder: Path) -> None:
 
 
 def _refuse_repeats(data: Sequence[str]) -> None:
-    """Refuse data of which a pair could be trained on and held out, under two names."""
+    """Refuse data given twice, of which a pair could be both trained on and held out."""
     rendered = [one for one in data if is_rendered(one)]
     places = [Path(one).resolve() for one in data if one not in rendered]
     twice = [str(place) for place in places if places.count(place) > 1]

@@ -1,4 +1,4 @@
-"""Requests to end the process, kept until the training can stop in good order."""
+"""Signals to end the process, held until the training can stop cleanly."""
 
 import signal
 import threading

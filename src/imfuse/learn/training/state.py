@@ -1,4 +1,4 @@
-"""The state of a training in one file, whole or not at all, read without running anything."""
+"""The state of a training run in one file, written atomically and read without running code."""
 
 import io
 import pickle
@@ -25,14 +25,14 @@ Count = Annotated[int, Field(ge=0)]
 
 @dataclass
 class State:
-    """Everything that it takes to resume.
+    """Everything needed to resume.
 
     Attributes:
         config: The complete configuration of the run, as plain values.
-        stage: Number of the stage, from 0; as many as there are stages when all are done.
+        stage: Number of the stage, from 0; the number of stages if all are done.
         step: Steps of that stage that are done.
         total: Steps of all stages that are done.
-        seconds: Time that they took.
+        seconds: Time that all these steps took.
         modules: Weights of the recipe's modules.
         optimizers: States of the stage's optimisers.
         average: Moving average of the weights, or None.
@@ -56,7 +56,7 @@ def save_state(path: Path, state: State) -> None:
     Raises:
         OutputError: The file can't be written; an older one is untouched.
     """
-    # Not asdict: it would copy every tensor.
+    # Not `asdict`, which would copy every tensor.
     content = {one.name: getattr(state, one.name) for one in fields(state)}
     buffer = io.BytesIO()
     torch.save({"format": FORMAT, **content}, buffer)
@@ -97,7 +97,7 @@ def _check_archive(path: Path) -> None:
 
 @contextmanager
 def damaged(path: Path) -> Iterator[None]:
-    """Name what goes wrong when a state that was changed or cut is read or put to use.
+    """Turn the errors of reading or restoring a damaged state into `WeightsError`.
 
     Raises:
         WeightsError: The file is missing, damaged, or not the state of a training.
@@ -119,7 +119,7 @@ _DAMAGE = (
     *(RuntimeError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError),
     *(AssertionError, MemoryError, pickle.UnpicklingError, zipfile.BadZipFile, ValidationError),
 )
-"""Everything that PyTorch and our own code raise on values that a training never wrote."""
+"""Everything that PyTorch and our own code raise for values that training never writes."""
 
 
 def _refusal(path: Path, error: Exception) -> WeightsError:
@@ -131,7 +131,7 @@ def check_progress(state: State, steps: Sequence[int]) -> None:
     """Refuse a state whose counts do not fit the steps of the stages.
 
     Raises:
-        ValueError: They do not fit.
+        ValueError: The counts do not fit.
     """
     within = state.stage < len(steps) and 0 <= state.step < steps[state.stage]
     done = state.stage == len(steps) and state.step == 0
@@ -142,10 +142,10 @@ def check_progress(state: State, steps: Sequence[int]) -> None:
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, stored: dict[str, Any]) -> None:
-    """Give an optimiser the moments that an earlier one had; rates and the like are its own.
+    """Restore an optimiser's moments; it keeps its own learning rates and other settings.
 
     Raises:
-        ValueError: The moments are of other parameters.
+        ValueError: The moments belong to other parameters.
     """
     own = optimizer.state_dict()
     groups = [group["params"] for group in own["param_groups"]]
@@ -166,7 +166,7 @@ def random_state() -> dict[str, Any]:
 
 
 def set_random_state(state: dict[str, Any]) -> None:
-    """Put PyTorch's generators back."""
+    """Restore the states of PyTorch's generators."""
     torch.set_rng_state(state["cpu"])
     if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
         torch.cuda.set_rng_state_all(state["cuda"])

@@ -1,4 +1,4 @@
-"""One stage on its device: its batches, and what a step does."""
+"""One stage on its device: its batches and optimisation steps."""
 
 import statistics
 import time
@@ -16,7 +16,7 @@ from imfuse.learn.recipes.recipe import Recipe
 from imfuse.learn.recipes.stage import Losses, Stage, Workshop
 
 _STUCK = 300
-"""Steps in a row that may pass without a gradient, or with a constant output."""
+"""Number of steps in a row without a gradient, or with a constant output, that is too many."""
 
 _FLAT = 1e-6
 """Difference between the largest and the smallest value below which an output is constant."""
@@ -41,14 +41,14 @@ class Running:
 
     Args:
         stage: The stage.
-        recipe: Whose modules it trains.
+        recipe: The recipe that owns the modules.
         fabric: Device, precision and processes.
     """
 
     def __init__(self, stage: Stage, recipe: Recipe, fabric: Fabric) -> None:
         self.stage, self._recipe, self._fabric = stage, recipe, fabric
         recipe.set_modes(stage.trained, frozen_norms=stage.frozen_norms)
-        # Before Fabric does so, which warns where an earlier stage has moved some networks already.
+        # Move it before Fabric does, which warns if an earlier stage has already moved a network.
         form = torch.channels_last
         stage.objective.to(fabric.device, memory_format=form)  # type: ignore[call-overload]
         optimizers = [one.optimizer for one in stage.optimizations]
@@ -56,7 +56,7 @@ class Running:
             self._objective, *self._optimizers = fabric.setup(stage.objective, *optimizers)
         else:
             self._objective, self._optimizers = fabric.setup_module(stage.objective), []
-        # Setting up may have changed modes of the objective as a whole.
+        # Fabric's setup may have changed the modes of the whole objective.
         recipe.set_modes(stage.trained, frozen_norms=stage.frozen_norms)
         self._spread: Tensor | None = None
         self._without = {"gradient": 0, "output": 0}
@@ -72,7 +72,8 @@ class Running:
         """Return the batches of this process.
 
         Raises:
-            UsageError: A batch can't be shared evenly among the processes, or gives each too few.
+            UsageError: A batch can't be shared evenly among the processes, or each gets too few
+                samples.
         """
         world, batch = self._fabric.world_size, self.stage.batch
         if batch % world:
@@ -86,7 +87,7 @@ class Running:
                 expected=f"at least {self.stage.least} samples for each, as norms need them",
             )
         if workers is None and self._fabric.device.type == "cpu":
-            workers = 1  # the cores are at work on the steps themselves
+            workers = 1  # the cores are busy with the steps themselves
         return Batches(
             self.stage.source,
             batch // world,
@@ -135,7 +136,7 @@ class Running:
         return taken
 
     def _check_learning(self, taken: Taken, where: str) -> None:
-        """Refuse to go on where nothing has been learnt for many steps."""
+        """Refuse to continue if nothing has been learnt for many steps."""
         if not self._optimizers:
             return
         signs = {
@@ -148,7 +149,7 @@ class Running:
                 found = "gradient is exactly 0" if name == "gradient" else "output is constant"
                 raise TrainingDiverged(
                     f"{where}: the {found}, as in the {_STUCK - 1} steps before",
-                    remedy="The network learns nothing any more. Lower the learning rate, or "
+                    remedy="The network no longer learns anything. Lower the learning rate, or "
                     "start from other weights or with another seed.",
                 )
 
@@ -196,7 +197,7 @@ def seconds_a_step(recipe: Recipe, source: Source, fabric: Fabric) -> list[float
     """Measure the seconds that a step of each stage takes.
 
     Args:
-        recipe: A recipe made for this; the steps change its weights.
+        recipe: A recipe just for this purpose, as the steps change its weights.
         source: The training pairs.
         fabric: Device, precision and processes.
     """
@@ -220,4 +221,4 @@ def seconds_a_step(recipe: Recipe, source: Source, fabric: Fabric) -> list[float
 
 
 _TRIED, _ENOUGH = 8, 20.0
-"""Steps, and seconds, that a trial of a stage takes at most; at least two steps."""
+"""Most steps and most seconds that a trial of a stage takes; it takes at least two steps."""

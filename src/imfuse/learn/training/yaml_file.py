@@ -1,4 +1,4 @@
-"""YAML files of names and values, read within bounds of size, depth and time."""
+"""YAML files of names and values, read with limits on size, depth and time."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
     Raises:
         UsageError: The file can't be read, is larger than 64 kB, is not YAML, nests deeper than
-            16 levels, uses aliases, or holds something else than names and values.
+            16 levels, uses aliases, or holds anything but names and values.
     """
     try:
         with path.open("rb") as file:
@@ -40,7 +40,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 class _PlainLoader(yaml.SafeLoader):  # type: ignore[misc]
-    """A safe loader without aliases, by which few bytes stand for many, and of bounded depth."""
+    """A safe loader of limited depth, without aliases, as they can expand a few bytes to many."""
 
     _depth = 0
 
@@ -57,7 +57,7 @@ class _PlainLoader(yaml.SafeLoader):  # type: ignore[misc]
 
 
 def _named(content: Mapping[object, object]) -> bool:
-    """Return whether all keys are names, in sections too, and settings are a section."""
+    """Return True if all keys are names, also in sections, and `settings` is a section."""
     sections = [value for value in content.values() if isinstance(value, Mapping)]
     known = content.get("settings") is None or isinstance(content["settings"], Mapping)
     names = all(isinstance(key, str) for key in content)
