@@ -102,8 +102,10 @@ def _range(info: MetricInfo) -> str:
 
 
 def metric_speed() -> str:
-    """Return the time of the nine metrics and of the straightforward version."""
+    """Return the time of the nine metrics, of the straightforward version, and by protocol."""
     found, folder = _results("metrics"), _results("evaluation")
+    ratios = found["protocol_ratios"]
+    kits = [name for name in ratios["gray"] if name != "reference"]
     return "\n".join(
         [
             "| nine metrics, 640x480, one core, milliseconds | |",
@@ -111,6 +113,11 @@ def metric_speed() -> str:
             f"| imfuse (goal: 40) | {found['nine_ms']:.3g} |",
             f"| straightforward NumPy and SciPy | {found['straightforward_ms']:.4g} |",
             f"| ratio | {found['ratio']:.3g} |",
+            *(
+                f"| {' / '.join(kits)}, {kind} pictures, over reference (goal: 1.5) "
+                f"| {' / '.join(f'{by_kit[kit]:.2f}' for kit in kits)} |"
+                for kind, by_kit in ratios.items()
+            ),
             "| folder of 640x480 triples, two cores, PNG / TIFF "
             f"| {folder['png_per_s_2_workers']:.0f} / {folder['tif_per_s_2_workers']:.0f} per s |",
             "| memory of the command, 100 / 10,000 triples "

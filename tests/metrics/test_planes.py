@@ -39,6 +39,21 @@ def test_computed_once_per_function_and_arguments():
     assert calls == [3, 2]
 
 
+def test_whole_gray_levels_are_told_and_change_no_value(rng):
+    levels = rng.integers(0, 256, (31, 17)).astype(np.uint8)
+    known, found = Plane.of_levels(levels), Plane(levels.astype(np.float32))
+    broken = Plane(levels + np.float32(0.25))
+    assert known.is_whole
+    assert found.is_whole
+    assert not broken.is_whole
+    assert not known.on_unit_scale().is_whole
+    np.testing.assert_array_equal(known.values, found.values)
+    np.testing.assert_array_equal(known.levels, found.levels)
+    for plane in (known, found):
+        assert plane.mean == levels.mean()
+        assert plane.variance == pytest.approx(levels.astype(np.float64).var(), rel=1e-12)
+
+
 def test_the_unit_scale_keeps_the_histogram():
     plane = Plane(np.array([[0, 51.4, 255]], np.float32))
     unit = plane.on_unit_scale()

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from imfuse.metrics.gradient import Border, length, sobel
+from imfuse.metrics.gradient import Border, length, sobel, total_of
 from imfuse.metrics.metric import PLAIN, Metric, MetricInfo
 from imfuse.metrics.planes import WHITE, Plane, Trio
 from imfuse.types import Float
@@ -25,12 +25,11 @@ class _Sigmoid:
     centre: float
 
     def inverse(self, likeness: NDArray[_T]) -> NDArray[_T]:
-        """Return 1 / perceived in place of `likeness`, which saves one division."""
+        """Return top / perceived in place of `likeness`, which saves two divisions."""
         likeness -= self.centre
         likeness *= -self.slope
         np.exp(likeness, out=likeness)
         likeness += 1
-        likeness /= self.top
         return likeness
 
 
@@ -63,8 +62,13 @@ def _edges(plane: Plane, border: Border) -> _Edges:
     with np.errstate(divide="ignore", invalid="ignore"):
         y /= x
     # the kits' +pi/2: their y points upwards
-    np.copyto(y, -np.inf, where=x == 0)
+    _put(np.full_like(y, -np.inf), x == 0, y)
     return _Edges(strength, np.arctan(y, out=y))
+
+
+def _put(values: Float, where: NDArray[np.bool_], into: Float) -> None:
+    """Copy the values at some pixels, several times as fast as `np.copyto`."""
+    cv2.copyTo(values, where.view(np.uint8), into)
 
 
 def _strength_ratio(first: Float, second: Float) -> Float:
@@ -130,16 +134,16 @@ def edge_transfer(
     for source in (plane.once(_edges, border) for plane in trio.sources):
         ratio = _strength_ratio(source.strength, fused.strength)
         if equal_strengths == "strength":
-            equal = source.strength == fused.strength
-            ratio[equal] = fused.strength[equal] * np.float32(white / WHITE)
+            strength = fused.strength if white == WHITE else fused.strength * (white / WHITE)
+            _put(strength, source.strength == fused.strength, ratio)
         axial = angles == "of lines"
         likeness = _orientation_likeness(source.orientation, fused.orientation, axial=axial)
         cost = STRENGTH_2000.inverse(ratio)
         cost *= ORIENTATION_2000.inverse(likeness)
         np.divide(source.strength, cost, out=cost)
-        kept += float(cost.sum(dtype=np.float64))
-        total += float(source.strength.sum(dtype=np.float64))
-    return kept / total if total else math.nan
+        kept += total_of(cost)
+        total += total_of(source.strength)
+    return STRENGTH_2000.top * ORIENTATION_2000.top * kept / total if total else math.nan
 
 
 class _Balance(NamedTuple):
@@ -157,7 +161,7 @@ def _missing(source: _Edges, fused: _Edges) -> NDArray[np.float64]:
     likeness = _orientation_likeness(source.orientation, fused.orientation, axial=True)
     inverse = STRENGTH_2005.inverse(ratio)
     inverse *= ORIENTATION_2005.inverse(likeness.astype(np.float64))
-    return 1 - 1 / np.sqrt(inverse)
+    return 1 - math.sqrt(STRENGTH_2005.top * ORIENTATION_2005.top) / np.sqrt(inverse)
 
 
 def _weight(plane: Plane, least: float) -> Float:
@@ -289,8 +293,6 @@ METRICS: tuple[Metric, ...] = (
         ),
         compute=artefacts,
         kits={"tang": PLAIN, "ivif-zoo": {"least_weight": 0.0}},
-        variants={
-            "as Petrovic and Xydeas print it": {"counted": "twice"},
-        },
+        variants={"as Petrovic and Xydeas print it": {"counted": "twice"}},
     ),
 )

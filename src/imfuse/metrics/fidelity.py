@@ -14,9 +14,10 @@ from imfuse.metrics.windows import (
     Window,
     covariance,
     gaussian_taps,
+    halved,
     lopsided_taps,
     moments,
-    smoothed,
+    without_negatives,
 )
 
 SIZES = (17, 9, 5, 3)
@@ -92,8 +93,8 @@ def visual_information_fidelity(
         for scale, size in enumerate(SIZES):
             window = _window(size, bell, border)
             if scale:
-                fused_level = fused_level.once(_halved, window)
-                source_level = source_level.once(_halved, window)
+                fused_level = fused_level.once(halved, window)
+                source_level = source_level.once(halved, window)
             kept += _kept_information(fused_level, source_level, window, noise_variance)
             whole += source_level.once(_information, window, noise_variance)
         flat = 1.0 if flat_source == "kept" else math.nan
@@ -108,11 +109,6 @@ def _window(
     return Window(taps(size, SIGMA_PART * size), border, precise)
 
 
-def _halved(plane: Plane, window: Window) -> Plane:
-    """Return the picture of the next scale: smoothed, then every second pixel."""
-    return Plane(np.ascontiguousarray(smoothed(plane, window)[::2, ::2], np.float32))
-
-
 def _information(plane: Plane, window: Window, noise: float) -> float:
     return _log_sum(moments(plane, window).variance * (1 / noise), window)
 
@@ -125,11 +121,11 @@ def _kept_information(fused: Plane, source: Plane, window: Window, noise: float)
     information.
     """
     rest = covariance(fused, source, window)
-    np.maximum(rest, 0, out=rest)  # a fused picture that contradicts its source keeps nothing
+    without_negatives(rest)  # a fused picture that contradicts its source keeps nothing
     rest *= rest
     rest /= source.once(_divisor, window)
     np.subtract(moments(fused, window).variance, rest, out=rest)
-    np.maximum(rest, 0, out=rest)
+    without_negatives(rest)
     rest *= 1 / noise
     return fused.once(_information, window, noise) - _log_sum(rest, window)
 
@@ -179,7 +175,7 @@ def visual_information_fidelity_for_fusion(trio: Trio) -> float:
     for scale, (size, weight) in enumerate(zip(SIZES, SCALE_WEIGHTS, strict=True)):
         window = _window(size, precise=True)
         if scale:
-            fused, ir, vis = (level.once(_halved, window) for level in (fused, ir, vis))
+            fused, ir, vis = (level.once(halved, window) for level in (fused, ir, vis))
         if weight:
             total += weight * _followed_less(fused, ir, vis, window)
     return total

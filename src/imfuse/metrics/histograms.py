@@ -32,12 +32,12 @@ def joint_counts(first: Plane, second: Plane, levels: Levels = "nearest") -> Cou
 
 def entropy_bits(plane: Plane, levels: Levels = "nearest") -> float:
     """Return the entropy of a picture's levels in bits."""
-    return plane.once(_entropy, levels)
+    return plane.once(_entropy, _simplest(levels, plane))
 
 
 def information_bits(first: Plane, second: Plane, levels: Levels = "nearest") -> float:
     """Return the mutual information of two pictures' levels, H(X) + H(Y) - H(X, Y), in bits."""
-    return first.once(_information, second, levels)
+    return first.once(_information, second, _simplest(levels, first, second))
 
 
 def bits(histogram: Counts) -> float:
@@ -46,6 +46,14 @@ def bits(histogram: Counts) -> float:
     total = present.sum()
     # No dot product: BLAS would use all cores for it, and pictures are scored in parallel.
     return max(float(np.log2(total) - (present * np.log2(present)).sum() / total), 0.0)
+
+
+def _simplest(levels: Levels, *planes: Plane) -> Levels:
+    """Return `nearest` where the mapping makes no difference to entropies.
+
+    Whole gray levels stay what they are when rounded, and apart when stretched.
+    """
+    return "nearest" if all(plane.is_whole for plane in planes) else levels
 
 
 def _quantised(plane: Plane, levels: Levels) -> NDArray[np.uint8]:

@@ -1,6 +1,6 @@
 """SSIM and MS-SSIM: agreement in local structure between a fused picture and its sources."""
 
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
@@ -11,7 +11,6 @@ from imfuse.metrics.metric import PLAIN, Metric, MetricInfo
 from imfuse.metrics.planes import WHITE, Plane, Trio
 from imfuse.metrics.windows import (
     Border,
-    Map,
     OddSizes,
     Window,
     block_means,
@@ -20,6 +19,7 @@ from imfuse.metrics.windows import (
     moments,
     uniform_taps,
 )
+from imfuse.types import Float
 
 K1, K2 = 0.01, 0.03
 """Constants that stabilise the ratios of means and of variances, as fractions of the data range."""
@@ -138,38 +138,47 @@ def _terms(
     view: Window,
     constants: tuple[float, float],
     missing_weight: float,
-) -> tuple[Map, Map]:
-    """Return the factor of variances and the factor of means per window, as new arrays."""
+) -> tuple[Float, Float]:
+    """Return the factor of variances and the factor of means per window, as new arrays.
+
+    Variances and covariances are differences that may need float64; their ratios never do.
+    """
     c1, c2 = constants
-    structure = covariance(fused, source, view)
-    contrast = moments(fused, view).variance + moments(source, view).variance
-    contrast *= 0.5
-    luminance = fused.once(_means, view) * source.once(_means, view)
-    half_squares = [plane.once(_half_squares, view) for plane in (fused, source)]
+    structure = covariance(fused, source, view).astype(np.float32, copy=False)
+    one, other = (plane.once(_halves, view) for plane in (fused, source))
+    contrast = one.variance + other.variance
+    luminance = one.mean * other.mean
+    brightness = one.square + other.square
     if missing_weight:  # a mean square is then too small by this fraction of the squared mean
         structure += missing_weight * luminance
-        contrast += missing_weight * sum(half_squares)
+        contrast += missing_weight * brightness
     structure += c2
     contrast += c2
     structure /= contrast
-    brightness = np.add(half_squares[0], half_squares[1], out=contrast)
     luminance += c1
     brightness += c1
     luminance /= brightness
     return structure, luminance
 
 
-def _means(plane: Plane, view: Window) -> Map:
-    mean, _, shift = moments(plane, view)
-    return np.asarray(mean + mean.dtype.type(shift))
+class _Halves(NamedTuple):
+    """Mean, half the variance and half the squared mean per window, in float32."""
+
+    mean: Float
+    variance: Float
+    square: Float
 
 
-def _half_squares(plane: Plane, view: Window) -> Map:
-    mean = plane.once(_means, view)
-    return 0.5 * mean * mean
+def _halves(plane: Plane, view: Window) -> _Halves:
+    mean, variance, shift = moments(plane, view)
+    whole = np.add(mean, shift, dtype=mean.dtype).astype(np.float32, copy=False)
+    half = np.multiply(variance, 0.5, dtype=variance.dtype).astype(np.float32, copy=False)
+    square = 0.5 * whole
+    square *= whole
+    return _Halves(whole, half, square)
 
 
-def _mean(values: Map, view: Window) -> float:
+def _mean(values: Float, view: Window) -> float:
     return float(cv2.mean(view.inside(values))[0])
 
 

@@ -93,9 +93,10 @@ def covariance(one: Plane, other: Plane, window: Window) -> Map:
     return result
 
 
-def smoothed(plane: Plane, window: Window) -> Map:
-    """Return the mean of a picture in every window that `border` asks for, as a new array."""
-    return window.inside(_filtered(_near_zero(plane, window), window)) + _shift(plane)
+def halved(plane: Plane, window: Window) -> Plane:
+    """Return the mean of a picture in every second window along both sides."""
+    means = window.inside(_filtered(_near_zero(plane, window), window))[::2, ::2]
+    return Plane((means + _shift(plane)).astype(np.float32, copy=False))
 
 
 def block_means(plane: Plane, odd_sizes: OddSizes) -> Plane:
@@ -115,17 +116,26 @@ def _moments(plane: Plane, window: Window) -> Moments:
     mean = _filtered(values, window)
     variance = _filtered(values * values, window)
     variance -= mean * mean
-    return Moments(mean, np.maximum(variance, 0, out=variance), _shift(plane))
+    return Moments(mean, without_negatives(variance), _shift(plane))
+
+
+def without_negatives(values: Map) -> Map:
+    """Replace negative values by 0, in place; twice as fast as `np.maximum` with a scalar."""
+    return np.asarray(np.clip(values, 0, np.inf, out=values))
 
 
 def _filtered(values: Map, window: Window) -> Map:
     size = len(window.taps)
     if len(set(window.taps)) == 1:
         result = cv2.boxFilter(values, -1, (size, size), borderType=cv2.BORDER_CONSTANT)
-    else:
-        taps = np.array(window.taps, values.dtype)
+        return np.asarray(result)
+    taps = np.array(window.taps, values.dtype)
+    if window.taps == window.taps[::-1]:
         result = cv2.sepFilter2D(values, -1, taps, taps, borderType=cv2.BORDER_CONSTANT)
-    return np.asarray(result)
+        return np.asarray(result)
+    # For lopsided taps, sepFilter2D takes almost twice as long as two filters of one dimension.
+    along = cv2.filter2D(values, -1, taps[:, None], borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(cv2.filter2D(along, -1, taps[None], borderType=cv2.BORDER_CONSTANT))
 
 
 def _near_zero(plane: Plane, window: Window) -> Map:

@@ -32,5 +32,6 @@ def with_luma(rgb: Float, old: Float, new: Float) -> Float:
     Returns:
         `(H, W, 3)`; values may leave [0, 1] where the chroma does not fit the new luma.
     """
-    result: Float = rgb + (new - old)[..., None]
+    result = np.asarray(cv2.cvtColor(new - old, cv2.COLOR_GRAY2RGB), np.float32)
+    result += rgb
     return result

@@ -1,9 +1,10 @@
 """The planes of a picture that metrics compare, on a scale of 0 to 255."""
 
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from imfuse.errors import BadValues
 from imfuse.metrics.planes import WHITE, Plane, Trio
@@ -13,8 +14,12 @@ from imfuse.types import SCALES, Float, Picture, Pixels
 
 Planes: TypeAlias = tuple[Plane, ...]
 
-_MATLAB_WEIGHTS = np.array([0.298936021293775, 0.587043074451121, 0.114020904255103])
-_PILLOW_WEIGHTS = np.array([19595, 38470, 7471], np.uint32)
+_T = TypeVar("_T", np.float32, np.float64)
+
+_MATLAB_ROW = np.array([[0.298936021293775, 0.587043074451121, 0.114020904255103, 0.5]])
+_PILLOW_ROW = np.array([[w / (1 << 16) for w in (19595, 38470, 7471, 1 << 15)]], np.float32)
+"""Weights of R, G and B, and a half, which turns rounding down into rounding to the nearest level.
+Pillow's are integers over 2^16; in 8-bit pictures, all sums fit into the 24 bits of a float32."""
 
 
 class Looks:
@@ -51,10 +56,12 @@ class Looks:
 
     def _make(self, channel: Channel, rounding: Rounding) -> Planes:
         if channel == "rgb-mean" and self._pixels.ndim == 3:
-            return tuple(Plane(_scaled(self._pixels[..., index])) for index in range(3))
+            return tuple(_plane(self._pixels[..., index]) for index in range(3))
         if channel == "gray":
             return (Plane(_gray_levels(self._pixels, rounding)),)
-        return (Plane(_luma(_scaled(self._pixels))),)
+        if self._pixels.ndim == 3:
+            return (Plane(color.luma(_scaled(self._pixels))),)
+        return (_plane(self._pixels),)
 
 
 def trios(
@@ -83,8 +90,10 @@ def _scaled(pixels: Pixels) -> Float:
     return values
 
 
-def _luma(values: Float) -> Float:
-    return color.luma(values) if values.ndim == 3 else values
+def _plane(pixels: Pixels) -> Plane:
+    if pixels.dtype == np.uint8:
+        return Plane.of_levels(np.ascontiguousarray(pixels))
+    return Plane(_scaled(pixels))
 
 
 def _gray_levels(pixels: Pixels, rounding: Rounding) -> Float:
@@ -94,14 +103,17 @@ def _gray_levels(pixels: Pixels, rounding: Rounding) -> Float:
         return rounded
     eight = pixels if pixels.dtype == np.uint8 else np.rint(_scaled(pixels)).astype(np.uint8)
     if rounding == "pillow":
-        sums = eight.astype(np.uint32) @ _PILLOW_WEIGHTS
-        levels: Float = ((sums + 0x8000) >> 16).astype(np.float32)
-        return levels
+        return _floor_of(eight.astype(np.float32), _PILLOW_ROW)
     if rounding == "matlab":
-        nearest: Float = np.floor(eight @ _MATLAB_WEIGHTS + 0.5).astype(np.float32)
-        return nearest
+        return _floor_of(eight.astype(np.float64), _MATLAB_ROW)
     gray = cv2.cvtColor(eight.astype(np.float32), cv2.COLOR_RGB2GRAY)
     return np.rint(gray).astype(np.float32)
+
+
+def _floor_of(values: NDArray[_T], row: NDArray[_T]) -> Float:
+    """Return the weighted sum of the channels plus a constant, rounded down."""
+    sums = np.asarray(cv2.transform(values, row)).reshape(values.shape[:2])
+    return np.floor(sums, out=sums).astype(np.float32, copy=False)
 
 
 def _check_unit_range(picture: Picture) -> None:
