@@ -174,3 +174,50 @@ def test_errors_survive_pickling(error):
     assert type(copy) is type(error)
     assert str(copy) == str(error)
     assert copy.as_dict() == error.as_dict()
+
+
+@pytest.mark.parametrize("which", ["ir", "vis"])
+def test_no_picture_that_came_from_a_file_is_replaced(tmp_path, which):
+    """The check once ran only where both inputs were paths."""
+    for name in ("ir", "vis"):
+        (tmp_path / f"{name}.png").write_bytes(png(picture((6, 8), np.uint8)))
+    files = {name: tmp_path / f"{name}.png" for name in ("ir", "vis")}
+    before = files[which].read_bytes()
+    link = tmp_path / "link.png"
+    link.symlink_to(files[which])
+    array = picture((6, 8), np.uint8, seed=1)
+    kinds = [files[which], imfuse.read_image(files[which]), Image.open(files[which])]
+    for kind in kinds:
+        pair = {"ir": array, "vis": array} | {which: kind}
+        for out in (files[which], link):
+            with pytest.raises(imfuse.OutputError, match="one of the inputs"):
+                imfuse.fuse(pair["ir"], pair["vis"], "average", out=out)
+    assert files[which].read_bytes() == before
+    imfuse.fuse(*pair.values(), "average", out=tmp_path / "fused.png")
+    assert (tmp_path / "fused.png").exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"ir_range": 18},
+        {"ir_range": (1,)},
+        {"ir_range": (18, "a")},
+        {"ir_range": (1, 2, 3)},
+        {"max_memory": "1GB"},
+        {"max_pixels": 1.5},
+        {"threads": "2"},
+        {"quality": "high"},
+        {"prefer_ir": "0.5"},
+        {"prefer_ir": float("nan")},
+    ],
+)
+def test_options_of_wrong_types_are_named(options):
+    with pytest.raises(UsageError, match=next(iter(options)).replace("prefer_ir", "a share of")):
+        imfuse.fuse(np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.uint8), **options)
+
+
+@pytest.mark.parametrize("option", ["resume", "workers", "suffix", "pairs", "pair_regex"])
+def test_options_of_folders_name_the_function_that_takes_them(option):
+    with pytest.raises(UsageError, match=f"{option}.*imfuse.fuse_folders"):
+        imfuse.fuse("ir/", "vis/", out="o", **{option: 1})

@@ -137,6 +137,16 @@ def test_resume_with_other_settings_is_refused(tmp_path):
         prepare(job(tmp_path, model="average", resume=True))
 
 
+@pytest.mark.parametrize("name", [RUN_FILE, RESULTS_FILE])
+def test_resume_does_not_wait_for_a_pipe(tmp_path, name):
+    make_pairs(tmp_path, 1)
+    list(prepare(job(tmp_path, model="average")))
+    (tmp_path / "out" / name).unlink()
+    os.mkfifo(tmp_path / "out" / name)
+    with pytest.raises(OutputError, match=f"{name}: not a regular file"):
+        prepare(job(tmp_path, model="average", resume=True))
+
+
 def test_results_of_an_earlier_run_with_other_settings_are_not_taken_for_done(tmp_path):
     make_pairs(tmp_path, 3)
     list(prepare(job(tmp_path, model="average")))

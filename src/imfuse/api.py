@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from imfuse.engines.load import cached_engine, model_specs
 from imfuse.errors import ImfuseWarning, PairMismatch, UsageError
-from imfuse.files import PairResult, fuse_files, output_file, read_pair
+from imfuse.files import PairResult, check_output, fuse_files, output_file, read_pair
 from imfuse.folders import FolderJob, prepare
 from imfuse.fuser import Fuser
 from imfuse.io.images import encode_image, picture_to_pil, write_image
@@ -118,6 +118,10 @@ def fuse(
         >>> imfuse.fuse(ir, vis, "max").shape
         (4, 6, 3)
     """
+    of_folders = sorted(_OF_FOLDERS & set(options))
+    if of_folders:
+        found = f"the option {of_folders[0]!r}, which fuse does not take"
+        raise UsageError(found, remedy="imfuse.fuse_folders(ir, vis, out, ...) takes it.")
     chosen = FuseOptions.of(model, **options)
     if _is_path(ir) and _is_path(vis) and (Path(ir).is_dir() or Path(vis).is_dir()):
         if out is None:
@@ -136,6 +140,7 @@ def fuse(
         _, result = fuse_files(fuser, Path(ir), Path(vis), output_file(Path(out), Path(vis)))
         _warn(result.notes)
         return result.out
+    check_output(Path(out), _files_among(ir, vis))
     _warn(write_image(out, _fuse_one(fuser, ir, vis), quality=chosen.quality))
     return Path(out)
 
@@ -206,8 +211,19 @@ def list_models() -> list[FusionSpec]:
     return model_specs()
 
 
+_OF_FOLDERS = frozenset({"suffix", "pair_regex", "pairs", "workers", "resume"})
+"""Parameters of `fuse_folders` that mean nothing for one pair."""
+
+
 def _is_path(value: object) -> TypeGuard[PathLike]:
     return isinstance(value, str | os.PathLike)
+
+
+def _files_among(*pictures: Any) -> list[Path]:
+    """Return the files that pictures come from, as far as they tell."""
+    named = [one.name if isinstance(one, Picture) else one for one in pictures]
+    named += [getattr(one, "filename", None) for one in pictures if is_pil(one)]
+    return [Path(name) for name in named if _is_path(name)]
 
 
 def _warn(notes: Iterable[str], *, above: int = 0) -> None:

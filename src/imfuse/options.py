@@ -127,23 +127,23 @@ class FuseOptions:
         if isinstance(self.ir_range, str):
             object.__setattr__(self, "ir_range", InfraredRange.parse(self.ir_range))
         elif self.ir_range is not None and not isinstance(self.ir_range, InfraredRange):
-            low, high = self.ir_range
-            object.__setattr__(self, "ir_range", InfraredRange(float(low), float(high)))
+            object.__setattr__(self, "ir_range", _two_numbers(self.ir_range))
         if self.resize not in {None, "ir", "vis"}:
             raise UsageError(f"resize={self.resize!r}", expected="'ir' or 'vis'")
         if self.stretch and self.resize is None:
             raise UsageError("stretch without resize", expected="--resize ir or --resize vis")
-        if not 0 <= self.prefer_ir <= 1:
-            raise UsageError(f"a share of {self.prefer_ir:g} for one picture", expected="0 to 1")
+        if not (_is_number(self.prefer_ir) and 0 <= self.prefer_ir <= 1):
+            raise UsageError(f"a share of {self.prefer_ir!r} for one picture", expected="0 to 1")
         if self.runtime not in RUNTIMES:
             expected = f"one of {', '.join(RUNTIMES)}"
             raise UsageError(f"runtime={self.runtime!r}", expected=expected)
-        if not 1 <= self.quality <= 100:
-            raise UsageError(f"quality {self.quality}", expected="1 to 100")
+        if not (isinstance(self.quality, int) and 1 <= self.quality <= 100):
+            raise UsageError(f"quality {self.quality!r}", expected="1 to 100")
         for name in ("max_memory", "max_pixels", "threads"):
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UsageError(f"{name}={value}", expected="a whole number from 1")
+            if value is not None and not (isinstance(value, int) and value >= 1):
+                expected = "a whole number from 1" + (" (bytes)" if name == "max_memory" else "")
+                raise UsageError(f"{name}={value!r}", expected=expected)
 
     @classmethod
     def of(
@@ -180,6 +180,24 @@ class FuseOptions:
     def as_dict(self) -> dict[str, Any]:
         """Return the options as plain values, for run files and `FusedImage.history`."""
         return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _two_numbers(ends: object) -> InfraredRange:
+    """Return the range between two numbers.
+
+    Raises:
+        UsageError: It is anything else.
+    """
+    try:
+        low, high = (float(end) for end in ends)  # type: ignore[attr-defined]
+    except (TypeError, ValueError) as error:
+        expected = "two numbers such as (18, 36), or a text such as '1%:99%' or 'auto'"
+        raise UsageError(f"ir_range={ends!r}", expected=expected) from error
+    return InfraredRange(low, high)
 
 
 def _plain(value: object) -> object:

@@ -85,6 +85,7 @@ class RunRecord:
         record = cls(folder, settings)
         try:
             if resume and (folder / RUN_FILE).exists():
+                _check_regular(folder / RUN_FILE, folder / RESULTS_FILE)
                 record._read()
             else:
                 record._write()
@@ -140,6 +141,18 @@ def sha256_of(file: object) -> str | None:
     if not isinstance(file, str | Path) or not Path(file).is_file():
         return None
     return hashlib.sha256(Path(file).read_bytes()).hexdigest()
+
+
+def _check_regular(*files: Path) -> None:
+    """Refuse pipes and devices, from which reading may never end.
+
+    Raises:
+        OutputError: One is there, and is no regular file.
+    """
+    for file in files:
+        if file.exists() and not file.is_file():
+            remedy = "Remove it, or give another folder with -o."
+            raise OutputError("not a regular file", file=file, remedy=remedy)
 
 
 def _read_run(file: Path) -> _Run:

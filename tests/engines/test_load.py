@@ -54,6 +54,18 @@ def test_a_name_means_the_file_of_the_folder_one_is_in(tmp_path, monkeypatch):
         assert level("m.onnx") == expected
 
 
+def test_a_replaced_file_of_the_same_size_and_time_runs_as_the_new_one(tmp_path):
+    path = tmp_path / "m.onnx"
+    write(path, "Max")
+    first, before = path.stat(), path.read_bytes()
+    assert level(path) == 90
+    write(tmp_path / "other.onnx", "Min")
+    path.write_bytes((tmp_path / "other.onnx").read_bytes())  # the same inode
+    os.utime(path, ns=(first.st_atime_ns, first.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (len(before), first.st_mtime_ns)
+    assert level(path) == 40
+
+
 def test_replaced_weights_run_as_the_new_ones(tmp_path):
     torch = pytest.importorskip("torch")
     from imfuse.learn.checkpoints import save_weights

@@ -106,6 +106,8 @@ RGB = SPEC.model_copy(update={"visible": "rgb"})
     [
         (b"", "not a readable ONNX file"),
         (b"PK\x03\x04 a zip", "not a readable ONNX file"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer.*git lfs pull"),
+        (b"<!DOCTYPE html><html></html>", "a web page.*browser"),
         (model_with(), "results from 0.4.* to 1.*--set range"),
         (model_with("{}"), "bad metadata"),
         (model_with("not json"), "bad metadata"),

@@ -85,10 +85,17 @@ def test_no_match_shows_names_and_remedy(folders):
         match_folders(ir, vis)
 
 
-def test_bad_pattern_is_a_usage_error(folders):
+@pytest.mark.parametrize("pattern", ["(", "(" * 3000, "a{99999999999}", "(?P<key>a)(?P<key>b)"])
+def test_bad_pattern_is_a_usage_error(folders, pattern):
     ir, vis = folders(["a.png"], ["a.png"])
     with pytest.raises(UsageError, match="not a regular expression"):
-        match_folders(ir, vis, "(")
+        match_folders(ir, vis, pattern)
+
+
+def test_names_that_differ_in_case_only_are_said_to(folders):
+    ir, vis = folders(["Scene.png"], ["scene.png"])
+    with pytest.raises(PairMismatch, match="upper and lower case only.*--pairs"):
+        match_folders(ir, vis)
 
 
 def test_folders_that_hold_nothing(tmp_path):
@@ -99,7 +106,8 @@ def test_folders_that_hold_nothing(tmp_path):
     for name in ("a.gif", "b.GIF", "c.mp4", ".d.gif", "README"):
         (tmp_path / name).touch()
     with pytest.raises(
-        UnreadableImage, match=r"no pictures in this folder, only 2 \.gif, 1 \.mp4;"
+        UnreadableImage,
+        match=r"no pictures in this folder, only 2 \.gif, 1 without a suffix, 1 \.mp4;",
     ):
         list_images(tmp_path)
 

@@ -28,12 +28,12 @@ Run: TypeAlias = Callable[[Mapping[str, NDArray[Any]]], NDArray[Any]]
 
 
 def _two_ends(ends: tuple[float, float]) -> tuple[float, float]:
-    if not all(abs(end) <= _FARTHEST for end in ends) or ends[0] == ends[1]:
+    if not all(abs(end) <= _FARTHEST for end in ends) or abs(ends[1] - ends[0]) < _NEAREST:
         raise ValueError("a range has two different finite ends")
     return ends
 
 
-_FARTHEST = 1e6
+_FARTHEST, _NEAREST = 1e6, 1e-6
 Side: TypeAlias = Annotated[int, Field(ge=1, le=8192)]
 ValueRange: TypeAlias = Annotated[tuple[float, float], AfterValidator(_two_ends)]
 

@@ -154,7 +154,9 @@ def cached_engine(
         return load_engine(
             model, threads=threads, runtime=runtime, settings=settings, max_memory=max_memory
         )
-    file = (str(found), status.st_mtime_ns, status.st_size, status.st_ino, status.st_dev)
+    # A program may set the time of modification, but not that of the last change (ctime).
+    times = status.st_mtime_ns, status.st_ctime_ns
+    file = (str(found), *times, status.st_size, status.st_ino, status.st_dev)
     key = (str(model), *file, *ways)
     with _lock:
         if key in _engines:

@@ -6,6 +6,7 @@ Nothing in a file is executed but its operators, no other file is read, and ever
 
 import hashlib
 import os
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from imfuse.errors import WeightsError
+from imfuse.foreign import foreign_model
 from imfuse.jobs import stoppable
 from imfuse.machine import available_cores, total_memory
 
@@ -99,7 +101,8 @@ class OnnxFile:
             self.inputs = tuple(_port(one) for one in self._session.get_inputs())
             self.outputs = tuple(_port(one) for one in self._session.get_outputs())
         except Exception as error:
-            raise WeightsError(*_refusal(error), file=path, remedy=_REMEDY) from error
+            found, remedy = foreign_model(content) or _refusal(error)
+            raise WeightsError(found, file=path, remedy=remedy) from error
 
     def run(
         self,
@@ -224,13 +227,22 @@ def _port(node: Any) -> Port:  # noqa: ANN401 - onnxruntime is untyped
     return Port(node.name, node.type, tuple(n if isinstance(n, int) else None for n in shape))
 
 
-def _refusal(error: Exception) -> tuple[str]:
+def _refusal(error: Exception) -> tuple[str, str]:
+    """Return what is wrong with a file, and what to do about it."""
     text = str(error)
     if isinstance(error, UnicodeDecodeError):
-        return ("an ONNX file whose names or texts are not UTF-8",)
-    if "External data" in text or "external data" in text:
-        return ("an ONNX file that keeps its weights in other files, which are not read",)
-    return (f"not a readable ONNX file ({_reason(error)})",)
+        return "an ONNX file whose names or texts are not UTF-8", _REMEDY
+    if "external data" in text.lower():
+        found = "an ONNX file that keeps its weights in other files, which are not read"
+        return found, "Save it as one file: onnx.save(onnx.load(FILE), NEW_FILE)."
+    if "Could not find an implementation" in text or "NOT_IMPLEMENTED" in text:
+        found = f"ONNX Runtime can't run its operators in their precision ({_reason(error)})"
+        return found, "Export the network in float32."
+    newer = re.search(r"Unsupported model IR version: (\d+), max supported IR version: (\d+)", text)
+    if newer:
+        found = f"an ONNX file of IR version {newer[1]}, where this ONNX Runtime reads {newer[2]}"
+        return found, "Update onnxruntime, or export the network for an older version."
+    return f"not a readable ONNX file ({_reason(error)})", _REMEDY
 
 
 def _reason(error: Exception) -> str:

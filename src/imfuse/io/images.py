@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from imfuse.errors import ImageTooLarge, ImfuseError, UnreadableImage, UnsupportedImage
+from imfuse.foreign import foreign
 from imfuse.io.atomic import remove_stale_temporaries
 from imfuse.io.encode import (
     SUFFIXES,
@@ -18,7 +19,6 @@ from imfuse.io.encode import (
 from imfuse.io.formats import table
 from imfuse.io.formats.container import Source
 from imfuse.io.formats.finish import finish
-from imfuse.io.formats.foreign import foreign
 from imfuse.io.formats.format import Format
 from imfuse.io.history import history_in
 from imfuse.io.pil import picture_from_pil, picture_to_pil

@@ -79,8 +79,9 @@ def compile_pattern(pattern: str | None) -> re.Pattern[str] | None:
     """
     try:
         return None if pattern is None else re.compile(pattern)
-    except re.error as error:
-        found = f"--pair-regex {pattern!r} is not a regular expression ({error})"
+    except (re.error, RecursionError, OverflowError, MemoryError) as error:
+        reason = error if isinstance(error, re.error) else "it is too large"
+        found = f"--pair-regex {pattern[:80]!r} is not a regular expression ({reason})"
         raise UsageError(found, remedy=r"Example: --pair-regex '(\d+)'") from error
 
 

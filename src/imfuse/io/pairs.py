@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,7 +95,8 @@ def list_images(folder: Path) -> list[Path]:
         found = f"can't list the folder ({error.strerror})"
         raise UnreadableImage(found, file=folder, remedy="Check the path.") from error
     if not files:
-        others = Counter(path.suffix.lower() for path in there if path.suffix and path.is_file())
+        kinds = (p.suffix.lower() or "without a suffix" for p in sorted(there) if p.is_file())
+        others = Counter(kinds)
         some = ", ".join(f"{count} {ending}" for ending, count in others.most_common(3))
         raise UnreadableImage(
             f"no pictures in this folder, only {some}" if some else "no pictures in this folder",
@@ -159,7 +160,8 @@ def match_folders(
             expected="equal names except for the extension"
             if regex is None
             else f"names in which {pattern!r} finds the same key",
-            remedy=remedy(find_hint(_names(ir_files), _names(vis_files))),
+            remedy=_of_case(ir_keys, vis_keys)
+            or remedy(find_hint(_names(ir_files), _names(vis_files))),
         )
     return matching
 
@@ -237,6 +239,14 @@ def _refuse_both(pattern: str | None) -> None:
     if pattern is not None:
         found = "both --pairs and --pair-regex are given"
         raise UsageError(found, expected="one of them", remedy="Leave one out.")
+
+
+def _of_case(ir_keys: Iterable[str], vis_keys: Iterable[str]) -> str:
+    """Return a remedy for names that differ in upper and lower case only; empty for others."""
+    alike = {key.casefold() for key in ir_keys} & {key.casefold() for key in vis_keys}
+    if not alike:
+        return ""
+    return "They differ in upper and lower case only: rename them, or list the pairs (--pairs)."
 
 
 def _by_key(

@@ -1,4 +1,4 @@
-"""Files that people mistake for readable pictures: their names, and advice for each."""
+"""Files that people mistake for readable pictures or models: their names, and advice for each."""
 
 import re
 import zlib
@@ -41,14 +41,14 @@ _HEADS: tuple[tuple[int, bytes, str, str], ...] = (  # place, bytes there, name,
     (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "a video (Windows Media)", _FRAMES),
     (0, b"FFF\0", "a thermal file of FLIR's", "Export its temperatures as a TIFF first."),
     (0, b"\xca\xac\x80\0", "a thermal file of InfiRay's", "Export its temperatures first."),
-    (0, b"version https://git-lfs", "a Git LFS pointer, not the picture", "Run git lfs pull."),
+    (0, b"version https://git-lfs", "a Git LFS pointer, not the file itself", "Run git lfs pull."),
 )
 _BRANDS = (  # of ISO media files, in the list behind `ftyp`
     (rb"avif|avis", "an AVIF file", _CONVERT),
     (rb"hei[cxms]|hev[cxms]|mif1|msf1", "a HEIC file", _CONVERT),
     (rb"crx ", "a raw file of Canon's", "Develop it to a 16-bit TIFF first."),
 )
-_PAGE = "Open it in a browser: it usually says why the picture could not be downloaded."
+_PAGE = "Open it in a browser: it usually says why the file could not be downloaded."
 
 
 def foreign(data: bytes) -> tuple[str, str] | None:
@@ -90,7 +90,15 @@ def _text(head: bytes) -> tuple[str, str] | None:
             break
     text = re.sub(r"\A(?:<\?xml.*?\?>|<!--.*?-->|\s)*", "", text, flags=re.DOTALL)
     if re.match(r"<!doctype html|<html|<head|<body|<script|<title", text):
-        return "a web page (HTML), not the picture", _PAGE
+        return "a web page (HTML), not the file itself", _PAGE
     if re.match(r"<svg|<!doctype svg", text):
         return "an SVG file", _CONVERT
     return None
+
+
+def foreign_model(data: bytes) -> tuple[str, str] | None:
+    """Return the kind of a file that is no model, and advice; None if it may be one.
+
+    ZIP files are left out, since PyTorch writes them.
+    """
+    return None if data.startswith(b"PK") else foreign(data)
