@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from imfuse.errors import WeightsError as WeightsError
     from imfuse.files import PairResult as PairResult
     from imfuse.fuser import Fuser as Fuser
+    from imfuse.io.images import read_history as read_history
     from imfuse.io.images import read_image as read_image
     from imfuse.io.images import write_image as write_image
     from imfuse.metrics.evaluation import Evaluation as Evaluation

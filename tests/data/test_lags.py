@@ -5,6 +5,7 @@ import pytest
 from imfuse.data import open_source
 from imfuse.data.checks import examine, report
 from imfuse.data.lags import sketch, slipped, watched
+from imfuse.data.sample import gray
 from imfuse.data.sources import Selection
 
 
@@ -37,11 +38,25 @@ def test_counting_off_is_found(data, tmp_path, folder, lag, words):
     assert [words in one.message for one in found] == ([True] if words else [])
 
 
-def test_video_and_pairs_alike_are_left_in_peace(data):
+@pytest.mark.parametrize(("lag", "found"), [(0, False), (5, True), (-15, True)])
+def test_video_that_is_out_of_step_is_found(data, lag, found):
+    source = open_source(data / "m3svd")
+    samples = [source.load(i) for i in range(120)]
+    irs, views = [sample.ir for sample in samples], [gray(sample.vis) for sample in samples]
+    count = len(samples) - abs(lag)
+    pairs = [(irs[i + max(0, -lag)], views[i + max(0, lag)]) for i in range(count)]
+    message = slipped({i: sketch(*pairs[i]) for i in watched(count)})
+    assert bool(message) == found
+    if found:
+        assert ("before" if lag > 0 else "after") in message
+
+
+def test_pairs_alike_are_left_in_peace(data):
     source = open_source(data / "llvip256/train", layout="side-by-side")
     assert findings(Selection(source, range(80))) == []
     ir, vis = source.load(0).ir, source.load(0).ir
     assert slipped({i: sketch(ir, vis) for i in range(12)}) == ""
+    assert slipped({}) == ""
 
 
 def test_stretches_of_neighbours_are_spread_over_the_set():

@@ -225,11 +225,11 @@ def test_what_a_format_can_not_hold_is_noted(tmp_path, make_exif, make_profile):
     picture = random_picture(6, 5, dtype=np.uint8, colour=True, alpha=True)
     assert write_image(tmp_path / "f.png", picture) == ()
     assert write_image(tmp_path / "f.jpg", picture) == (
-        f"{tmp_path / 'f.jpg'}: JPEG holds no transparency; it was left out",
+        f"{tmp_path / 'f.jpg'}: JPEG can't hold transparency; left out",
     )
     metadata = Metadata(exif=make_exif(), icc=make_profile())
     notes = write_image(tmp_path / "f.bmp", Picture(pixels=picture.pixels, metadata=metadata))
-    assert [note.split(";")[0].rpartition("holds no ")[2] for note in notes] == [
+    assert [note.split(";")[0].rpartition("can't hold ")[2] for note in notes] == [
         "EXIF data",
         "colour profile",
     ]

@@ -158,7 +158,5 @@ def test_geotiff_tags_of_a_turned_picture_are_left_out():
 def test_losses_are_told(tmp_path, suffix, metadata, lost):
     path = tmp_path / f"a{suffix}"
     notes = write_image(path, coloured(**metadata))
-    assert [note.split(" holds no ")[1] for note in notes] == [
-        f"{one}; it was left out" for one in lost
-    ]
+    assert [note.split(" can't hold ")[1] for note in notes] == [f"{one}; left out" for one in lost]
     np.testing.assert_array_equal(read_image(path).size, (8, 9))

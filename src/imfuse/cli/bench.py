@@ -37,30 +37,30 @@ def bench(
         typer.Option(
             metavar="A,B,...",
             help="Methods or .onnx files. Default: the default method. The baselines average, max "
-            "and laplacian are always there too.",
+            "and laplacian are always added.",
         ),
     ] = None,
     data: Annotated[
         str,
         typer.Option(
             metavar="DIR|scenes[:N]",
-            help="Folder of a set (`imfuse data list`), or one that holds ir/ and vis/, or N "
-            "rendered scenes.",
+            help="Folder of a dataset (`imfuse data list`), one with ir/ and vis/, or N rendered "
+            "scenes.",
         ),
     ] = "scenes:20",
     split: Annotated[
         str | None,
         typer.Option(
             metavar="train|val|test|all",
-            help="Part of the set. Default: the test split where there is one and no --names are "
-            "given, else all pairs.",
+            help="Part of the dataset. Default: its test split, if it has one and no --names are "
+            "given; otherwise all pairs.",
         ),
     ] = None,
     layout: LayoutOption = None,
     names: Annotated[
-        Path | None, typer.Option(help="File with the names of the pairs to take, one a line.")
+        Path | None, typer.Option(help="File with the names of the pairs to use, one per line.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Take the first so many pairs.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Use only the first N pairs.")] = None,
     fused: Annotated[
         list[str] | None,
         typer.Option(
@@ -83,11 +83,11 @@ def bench(
     ] = None,
     audit: Annotated[
         bool,
-        typer.Option(help="Score the outputs stretched, sharpened and with noise, too."),
+        typer.Option(help="Also score the outputs stretched, sharpened, and with noise."),
     ] = True,
-    speed: Annotated[bool, typer.Option(help="Measure time and memory, too.")] = True,
+    speed: Annotated[bool, typer.Option(help="Also measure time and memory.")] = True,
     workers: WorkersOption = None,
-    csv: Annotated[Path | None, typer.Option(help="Write one row a picture.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write one row per picture.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the table of means.")] = None,
     latex: Annotated[Path | None, typer.Option(help="Write the table of means.")] = None,
     report: Annotated[

@@ -45,6 +45,11 @@ def _lines(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun, such as `1 pair` or `2 pairs`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def print_json(value: Mapping[str, object] | list[dict[str, object]]) -> None:
     """Write the one JSON value of a command to stdout."""
     sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
@@ -104,7 +109,9 @@ def parse_settings(texts: Iterable[str]) -> dict[str, object]:
     for text in texts:
         name, sign, value = text.partition("=")
         if not sign or not name:
-            raise UsageError(f"{text!r} is no setting", expected="NAME=VALUE, e.g. residual=none")
+            raise UsageError(
+                f"{text!r} is not a setting", expected="NAME=VALUE, e.g. residual=none"
+            )
         if max(value.count("["), value.count("{")) > _MOST_BRACKETS:
             raise UsageError(f"{name[:40]}={value[:40]}...", expected="a value that nests less")
         try:
@@ -123,7 +130,7 @@ def parse_words(texts: Iterable[str]) -> dict[str, str]:
     pairs = [text.partition("=") for text in texts]
     for name, sign, value in pairs:
         if not (name and sign):
-            raise UsageError(f"{name + sign + value!r} is no setting", expected="NAME=VALUE")
+            raise UsageError(f"{name + sign + value!r} is not a setting", expected="NAME=VALUE")
     return {name: value for name, _, value in pairs}
 
 

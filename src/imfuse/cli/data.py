@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imfuse.cli.console import JsonOption, print_json, print_table, say, say_list, show
+from imfuse.cli.console import JsonOption, counted, print_json, print_table, say, say_list, show
 
 if TYPE_CHECKING:
     from imfuse.data.findings import Report
     from imfuse.data.layouts import Layout
 
-app = typer.Typer(no_args_is_help=True, help="List, check and get sets of pairs.")
+app = typer.Typer(no_args_is_help=True, help="List, check and download datasets of pairs.")
 
 _PROBLEMS = 3
 
@@ -26,7 +26,7 @@ def complete_layout(incomplete: str) -> list[str]:
 LayoutOption = Annotated[
     str | None,
     typer.Option(
-        help="Name of the layout, where the folder does not show it.",
+        help="Name of the layout, if the folder does not show it.",
         autocompletion=complete_layout,
     ),
 ]
@@ -42,7 +42,7 @@ def complete_origin(incomplete: str) -> list[str]:
 
 @app.command("list")
 def list_(as_json: JsonOption = False) -> None:
-    """List the sets whose layout imfuse knows, with official counts and terms."""
+    """List the datasets whose layout imfuse knows, with official counts and terms."""
     from imfuse.data.catalogue import LAYOUTS, SCENES
 
     layouts = [*LAYOUTS.values(), SCENES]
@@ -84,15 +84,17 @@ def _row(layout: "Layout") -> dict[str, object]:
 
 @app.command()
 def check(
-    data: Annotated[str, typer.Argument(metavar="DIR", help="Folder of a set, or `scenes:N`.")],
+    data: Annotated[str, typer.Argument(metavar="DIR", help="Folder of a dataset, or `scenes:N`.")],
     layout: LayoutOption = None,
     classes: Annotated[
         int,
-        typer.Option(min=0, max=255, help="How many classes labels have, where no set says it."),
+        typer.Option(
+            min=0, max=255, help="Number of classes in the labels, if the dataset does not say."
+        ),
     ] = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Read every pair of a set, and report what is missing, broken, displaced, repeated or leaked.
+    """Read every pair of a dataset, and report what is missing, broken, displaced or repeated.
 
     Exits with 3 if anything is wrong.
     """
@@ -130,20 +132,20 @@ def _show(result: "Report") -> None:
     for kind in kinds:
         found = [f"{f.where}: {f.message}" for f in result.findings if f.kind == kind]
         say_list(kind, found)
-    show("no problems" if not result.findings else f"{len(result.findings)} problems")
+    show("no problems" if not result.findings else counted(len(result.findings), "problem"))
 
 
 @app.command()
 def get(
-    name: Annotated[str, typer.Argument(help="Name of a set.", autocompletion=complete_origin)],
+    name: Annotated[str, typer.Argument(help="Name of a dataset.", autocompletion=complete_origin)],
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to download it into.")],
     mirror: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Where a folder that this command filled is served."),
+        typer.Option(metavar="URL", help="Address of a mirror: a folder that this command filled."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Download a set from where its authors published it, checked file by file.
+    """Download a dataset from where its authors published it, and verify each file.
 
     Run it again after an interruption: what is there and whole is kept, and the rest goes on where
     it broke off.

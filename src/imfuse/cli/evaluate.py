@@ -22,10 +22,12 @@ IrArgument = Annotated[Path, typer.Argument(help="Infrared source, or the folder
 VisArgument = Annotated[Path, typer.Argument(help="Visible source, or the folder of them.")]
 PairRegexOption = Annotated[
     str | None,
-    typer.Option(metavar="REGEX", help=r"Folders: what must agree in the names, e.g. '(\d+)'."),
+    typer.Option(
+        metavar="REGEX", help=r"Folders: the part of the names that must agree, e.g. '(\d+)'."
+    ),
 ]
 WorkersOption = Annotated[
-    int | None, typer.Option(min=1, help="Folders: pictures at one time. Default: one a core.")
+    int | None, typer.Option(min=1, help="Folders: pictures at a time. Default: one per core.")
 ]
 
 
@@ -57,7 +59,7 @@ ProtocolOption = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        help="Whose conventions: reference (ours), tang, cddfuse, smfnet, ivif-zoo, vifb.",
+        help="Conventions to follow: reference (ours), tang, cddfuse, smfnet, ivif-zoo, vifb.",
         autocompletion=complete_protocol,
     ),
 ]
@@ -82,7 +84,7 @@ def evaluate(
         typer.Option(help="More fused pictures (or folders) to compare with; may be repeated."),
     ] = None,
     label: Annotated[
-        str | None, typer.Option(help="What to call FUSED in tables. Default: its name.")
+        str | None, typer.Option(help="Name of FUSED in tables. Default: its own name.")
     ] = None,
     pair_regex: PairRegexOption = None,
     pairs: Annotated[
@@ -98,7 +100,7 @@ def evaluate(
         bool, typer.Option("--stretch", help="Let --resize change a picture's proportions.")
     ] = False,
     workers: WorkersOption = None,
-    csv: Annotated[Path | None, typer.Option(help="Write one row a picture.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write one row per picture.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the table of means.")] = None,
     latex: Annotated[Path | None, typer.Option(help="Write the table of means.")] = None,
     report: Annotated[

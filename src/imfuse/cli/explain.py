@@ -44,8 +44,8 @@ def explain(
         Path | None,
         typer.Option(
             metavar="FILE|DIR",
-            help="What the fused picture should look like, or a folder of such pictures under the "
-            "names of the fused ones. Compares with it, too.",
+            help="Also compare with this picture of what the result should look like, or with a "
+            "folder of such pictures, named like the fused ones.",
         ),
     ] = None,
     pair_regex: PairRegexOption = None,

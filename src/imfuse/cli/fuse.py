@@ -99,12 +99,14 @@ def fuse(
         str | None,
         typer.Option(
             metavar="ir=SHARE|vis=SHARE",
-            help="Lean towards one picture: above 0.5 more of it shows, at 1 it alone.",
+            help="Favour one picture: above 0.5 more of it shows; at 1, nothing else.",
         ),
     ] = None,
     pair_regex: Annotated[
         str | None,
-        typer.Option(metavar="REGEX", help=r"Folders: what must agree in two names, e.g. '(\d+)'."),
+        typer.Option(
+            metavar="REGEX", help=r"Folders: the part of two names that must agree, e.g. '(\d+)'."
+        ),
     ] = None,
     pairs: Annotated[
         Path | None,
@@ -115,7 +117,7 @@ def fuse(
         typer.Option(help="Folders: format of the results. Default: png, for float pictures tif."),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Folders: pairs at one time. Default: one a core.")
+        int | None, typer.Option(min=1, help="Folders: pairs at a time. Default: one per core.")
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Folders: skip pairs that an earlier run finished.")
@@ -138,14 +140,14 @@ def fuse(
     ] = None,
     runtime: Annotated[
         RuntimeName,
-        typer.Option(help="What runs .onnx files. The two of OpenVINO are faster, and an extra."),
+        typer.Option(help="Runtime for .onnx files. OpenVINO is faster, and needs the extra."),
     ] = RuntimeName.onnxruntime,
     settings: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="What an .onnx file of other people does not say, such as range=-1:1; see "
+            help="Describe an .onnx file that does not describe itself: range=-1:1, ...; see "
             "`imfuse convert --help`.",
         ),
     ] = None,

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from imfuse.cli.console import say, say_list
+from imfuse.cli.console import counted, say, say_list
 
 if TYPE_CHECKING:
     from imfuse.files import PairResult
@@ -29,16 +29,17 @@ def summarise(run: "FolderRun", seconds: float, *, interrupted: bool) -> None:
         say(f"infrared range {run.fuser.options.infrared_range}: {run.record.ir_range}")
     if written:
         rate = len(written) / seconds
-        say(f"{len(written)} pairs fused in {seconds:.1f} s ({rate:.1f}/s) into {run.job.out}")
+        pairs = counted(len(written), "pair")
+        say(f"{pairs} fused in {seconds:.1f} s ({rate:.1f}/s) into {run.job.out}")
     if run.skipped:
-        say(f"{len(run.skipped)} pairs were there already")
+        say(f"{counted(len(run.skipped), 'pair')} fused already")
     say_list("infrared without a visible partner", [p.name for p in run.matching.ir_only])
     say_list("visible without an infrared partner", [p.name for p in run.matching.vis_only])
     say_list("warnings", dict.fromkeys(note for r in written for note in r.notes))
     say_list("failed", [str(result.error) for result in run.finished if result.error])
     if interrupted:
         left = run.total - len(run.finished)
-        say(f"interrupted; {left} pairs are left. The same command with --resume continues.")
+        say(f"interrupted; {counted(left, 'pair')} left. The same command with --resume continues.")
 
 
 def folder_as_json(run: "FolderRun", *, interrupted: bool) -> dict[str, object]:

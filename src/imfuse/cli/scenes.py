@@ -20,13 +20,15 @@ def scenes(
     kind: Annotated[
         str, typer.Option(help="Kind of scene, or `random`.", autocompletion=complete_kind)
     ] = "random",
-    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many pairs.")] = 8,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="Number of pairs.")] = 8,
     size: Annotated[
         str, typer.Option(metavar="WIDTHxHEIGHT", help="Size of the pictures.")
     ] = "640x480",
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the first; the next add 1.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of the first pair; each further pair adds 1.")
+    ] = 0,
     misalign: Annotated[
-        float, typer.Option(min=0, help="Displace the infrared by up to this many pixels.")
+        float, typer.Option(min=0, help="Shift the infrared picture by up to this many pixels.")
     ] = 0.0,
     as_json: JsonOption = False,
 ) -> None:

@@ -27,7 +27,9 @@ from imfuse.errors import ImfuseError, UsageError
 if TYPE_CHECKING:
     from imfuse.vision.labelling import LabelScores
 
-app = typer.Typer(no_args_is_help=True, help="Train segmenters, label with them, score labels.")
+app = typer.Typer(
+    no_args_is_help=True, help="Train segmenters, label pictures with them, score labels."
+)
 
 
 def complete_guide(incomplete: str) -> list[str]:
@@ -63,7 +65,7 @@ def train(
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a segmenter as the papers do that guide or judge fusion with it.
+    """Train a segmenter the way the papers do that guide or judge fusion by it.
 
     For example `imfuse segment train segformer-b0 --data MSRS --on fused:fused/ -o run
     --budget 2h`, then `imfuse segment run run/model.onnx fused-test/ -o labels/`.
@@ -96,17 +98,17 @@ def run(
         str | None,
         typer.Option(
             metavar="WIDTHxHEIGHT",
-            help="Size that pictures are brought to. Default: what the file fixes, or their own.",
+            help="Size to resize pictures to. Default: the file's fixed size, or their own.",
         ),
     ] = None,
     scale: Annotated[
-        float, typer.Option(help="255 for files that take values from 0 to 255, not 0 to 1.")
+        float, typer.Option(help="255 for models that take values from 0 to 255 instead of 0 to 1.")
     ] = 1.0,
     mean: Annotated[
-        str, typer.Option(metavar="R,G,B", help="What is then taken away from each channel.")
+        str, typer.Option(metavar="R,G,B", help="Values to subtract from each channel then.")
     ] = "0,0,0",
     std: Annotated[
-        str, typer.Option(metavar="R,G,B", help="What each channel then is divided by.")
+        str, typer.Option(metavar="R,G,B", help="Values to divide each channel by after that.")
     ] = "1,1,1",
     classes: Annotated[
         str | None,

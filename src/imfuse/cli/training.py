@@ -22,7 +22,7 @@ _LINE_EVERY = 30.0
 
 DataOption = Annotated[
     list[str] | None,
-    typer.Option(metavar="DIR", help="Folder of pairs, or scenes:N. Give it again for more."),
+    typer.Option(metavar="DIR", help="Folder of pairs, or scenes:N; repeatable."),
 ]
 RunOption = Annotated[
     Path | None, typer.Option("--out", "-o", metavar="RUN", help="Folder of the run.")

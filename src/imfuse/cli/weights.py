@@ -42,7 +42,7 @@ def convert(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Turn weights that others published into a file of ours.
+    """Convert published weights into a file that imfuse runs.
 
     The network is recognised by the names of the weights; nothing in the file is executed.
     `imfuse models list` shows the networks, `imfuse models info NAME` where weights are published.

@@ -34,7 +34,7 @@ def examine(source: Source, *, classes: int = 0) -> Generator[Examined, None, No
     classes = classes or len(source.layout.classes)
     indices = range(len(source))
     sampled = frozenset(np.linspace(0, len(source) - 1, _LINED_UP).astype(int).tolist())
-    near = frozenset() if source.video else watched(len(source))
+    near = watched(len(source))
     work = partial(_examine, source, classes=classes, sampled=sampled, near=near)
     for outcome in run_jobs(indices, (work,), workers=_cores(source), ordered=True):
         if outcome.error is not None:

@@ -95,7 +95,7 @@ def write_image(
     lost = table.formats()[kind].losses(picture.metadata)
     if picture.alpha is not None and not holds_alpha(kind):
         lost.insert(0, "transparency")
-    return tuple(f"{os.fspath(path)}: {kind} holds no {what}; it was left out" for what in lost)
+    return tuple(f"{os.fspath(path)}: {kind} can't hold {what}; left out" for what in lost)
 
 
 def _encode(
