@@ -77,8 +77,10 @@ def compile_pattern(pattern: str | None) -> re.Pattern[str] | None:
     Raises:
         UsageError: The pattern is not a regular expression.
     """
+    if pattern is None:
+        return None
     try:
-        return None if pattern is None else re.compile(pattern)
+        return re.compile(pattern)
     except (re.error, RecursionError, OverflowError, MemoryError) as error:
         reason = error if isinstance(error, re.error) else "it is too large"
         found = f"--pair-regex {pattern[:80]!r} is not a regular expression ({reason})"
