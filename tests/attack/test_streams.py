@@ -46,6 +46,7 @@ FUSE = "$IMFUSE fuse ir/000.png vis/000.png -o out.png"
     [
         (f"{FUSE} --json >&-", 3, "can't write to standard output"),
         (f"{FUSE} --json >/dev/full", 3, "No space left"),
+        (f"{FUSE} --json >&- 2>&-", 3, ""),
         (f"{FUSE} 2>&-", 0, ""),
         (f"{FUSE} 2>/dev/full", 0, ""),
         (f"{FUSE} <&- >&- 2>&-", 0, ""),

@@ -1,5 +1,7 @@
 """Pairs that line up better elsewhere are found, and those of public sets are left in peace."""
 
+import re
+
 import cv2
 import numpy as np
 import pytest
@@ -65,6 +67,19 @@ def test_public_sets_are_left_in_peace(data, folder):
     some = Selection(source, np.linspace(0, len(source) - 1, 48).astype(int).tolist())
     findings = report(some, list(examine(some))).findings
     assert not {"offset", "swapped", "boxes"} & {finding.kind for finding in findings}
+
+
+@pytest.mark.parametrize(("dx", "dy"), [(6, 0), (9, 6), (-5, 4)])
+@pytest.mark.parametrize("folder", ["msrs/test", "roadscene"])
+def test_a_shift_of_all_pairs_is_found_even_at_night(data, folder, dx, dy):
+    source = open_source(data / folder)
+    samples = [source.load(i) for i in np.linspace(0, len(source) - 1, 16).astype(int).tolist()]
+    moved = [np.roll(sample.ir, (-dy, -dx), (0, 1)) for sample in samples]
+    pairs = zip(moved, [gray(sample.vis) for sample in samples], strict=True)
+    message = displaced([find_offset(*pair) for pair in pairs])
+    found = re.search(r"about ([+-]\d+) columns and ([+-]\d+) rows", message)
+    assert abs(int(found[1]) - dx) <= 2
+    assert abs(int(found[2]) - dy) <= 2
 
 
 def test_swapped_folders_are_said_once(tmp_path):

@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -111,7 +112,8 @@ def run(arguments: list[str]) -> None:
             with guarded_streams():
                 code = _exit_code(arguments)
         except ImfuseError as error:  # of the streams
-            sys.stderr.write(f"error: {error}\n")
+            with suppress(OSError, ValueError, AttributeError):  # where nobody reads, it is None
+                sys.stderr.write(f"error: {error}\n")
             code = error.exit_code
         except KeyboardInterrupt:
             code = INTERRUPTED
