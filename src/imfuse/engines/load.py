@@ -10,14 +10,12 @@ from typing import Literal
 from imfuse.cards import network_cards
 from imfuse.engines.onnx import OnnxEngine
 from imfuse.engines.openvino import OpenVinoEngine
+from imfuse.engines.sections import WEIGHTS, split_section
 from imfuse.engines.shipped import shipped, shipped_file
 from imfuse.errors import UnknownName, UsageError, WeightsError
 from imfuse.options import RUNTIMES, Runtime
 from imfuse.registry import DEFAULT_METHOD, find_method, method_names
 from imfuse.types import Engine, FusionSpec
-
-_WEIGHTS = (".safetensors", ".pth", ".pt", ".pkl", ".ckpt", ".model")
-"""Endings of files of weights, which PyTorch runs."""
 
 
 def _open_weights(path: Path) -> Engine:
@@ -72,8 +70,8 @@ def load_engine(
 
     Args:
         model: Name of a registered method, or of a network whose weights are part of imfuse, path
-            of an `.onnx` file or of weights, or an engine, which is returned as it is; None: the
-            default method.
+            of an `.onnx` file or of weights (`FILE.pth#NAME` takes one of several state dicts), or
+            an engine, which is returned as it is; None: the default method.
         threads: Threads inside a network; None: all cores. Classical methods ignore it.
         runtime: What runs an `.onnx` file; see `imfuse.Fuser`. Others ignore it.
         settings: What the user says of an `.onnx` file that does not describe itself; see
@@ -97,13 +95,13 @@ def load_engine(
         return model  # type: ignore[return-value] # neither a name nor a path
     if path.suffix.lower() == ".onnx":
         return _open_onnx(path, threads, runtime, settings, max_memory)
-    if path.suffix.lower() in _WEIGHTS:
+    if split_section(path)[0].suffix.lower() in WEIGHTS:
         return _open_weights(path)
     if path.is_file() or len(path.parts) > 1:
         raise WeightsError(
             "not a model file that imfuse can run",
             file=model,
-            expected=f"a file ending in .onnx {' '.join(_WEIGHTS)}, or the name of a method",
+            expected=f"a file ending in .onnx {' '.join(WEIGHTS)}, or the name of a method",
             remedy="`imfuse models list` shows the names.",
         )
     return _find(str(model), threads, runtime, max_memory)
@@ -145,7 +143,7 @@ def cached_engine(
     if path is not None and str(path) in shipped():
         path = shipped_file(str(path))
     try:
-        found = None if path is None else path.resolve(strict=True)
+        found = None if path is None else split_section(path)[0].resolve(strict=True)
         status = None if found is None else found.stat()
     except (OSError, ValueError):
         status = None  # the name of a method, or no file: `load_engine` tells

@@ -5,15 +5,15 @@ import pickletools
 import re
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
 import torch
-from torch import Tensor
 
 from imfuse.engines.onnx_file import brief
 from imfuse.errors import WeightsError
+from imfuse.learn.state_dicts import StateDict, find_weights
 
 _PICKLE, _ZIP = b"\x80", b"PK"
 """First bytes of the files that `torch.save` writes."""
@@ -31,42 +31,6 @@ _LEGACY_PICKLES = 5
 _SMALL = 64_000_000
 """Bytes that a file may always unpack to; larger ones may be four times what lies on the disk."""
 
-_WRAPPERS = (
-    "params_ema",
-    "state_dict_ema",
-    "ema_state_dict",
-    "model_ema",
-    "ema",
-    "weight",
-    "state_dict",
-    "model_state_dict",
-    "model",
-    "net",
-    "params",
-    "generator",
-    "MTAN",
-)
-"""Keys under which training scripts put the weights beside other things, the best first: averaged
-weights (EMA) are what their authors evaluate."""
-
-_LEFT_BY_WRAPPING = re.compile(r"^(?:module\.|_orig_mod\.)+")
-"""Prefix that training on several GPUs, or compiling, puts before every key."""
-
-_TRAINING_ONLY = re.compile(r"optim|sched|scaler|discriminator|(^|_)dis($|_)|netd$", re.IGNORECASE)
-"""Sections that no network for fusing has."""
-
-
-class StateDict(NamedTuple):
-    """Weights of a file.
-
-    Attributes:
-        weights: Tensors by key.
-        notes: What a user should know of how they were chosen.
-    """
-
-    weights: dict[str, Tensor]
-    notes: tuple[str, ...]
-
 
 class _Size(NamedTuple):
     """Size of a pickled value: tuples in one another, and values in all of them."""
@@ -78,11 +42,15 @@ class _Size(NamedTuple):
 _FLAT = _Size(0, 1)
 
 
-def read_torch_file(path: Path) -> StateDict:
+def read_torch_file(path: Path, section: str = "") -> StateDict:
     """Return the weights of a file that PyTorch wrote.
 
     PyTorch's restricted loader builds tensors and plain containers only, and nothing is unpacked
     that is much larger than the file.
+
+    Args:
+        path: The file.
+        section: Name of the part of it to take; empty: the best one.
 
     Raises:
         WeightsError: The file is missing, damaged, unpacks to too much, or holds something else.
@@ -119,16 +87,7 @@ def read_torch_file(path: Path) -> StateDict:
     if content is None:
         remedy = "Download it again, or check the path."
         raise WeightsError("no file that PyTorch wrote", file=path, remedy=remedy)
-    notes: list[str] = []
-    weights = _chosen(content, notes)
-    if not weights:
-        raise WeightsError(
-            "no dictionary of tensors",
-            file=path,
-            expected="a state dict",
-            remedy="Save the weights of the network (state_dict) and nothing else.",
-        )
-    return StateDict(weights, tuple(notes))
+    return find_weights(content, path, section)
 
 
 def _check_archive(path: Path) -> None:
@@ -212,40 +171,3 @@ def _taken(before: Sequence[object], stack: list[_Size], marks: list[int]) -> li
 def _too_much(path: Path, found: str) -> WeightsError:
     remedy = "Save the weights of the network (state_dict) and nothing else."
     return WeightsError(found, file=path, expected="a state dict", remedy=remedy)
-
-
-def _chosen(content: object, notes: list[str]) -> dict[str, Tensor]:
-    """Return the weights in what a training script saved."""
-    for _ in range(4):  # wrappers in wrappers
-        if not isinstance(content, dict):
-            return {}
-        found = [key for key in _WRAPPERS if _has_tensors(content.get(key))]
-        if not found:
-            break
-        if len(found) > 1:
-            others = " and ".join(found[1:])
-            notes.append(f"it holds {found[0]} and {others}; {found[0]} is used")
-        content = content[found[0]]
-    return _flat(content) if isinstance(content, dict) else {}
-
-
-def _has_tensors(value: object, depth: int = 3) -> bool:
-    if not isinstance(value, dict):
-        return False
-    inner = value.values()
-    return any(isinstance(v, Tensor) or (depth and _has_tensors(v, depth - 1)) for v in inner)
-
-
-def _flat(content: Mapping[object, object]) -> dict[str, Tensor]:
-    """Return the weights of a file; where it holds several networks, theirs joined.
-
-    What else training scripts store beside them (counters, states of optimisers) is left out.
-    """
-    flat: dict[str, Tensor] = {}
-    for key, value in content.items():
-        if isinstance(value, Tensor):
-            flat[_LEFT_BY_WRAPPING.sub("", str(key))] = value
-        elif isinstance(value, dict) and not _TRAINING_ONLY.search(str(key)):
-            inside = {k: v for k, v in value.items() if isinstance(v, Tensor)}
-            flat |= {f"{key}.{name}": tensor for name, tensor in _flat(inside).items()}
-    return flat

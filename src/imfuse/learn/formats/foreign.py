@@ -10,7 +10,7 @@ class Foreign:
     """A published file format of weights.
 
     Keys of a file that holds several state dicts are joined by a dot (`DIDF_Encoder.base.weight`);
-    a leading `module.`, which training on several GPUs leaves, is gone everywhere.
+    what training on several GPUs or compiling puts into keys (`module.`, `_orig_mod.`) is gone.
 
     Attributes:
         network: Name of our network.
