@@ -59,7 +59,7 @@ def read_torch_file(path: Path, section: str = "") -> StateDict:
         with path.open("rb") as file:
             head = file.read(2)
         if head.startswith(_ZIP):
-            _check_archive(path)
+            check_archive(path)
         elif head.startswith(_PICKLE):
             with path.open("rb") as file:
                 for _ in range(_LEGACY_PICKLES):
@@ -90,8 +90,12 @@ def read_torch_file(path: Path, section: str = "") -> StateDict:
     return find_weights(content, path, section)
 
 
-def _check_archive(path: Path) -> None:
-    """Refuse a file whose parts are far larger than itself, before anything is unpacked."""
+def check_archive(path: Path) -> None:
+    """Refuse a file that takes far more memory or time to load than its size explains.
+
+    Raises:
+        WeightsError: Its parts unpack to much more, or what describes its tensors grows.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             parts = archive.infolist()

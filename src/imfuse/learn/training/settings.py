@@ -18,7 +18,10 @@ _SHOWN = 120
 
 def shown(value: object) -> str:
     """Return a value as a message shows it, not too long."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except RecursionError:
+        text = f"a {type(value).__name__} that nests too deep to show"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
