@@ -42,7 +42,9 @@ def _open_onnx(
     if runtime == "onnxruntime":
         return OnnxEngine(path, threads=threads, settings=settings, max_memory=max_memory)
     precision: Literal["f32", "bf16"] = "bf16" if runtime == "openvino-bf16" else "f32"
-    return OpenVinoEngine(path, threads=threads, precision=precision, settings=settings)
+    return OpenVinoEngine(
+        path, threads=threads, precision=precision, settings=settings, max_memory=max_memory
+    )
 
 
 def model_names() -> list[str]:

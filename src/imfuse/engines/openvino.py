@@ -3,11 +3,16 @@
 A second way to run the files that `imfuse.engines.onnx` describes. OpenVINO compiles a network for
 the processor at hand, keeps concatenations and paddings in its own layout, and can work in bfloat16
 where the processor multiplies such numbers (AMX, AVX-512 BF16).
+
+OpenVINO knows no limit of memory and no way to stop inside an operator. So the memory that a
+network needs is worked out beforehand, networks with loops are refused, and a run is watched: it
+ends with the operator at which Ctrl-C finds it.
 """
 
 import queue
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -15,12 +20,18 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from imfuse.engines.feed import Feed
 from imfuse.engines.onnx import OnnxEngine, checked
-from imfuse.engines.onnx_file import brief
+from imfuse.engines.onnx_file import brief, memory_limit
+from imfuse.engines.openvino_bounds import MemoryBound
 from imfuse.errors import WeightsError
-from imfuse.types import Float
+from imfuse.jobs import stoppable
+from imfuse.ops.geometry import padded_size
+from imfuse.types import Float, FusionSpec
 
 _FIRST = threading.Lock()
+_WATCH_MS = 50
+"""Milliseconds after which the waiting for a network looks for Ctrl-C."""
 
 
 class OpenVinoEngine:
@@ -33,6 +44,7 @@ class OpenVinoEngine:
             in bfloat16 have 8 significant bits; sums are kept in f32, and results usually differ
             by one or two gray levels in 8 bits at most.
         settings: See `OnnxEngine`.
+        max_memory: Bytes that a pair may take; see `imfuse.engines.onnx_file.OnnxFile`.
 
     Attributes:
         spec: What the file says of itself, or what was found out.
@@ -41,8 +53,9 @@ class OpenVinoEngine:
         notes: What was assumed where the file does not describe itself.
 
     Raises:
-        WeightsError: The file is missing, corrupted, no fusion model of imfuse, or OpenVINO is not
-            installed.
+        WeightsError: The file is missing, corrupted, no fusion model of imfuse, or one with loops;
+            or OpenVINO is not installed.
+        MemoryLimit: The network takes too much memory even for a small picture.
     """
 
     def __init__(
@@ -52,11 +65,17 @@ class OpenVinoEngine:
         threads: int | None = None,
         precision: Literal["f32", "bf16"] = "f32",
         settings: Mapping[str, str] | None = None,
+        max_memory: int | None = None,
     ) -> None:
-        described = OnnxEngine(model, optimise=False, settings=settings)
+        described = OnnxEngine(model, optimise=False, settings=settings, max_memory=max_memory)
         self.spec, self.feed, self._model = described.spec, described.feed, model
         self.notes, self.weights_sha256 = described.notes, described.weights_sha256
-        self._compiled = _compile(model, threads, precision)
+        core, content = _core(model), model.read_bytes()
+        limit = memory_limit(max_memory, len(content))
+        self._bound = MemoryBound(_read(core, content, model), limit, model)
+        # Compiling computes what depends on constants alone, of whatever size.
+        self._bound.check(_smallest(self.feed, self.spec))
+        self._compiled = _compile(core, content, model, threads, precision)
         self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()  # one request serves one thread
 
     def fuse(self, ir: Float, vis: Float) -> Float:
@@ -65,15 +84,16 @@ class OpenVinoEngine:
             request = self._idle.get_nowait()
         except queue.Empty:
             request = self._compiled.create_infer_request()
-        try:
-            fused = self.feed.fuse(partial(self._infer, request), ir, vis, self._model)
-            return checked(fused, self.spec, self._model)
-        finally:
-            self._idle.put(request)
+        fused = self.feed.fuse(partial(self._infer, request), ir, vis, self._model)
+        self._idle.put(request)  # but not one that failed or was cancelled
+        return checked(fused, self.spec, self._model)
 
     def _infer(self, request: Any, values: Mapping[str, NDArray[Any]]) -> NDArray[Any]:  # noqa: ANN401
+        self._bound.check({name: value.shape for name, value in values.items()})
         try:
-            found: NDArray[Any] = request.infer(dict(values))[self.feed.output].copy()
+            request.start_async(dict(values))
+            _wait(request)
+            found: NDArray[Any] = request.results[self.feed.output].copy()
         except RuntimeError as error:
             raise WeightsError(
                 f"OpenVINO can't fuse this ({brief(str(error).strip().splitlines()[-1])})",
@@ -95,7 +115,32 @@ def possible_precision(wanted: str, capabilities: Collection[str]) -> str:
     return "f32" if wanted == "bf16" and "BF16" not in capabilities else wanted
 
 
-def _compile(model: Path, threads: int | None, precision: str) -> Any:  # noqa: ANN401 - openvino's own types are Any
+def _wait(request: Any) -> None:  # noqa: ANN401 - openvino is untyped
+    """Wait for a run; whatever ends the waiting ends the run as well.
+
+    Raises:
+        RuntimeError: The run failed, or was cancelled.
+    """
+    try:
+        with stoppable(request.cancel):
+            while not request.wait_for(_WATCH_MS):
+                pass
+    except BaseException:
+        request.cancel()
+        with suppress(RuntimeError):
+            request.wait()  # a request that is dropped too early forgets that it was cancelled
+        raise
+
+
+def _smallest(feed: Feed, spec: FusionSpec) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the inputs for the smallest pictures that a network takes."""
+    sides = feed.size or padded_size(1, 1, spec.size)
+    ir = np.zeros(sides, np.float32)
+    vis = np.zeros((*sides, 3), np.float32) if feed.sees_colour else ir
+    return {one.name: one.values(ir, vis, *feed.range).shape for one in feed.inputs}
+
+
+def _core(model: Path) -> Any:  # noqa: ANN401 - openvino's own types are Any
     try:
         import openvino  # noqa: PLC0415 - an extra, and 0.4 s to import
     except ImportError as error:
@@ -108,7 +153,15 @@ def _compile(model: Path, threads: int | None, precision: str) -> Any:  # noqa: 
         # Two threads that look into their first tensors at once can hang: the one that sets up what
         # OpenVINO's binding keeps lets go of the interpreter, and the other waits for it in there.
         _ = openvino.Tensor(np.zeros(1, np.float32)).data
-    core = openvino.Core()
+    return openvino.Core()
+
+
+def _read(core: Any, content: bytes, model: Path) -> Any:  # noqa: ANN401 - openvino is untyped
+    with _named(model):
+        return core.read_model(content)
+
+
+def _compile(core: Any, content: bytes, model: Path, threads: int | None, precision: str) -> Any:  # noqa: ANN401 - openvino is untyped
     options = {
         "INFERENCE_PRECISION_HINT": possible_precision(
             precision, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -116,8 +169,15 @@ def _compile(model: Path, threads: int | None, precision: str) -> Any:  # noqa: 
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": threads or 0,
     }
+    with _named(model):
+        return core.compile_model(core.read_model(content), "CPU", options)
+
+
+@contextmanager
+def _named(model: Path) -> Iterator[None]:
+    """Name what OpenVINO finds wrong with a file."""
     try:
-        return core.compile_model(core.read_model(model.read_bytes()), "CPU", options)
+        yield
     except RuntimeError as error:
         last = brief(str(error).strip().splitlines()[-1])
         raise WeightsError(
