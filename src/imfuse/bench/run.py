@@ -10,6 +10,7 @@ from imfuse.data.entries import NamedPair
 from imfuse.errors import ImfuseError, PairMismatch, UsageError
 from imfuse.fuser import Fuser
 from imfuse.io.images import read_image
+from imfuse.io.naming import name_key, one_form
 from imfuse.io.pairs import list_images
 from imfuse.jobs import run_jobs
 from imfuse.metrics.evaluation import Evaluation
@@ -28,7 +29,8 @@ class Competitor:
         label: Its name in tables.
         model: Name of the method or model file, None for a folder.
         fuser: What fuses, None for a folder.
-        files: Pair's name to the fused picture, where there is no fuser.
+        files: Pair's name, in the form in which names compare, to the fused picture, where there is
+            no fuser.
     """
 
     label: str
@@ -52,8 +54,19 @@ class Competitor:
 
         Raises:
             UnreadableImage: There is no such folder, or no picture in it.
+            PairMismatch: Two pictures there have one name.
         """
-        return cls(label, files={path.stem: path for path in list_images(folder)})
+        files: dict[str, Path] = {}
+        for path in list_images(folder):
+            other = files.setdefault(name_key(path), path)
+            if other != path:
+                raise PairMismatch(
+                    f"{other.name} and {path.name} have the same name",
+                    file=folder,
+                    expected="one fused picture for each pair",
+                    remedy="Move one of them elsewhere.",
+                )
+        return cls(label, files=files)
 
     def fused(self, name: str, pair: ImagePair) -> Picture:
         """Return the fused picture of a pair.
@@ -64,9 +77,10 @@ class Competitor:
         """
         if self.fuser is not None:
             return self.fuser.fuse(pair)
-        if name not in self.files:
+        file = self.files.get(one_form(name))
+        if file is None:
             raise PairMismatch(f"{self.label} has no picture named {name}")
-        return read_image(self.files[name])
+        return read_image(file)
 
 
 @dataclass(frozen=True)
