@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from imfuse import __version__
+from imfuse.engines.sections import split_section
 from imfuse.errors import OutputError, printable
 from imfuse.files import PairResult
 from imfuse.io.atomic import write_atomically
@@ -138,9 +139,10 @@ class RunRecord:
 
 def sha256_of(file: object) -> str | None:
     """Return the SHA-256 of a file; None for what is no file, such as a method's name."""
-    if not isinstance(file, str | Path) or not Path(file).is_file():
+    path = split_section(Path(file))[0] if isinstance(file, str | Path) else None
+    if path is None or not path.is_file():
         return None
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _check_regular(*files: Path) -> None:

@@ -9,73 +9,13 @@ import json
 import os
 import random
 import shutil
-import time
 
 import pytest
 import yaml
 
 torch = pytest.importorskip("torch")
 
-from imfuse.learn.training.config import make_config  # noqa: E402 - after the skip
-from imfuse.learn.training.folder import CONFIG, LOG, STATE  # noqa: E402
-from imfuse.learn.training.run import execute  # noqa: E402
-from imfuse.learn.training.setup import prepare  # noqa: E402
-
-QUICK = {
-    "rounds": 1,
-    "gamma": 0,
-    "crop": 32,
-    "batch": 2,
-    "workers": 0,
-    "held_out": 0,
-    "checkpoint_every": 2,
-}
-SECONDS = 20
-"""Longest time that a refusal may take."""
-
-
-class Killed(Exception):
-    """As by kill -9: nothing is written after it."""
-
-
-def kill(progress):
-    if progress.step == 3:
-        raise Killed
-
-
-@pytest.fixture(scope="module")
-def killed(tmp_path_factory):
-    """The folder of a run that was killed after its third step of four."""
-    folder = tmp_path_factory.mktemp("attack") / "killed"
-    given = {"recipe": "seafusion", "data": ["scenes:3"], "budget": "4it"}
-    with pytest.raises(Killed):
-        execute(prepare(make_config({}, given, QUICK)), folder, None, kill)
-    return folder
-
-
-@pytest.fixture
-def attacked(killed, tmp_path):
-    shutil.copytree(killed, tmp_path / "run")
-    return tmp_path / "run"
-
-
-@pytest.fixture
-def refuse(run):
-    """Run the command, and check that it refuses in time, by a short message and no traceback."""
-
-    def check(*arguments, names=""):
-        began = time.monotonic()
-        code, out, error = run(*arguments)
-        assert time.monotonic() - began < SECONDS
-        assert code in {2, 3}, error
-        assert "error: " in error
-        assert names in error
-        assert "Traceback" not in error
-        assert "bug in imfuse" not in error
-        assert out == ""
-        assert len(error) < 1500
-
-    return check
+from imfuse.learn.training.folder import CONFIG, LOG, STATE  # noqa: E402 - after the skip
 
 
 def test_the_run_that_is_attacked_can_be_resumed(attacked, run):

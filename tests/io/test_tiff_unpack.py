@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imfuse.errors import UnreadableImage, UnsupportedImage
+from imfuse.errors import ImfuseError, UnreadableImage, UnsupportedImage
 from imfuse.io.formats import fax, lzw
 from imfuse.io.images import read_image
 
@@ -86,6 +86,25 @@ def test_damaged_fax_is_refused_or_another_valid_picture(method, capfd):
     damaged = data[: start + half] + bytes(size - half) + data[start + size :]
     with pytest.raises(UnreadableImage, match="corrupt|truncated"):
         read_image(damaged)
+
+
+@pytest.mark.parametrize("method", ["zstd", "lzma", "tiff_lzw", "jpeg"])
+def test_damaged_strips_are_named_and_nothing_is_printed(method, capfd):
+    pixels = (np.indices((40, 56)).sum(0) * 3 % 256).astype(np.uint8)
+    data = pil(pixels, method)
+    start, size = next(iter(strips(data)))
+    refused = 0
+    for place in range(start, start + size):
+        damaged = bytearray(data)
+        damaged[place] ^= 0x55
+        try:
+            read_image(bytes(damaged))
+        except ImfuseError:
+            refused += 1
+    assert refused > 0
+    with pytest.raises(UnreadableImage):
+        read_image(data[: start + size // 2] + bytes(size - size // 2) + data[start + size :])
+    assert capfd.readouterr() == ("", "")
 
 
 def test_fax_codes_that_do_not_exist():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 import zipfile
 from pathlib import Path
 
@@ -15,9 +16,12 @@ import imfuse  # noqa: E402 - needs torch
 from imfuse.errors import WeightsError  # noqa: E402
 from imfuse.learn.checkpoints import load_foreign, load_weights, save_weights  # noqa: E402
 from imfuse.learn.export import export_onnx  # noqa: E402
+from imfuse.learn.loading import load  # noqa: E402
 from imfuse.learn.models.base import Origin  # noqa: E402
 from imfuse.learn.networks import create_network  # noqa: E402
 from imfuse.learn.onnx_file import SETTINGS_KEY  # noqa: E402
+from imfuse.learn.recipes.table import find_recipe  # noqa: E402
+from imfuse.learn.training.settings import make_settings  # noqa: E402
 from reference import originals  # noqa: E402 - needs torch only in part
 
 
@@ -176,18 +180,18 @@ def test_what_wrapping_put_before_every_key_is_taken_off(tmp_path, name, prefix)
     torch.save({"state_dict": prefixed(weights, prefix)}, tmp_path / "wrapped.pth")
     plain, wrapped = (load_foreign(tmp_path / f"{one}.pth") for one in ("plain", "wrapped"))
     assert same_weights(plain.network.state_dict(), wrapped.network.state_dict())
-    left = prefix.removeprefix("module.").removeprefix("_orig_mod.")
+    left = prefix.replace("module.", "").replace("_orig_mod.", "")
     assert wrapped.notes == ((f"the weights under {left} are used",) if left else ())
 
 
 def test_surplus_weights_are_left_out_and_named(run, tmp_path):
     weights = recorded("lrrnet")
     torch.save(weights, tmp_path / "plain.pth")
-    surplus = {"total_ops": torch.zeros(1), "vis_conv.total_params": torch.zeros(1)}
+    surplus = {"head.weight": torch.zeros(1), "vis_conv.head.bias": torch.zeros(1)}
     torch.save(weights | surplus | {"epoch": 3}, tmp_path / "more.pth")
     plain, more = (load_foreign(tmp_path / f"{one}.pth") for one in ("plain", "more"))
     assert same_weights(plain.network.state_dict(), more.network.state_dict())
-    assert "2 weights that lrrnet does not have are left out (total_ops, " in more.notes[0]
+    assert "2 weights that lrrnet does not have are left out (head.weight, " in more.notes[0]
     code, out, err = run("convert", tmp_path / "more.pth", tmp_path / "o.safetensors", "--json")
     assert code == 0
     assert "warning: 2 weights" in err
@@ -206,12 +210,104 @@ def test_averaged_weights_are_preferred_and_that_is_said(tmp_path, keys):
     torch.save(averaged, tmp_path / "averaged.pth")
     both, one = (load_foreign(tmp_path / f"{name}.pth") for name in ("both", "averaged"))
     assert same_weights(both.network.state_dict(), one.network.state_dict())
-    assert both.notes == (f"it holds {keys[1]} and {keys[0]}; {keys[1]} is used",)
+    said = f"it holds {keys[1]} and {keys[0]}; {keys[1]} is used"
+    assert both.notes == (f"{said} (to use others, give both.pth#{keys[0]})",)
+    other = load_foreign(tmp_path / f"both.pth#{keys[0]}")
+    assert other.notes == ()
+    (first, *_), (plain, *_) = (one.network.state_dict().values() for one in (other, both))
+    assert torch.equal(first, plain + 1)
     together = prefixed(raw, "net.") | prefixed(averaged, "net_ema.")
     torch.save(together, tmp_path / "flat.pth")
     flat = load_foreign(tmp_path / "flat.pth")
     assert same_weights(flat.network.state_dict(), one.network.state_dict())
-    assert flat.notes == ("the weights under net_ema. are used, not net.",)
+    said = "the weights under net_ema. are used, not net."
+    assert flat.notes == (f"{said} (to use others, give flat.pth#net)",)
+    chosen = load_foreign(tmp_path / "flat.pth#net")
+    assert same_weights(chosen.network.state_dict(), other.network.state_dict())
+
+
+def test_a_state_dict_of_a_file_is_chosen_wherever_weights_are_given(run, tmp_path, rng):
+    averaged = recorded("lrrnet")
+    raw = {key: value * 0.5 for key, value in averaged.items()}
+    path = tmp_path / "both.pth"
+    torch.save({"checkpoint": {"params": raw, "params_ema": averaged}}, path)
+    expected = load_foreign(Path(f"{path}#params")).network.state_dict()
+    assert not same_weights(expected, load_foreign(path).network.state_dict())
+    for chosen in (f"{path}#params", f"{path}#checkpoint.params"):
+        assert same_weights(load(chosen).state_dict(), expected)
+    assert run("convert", f"{path}#params", tmp_path / "o.safetensors")[0] == 0
+    assert same_weights(load(tmp_path / "o.safetensors").state_dict(), expected)
+    pair = [rng.integers(0, 256, (24, 24), dtype=np.uint8) for _ in range(2)]
+    plain = imfuse.fuse(*pair, f"{path}#params")
+    np.testing.assert_array_equal(plain, imfuse.fuse(*pair, tmp_path / "o.safetensors"))
+    settings = make_settings(find_recipe("seafusion"), {"weights": f"{path.name}#params"})
+    located = find_recipe("seafusion").located(settings, lambda file: tmp_path / file)
+    assert located.weights == Path(f"{path}#params")
+    with pytest.raises(WeightsError, match=r"one of checkpoint\.params, checkpoint\.params_ema"):
+        load_foreign(Path(f"{path}#model"))
+    with pytest.raises(WeightsError, match="can't read the file"):
+        load_weights(tmp_path / "none.pth#params")
+
+
+@pytest.mark.parametrize("part", ["module.", "_orig_mod.", "_orig_mod.module."])
+@pytest.mark.parametrize("name", ["lrrnet", "cddfuse", "scgrfuse", "smfnet"])
+def test_parts_that_were_wrapped_alone_are_found(tmp_path, name, part):
+    """As `encoder._orig_mod.conv.weight`, where only the encoder was compiled."""
+    weights = recorded(name)
+    torch.save(weights, tmp_path / "plain.pth")
+    parts = sorted({key.split(".")[0] for key in weights})[::2]
+
+    def wrapped(key):
+        first, _, rest = key.partition(".")
+        return f"{first}.{part}{rest}" if first in parts and rest else key
+
+    torch.save({wrapped(key): value for key, value in weights.items()}, tmp_path / "wrapped.pth")
+    plain, found = (load_foreign(tmp_path / f"{one}.pth") for one in ("plain", "wrapped"))
+    assert same_weights(plain.network.state_dict(), found.network.state_dict())
+    assert found.notes == ()
+
+
+NESTED = {
+    "three deep": lambda weights: {"checkpoint": {"model": {"state_dict": weights}}},
+    "five deep": lambda weights: {"a": {"b": {"c": {"d": {"e": {"model": weights}}}}}, "epoch": 3},
+    "beside the optimiser": lambda weights: {
+        "checkpoint": {"model": weights, "optimizer": {"state": {"a": torch.ones(3)}}},
+        "optimizer": {"state": {"m": torch.ones(3)}},
+        "step": torch.tensor(5),
+    },
+}
+
+
+@pytest.mark.parametrize("kind", NESTED)
+def test_weights_in_dictionaries_in_dictionaries_are_found(tmp_path, kind):
+    weights = recorded("lrrnet")
+    torch.save(weights, tmp_path / "plain.pth")
+    torch.save(NESTED[kind](weights), tmp_path / "nested.pth")
+    plain, nested = (load_foreign(tmp_path / f"{one}.pth") for one in ("plain", "nested"))
+    assert same_weights(plain.network.state_dict(), nested.network.state_dict())
+    assert nested.notes == ()
+
+
+def test_counters_that_a_profiler_left_are_dropped_silently(tmp_path):
+    weights = recorded("lrrnet")
+    counters = {"total_ops": torch.zeros(1), "vis_conv.total_params": torch.zeros(1)}
+    torch.save(weights | counters, tmp_path / "profiled.pth")
+    assert load_foreign(tmp_path / "profiled.pth").notes == ()
+
+
+def test_dictionaries_that_hold_each_other_many_times_take_no_time(tmp_path):
+    content = {"epoch": 1}
+    for _ in range(40):
+        content = dict.fromkeys(("state_dict", "model", "net", "a", "b"), content)
+    many = {f"part{number}": {"x": 1} for number in range(2)}
+    shared = {f"w{number}": torch.zeros(1) for number in range(2000)}
+    many |= {f"{number}": shared for number in range(2000)}
+    for name, one in (("deep", content), ("wide", many)):
+        torch.save(one, tmp_path / f"{name}.pth")
+        begun = time.monotonic()
+        with pytest.raises(WeightsError):
+            load_foreign(tmp_path / f"{name}.pth")
+        assert time.monotonic() - begun < 10
 
 
 def test_a_generator_is_taken_from_beside_its_discriminator(tmp_path):

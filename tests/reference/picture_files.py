@@ -222,6 +222,8 @@ def _tiff_samples() -> dict[str, Sample]:
         "tiff-bits": Sample(pil(low, "TIFF", "1"), low),
         "tiff-fax": Sample(pil(low, "TIFF", "1", compression="group4"), low),
         "tiff-lzw": Sample(pil(RGB, "TIFF", compression="tiff_lzw"), RGB),
+        "tiff-zstd": Sample(pil(RGB, "TIFF", compression="zstd"), RGB),
+        "tiff-lzma": Sample(pil(GRAY, "TIFF", compression="lzma"), GRAY),
         "tiff-packbits": Sample(pil(GRAY, "TIFF", compression="packbits"), GRAY),
         "tiff-jpeg": Sample(pil(RGB, "TIFF", compression="jpeg"), None),
         "tiff-cmyk": Sample(pil(RGB, "TIFF", "CMYK"), cmyk_rgb),

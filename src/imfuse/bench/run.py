@@ -10,6 +10,7 @@ from imfuse.data.entries import NamedPair
 from imfuse.errors import ImfuseError, PairMismatch, UsageError
 from imfuse.fuser import Fuser
 from imfuse.io.images import read_image
+from imfuse.io.naming import name_key, one_form
 from imfuse.io.pairs import list_images
 from imfuse.jobs import run_jobs
 from imfuse.metrics.evaluation import Evaluation
@@ -28,7 +29,7 @@ class Competitor:
         label: Name in tables.
         model: Name of the method or model file; None for a folder.
         fuser: The fuser; None for a folder.
-        files: Fused picture by name of the pair, if there is no fuser.
+        files: Fused picture by name of the pair (see `name_key`), if there is no fuser.
     """
 
     label: str
@@ -52,8 +53,19 @@ class Competitor:
 
         Raises:
             UnreadableImage: There is no such folder, or it holds no pictures.
+            PairMismatch: Two pictures in it have the same name.
         """
-        return cls(label, files={path.stem: path for path in list_images(folder)})
+        files: dict[str, Path] = {}
+        for path in list_images(folder):
+            other = files.setdefault(name_key(path), path)
+            if other != path:
+                raise PairMismatch(
+                    f"{other.name} and {path.name} have the same name",
+                    file=folder,
+                    expected="one fused picture for each pair",
+                    remedy="Move one of them elsewhere.",
+                )
+        return cls(label, files=files)
 
     def fused(self, name: str, pair: ImagePair) -> Picture:
         """Return the fused picture of a pair.
@@ -64,9 +76,10 @@ class Competitor:
         """
         if self.fuser is not None:
             return self.fuser.fuse(pair)
-        if name not in self.files:
+        file = self.files.get(one_form(name))
+        if file is None:
             raise PairMismatch(f"{self.label} has no picture named {name}")
-        return read_image(self.files[name])
+        return read_image(file)
 
 
 @dataclass(frozen=True)

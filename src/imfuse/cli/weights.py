@@ -22,8 +22,9 @@ def convert(
         list[Path],
         typer.Argument(
             metavar="FILE... [OUT]",
-            help="Published file of weights (or the files over which it is spread), or an ONNX "
-            "file; then the file to write, unless -o names it.",
+            help="Published file of weights (or the files over which it is spread; FILE#NAME takes "
+            "one of several state dicts), or an ONNX file; then the file to write, unless -o names "
+            "it.",
         ),
     ],
     out: Annotated[

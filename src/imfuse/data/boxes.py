@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,9 @@ _MOST_BYTES = {".json": 2**28}
 """Largest size of a file for a whole dataset, in bytes; the limit for other files is 1 MiB."""
 _YOLO_NAMES = ("classes.txt", "obj.names", "predefined_classes.txt")
 """Files beside YOLO's files that list the classes, one per line."""
+
+_LEAST_LEFT = 0.25
+"""Share of its area that a box keeps, or it is dropped where a picture is cropped."""
 
 _Row = tuple[str, Sequence[float], bool]
 """Class, left, top, right and bottom edge, and whether to ignore it."""
@@ -52,6 +55,37 @@ class Boxes:
     def of_each(self) -> tuple[str, ...]:
         """Return the class name of each box."""
         return tuple(self.names[index] for index in self.classes)
+
+    def scaled(self, across: float, down: float) -> "Boxes":
+        """Return the boxes in a picture whose width and height were multiplied by two factors."""
+        return replace(self, xyxy=self.xyxy * np.array([across, down] * 2, np.float32))
+
+    def mirrored(self, width: float) -> "Boxes":
+        """Return the boxes in a picture of a width whose left and right were exchanged."""
+        left, top, right, bottom = self.xyxy.T
+        return replace(self, xyxy=np.stack([width - right, top, width - left, bottom], axis=1))
+
+    def transposed(self) -> "Boxes":
+        """Return the boxes in a picture whose rows became its columns."""
+        return replace(self, xyxy=self.xyxy[:, [1, 0, 3, 2]])
+
+    def cropped(self, corner: tuple[int, int], size: tuple[int, int]) -> "Boxes":
+        """Return the boxes in a part of a picture, without those that lie mostly outside it.
+
+        Args:
+            corner: Row and column of the part's top left corner.
+            size: Its height and width.
+        """
+        (top, left), (height, width) = corner, size
+        moved = self.xyxy - np.array([left, top, left, top], np.float32)
+        cut = moved.clip(0, np.array([width, height] * 2, np.float32))
+        kept = (_areas(cut) > 0) & (_areas(cut) >= _LEAST_LEFT * _areas(moved))
+        return replace(self, xyxy=cut[kept], classes=self.classes[kept], ignored=self.ignored[kept])
+
+
+def _areas(xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
+    left, top, right, bottom = xyxy.T
+    return np.asarray((right - left).clip(0) * (bottom - top).clip(0))
 
 
 def read_boxes(

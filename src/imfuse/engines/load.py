@@ -10,14 +10,12 @@ from typing import Literal
 from imfuse.cards import network_cards
 from imfuse.engines.onnx import OnnxEngine
 from imfuse.engines.openvino import OpenVinoEngine
+from imfuse.engines.sections import WEIGHTS, split_section
 from imfuse.engines.shipped import shipped, shipped_file
 from imfuse.errors import UnknownName, UsageError, WeightsError
 from imfuse.options import RUNTIMES, Runtime
 from imfuse.registry import DEFAULT_METHOD, find_method, method_names
 from imfuse.types import Engine, FusionSpec
-
-_WEIGHTS = (".safetensors", ".pth", ".pt", ".pkl", ".ckpt", ".model")
-"""Suffixes of files of weights, which PyTorch runs."""
 
 
 def _open_weights(path: Path) -> Engine:
@@ -44,7 +42,9 @@ def _open_onnx(
     if runtime == "onnxruntime":
         return OnnxEngine(path, threads=threads, settings=settings, max_memory=max_memory)
     precision: Literal["f32", "bf16"] = "bf16" if runtime == "openvino-bf16" else "f32"
-    return OpenVinoEngine(path, threads=threads, precision=precision, settings=settings)
+    return OpenVinoEngine(
+        path, threads=threads, precision=precision, settings=settings, max_memory=max_memory
+    )
 
 
 def model_names() -> list[str]:
@@ -72,8 +72,8 @@ def load_engine(
 
     Args:
         model: Name of a registered method, or of a network whose weights are part of imfuse, path
-            of an `.onnx` file or of weights, or an engine, which is returned as it is; None: the
-            default method.
+            of an `.onnx` file or of weights (`FILE.pth#NAME` takes one of several state dicts), or
+            an engine, which is returned as it is; None: the default method.
         threads: Threads inside a network; None: all cores. Classical methods ignore it.
         runtime: Runtime for `.onnx` files; see `imfuse.Fuser`. Other models ignore it.
         settings: The user's settings for an `.onnx` file without a description; see
@@ -97,13 +97,13 @@ def load_engine(
         return model  # type: ignore[return-value] # neither a name nor a path
     if path.suffix.lower() == ".onnx":
         return _open_onnx(path, threads, runtime, settings, max_memory)
-    if path.suffix.lower() in _WEIGHTS:
+    if split_section(path)[0].suffix.lower() in WEIGHTS:
         return _open_weights(path)
     if path.is_file() or len(path.parts) > 1:
         raise WeightsError(
             "not a model file that imfuse can run",
             file=model,
-            expected=f"a file ending in .onnx {' '.join(_WEIGHTS)}, or the name of a method",
+            expected=f"a file ending in .onnx {' '.join(WEIGHTS)}, or the name of a method",
             remedy="`imfuse models list` shows the names.",
         )
     return _find(str(model), threads, runtime, max_memory)
@@ -145,7 +145,7 @@ def cached_engine(
     if path is not None and str(path) in shipped():
         path = shipped_file(str(path))
     try:
-        found = None if path is None else path.resolve(strict=True)
+        found = None if path is None else split_section(path)[0].resolve(strict=True)
         status = None if found is None else found.stat()
     except (OSError, ValueError):
         status = None  # the name of a method, or a missing file: `load_engine` decides

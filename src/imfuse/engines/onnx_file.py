@@ -211,15 +211,26 @@ def _open(content: bytes, threads: int | None, max_memory: int | None, *, optimi
         "session.use_env_allocators": "1",
     }.items():
         options.add_session_config_entry(key, value)
-    limit = total_memory() // 2
-    if max_memory is not None:
-        limit = max_memory * available_cores() + _ROOM + 4 * len(content)
+    limit = memory_limit(max_memory, len(content))
     arena = ort.OrtMemoryInfo(
         "Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT
     )
     with _OPENING:  # each session keeps the allocator that is registered when it is opened
         ort.create_and_register_allocator(arena, ort.OrtArenaCfg({"max_mem": limit}))
         return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def memory_limit(max_memory: int | None, file_bytes: int) -> int:
+    """Return the bytes that a network may take in all.
+
+    Args:
+        max_memory: Bytes that a pair of pictures may take on each core; None: there is no limit
+            but half of the machine's memory.
+        file_bytes: Size of its file.
+    """
+    if max_memory is None:
+        return total_memory() // 2
+    return max_memory * available_cores() + _ROOM + 4 * file_bytes
 
 
 def _port(node: Any) -> Port:  # noqa: ANN401 - onnxruntime is untyped

@@ -10,6 +10,7 @@ import safetensors.torch
 from torch import Tensor
 
 from imfuse.engines.onnx_file import brief
+from imfuse.engines.sections import split_section
 from imfuse.errors import ImfuseError, WeightsError
 from imfuse.io.atomic import write_atomically
 from imfuse.learn.formats import (
@@ -33,6 +34,7 @@ from imfuse.learn.formats.foreign import Foreign
 from imfuse.learn.models.base import FusionNetwork, Origin
 from imfuse.learn.networks import create_network, create_stored_network
 from imfuse.learn.onnx_file import read_onnx
+from imfuse.learn.state_dicts import other_section
 from imfuse.learn.torch_file import read_torch_file
 
 StateDict = Mapping[str, Tensor]
@@ -86,7 +88,8 @@ def load_foreign(*paths: Path, settings: Mapping[str, object] | None = None) -> 
     and plain containers.
 
     Args:
-        paths: The file, or the files over which the authors spread the weights.
+        paths: The file, or the files over which the authors spread the weights. `FILE#NAME` takes
+            one of several state dicts in it.
         settings: Settings of the network besides those that the format requires.
 
     Raises:
@@ -97,10 +100,10 @@ def load_foreign(*paths: Path, settings: Mapping[str, object] | None = None) -> 
     weights: dict[str, Tensor] = {}
     notes: list[str] = []
     for path in paths:
-        read = read_torch_file(path)
+        read = read_torch_file(*split_section(path))
         weights |= read.weights
         notes += read.notes
-    known, prefix = _recognise(weights, notes)
+    known, prefix = _recognise(weights, split_section(paths[0])[0], notes)
     if known is None:
         raise _unknown(weights, paths[0])
     weights = {key[len(prefix) :]: v for key, v in weights.items() if key.startswith(prefix)}
@@ -138,7 +141,7 @@ def recognise(weights: StateDict) -> Foreign | None:
     return next((one for one in FORMATS if all(mark in weights for mark in one.marks)), None)
 
 
-def _recognise(weights: StateDict, notes: list[str]) -> tuple[Foreign | None, str]:
+def _recognise(weights: StateDict, file: Path, notes: list[str]) -> tuple[Foreign | None, str]:
     """Return the format of weights, and the prefix of all its keys."""
     known = recognise(weights)
     if known is not None:
@@ -150,7 +153,10 @@ def _recognise(weights: StateDict, notes: list[str]) -> tuple[Foreign | None, st
         if prefixes:
             # Their authors evaluate the averaged weights (EMA).
             prefixes.sort(key=lambda p: ("ema" not in p.lower(), len(p), p))
-            beside = f", not {brief(', '.join(prefixes[1:4]))}" if len(prefixes) > 1 else ""
+            beside = ""
+            if len(prefixes) > 1:
+                other = other_section(file, prefixes[1].rstrip("."))
+                beside = f", not {brief(', '.join(prefixes[1:4]))} ({other})"
             notes.append(f"the weights under {brief(prefixes[0])} are used{beside}")
             return one, prefixes[0]
     return None, ""

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from imfuse.engines.sections import split_section
 from imfuse.learn.checkpoints import load_weights
 from imfuse.learn.models.base import FusionNetwork
 from imfuse.types import Float, FusionSpec
@@ -53,7 +54,7 @@ def open_weights(path: Path) -> TorchEngine:
         WeightsError: It is not a file of weights, or belongs to no known network.
     """
     loaded = load_weights(path)
-    with path.open("rb") as file:
+    with split_section(path)[0].open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     spec = loaded.network.spec(loaded.origin)
     return TorchEngine(loaded.network, spec, weights_sha256=sha256, notes=loaded.notes)

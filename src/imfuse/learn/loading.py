@@ -15,8 +15,8 @@ def load(path_or_name: str | Path) -> FusionNetwork:
 
     Args:
         path_or_name: Folder of a run, file of weights (`.safetensors` or `.onnx` written by imfuse,
-            or `.pth` as its authors published it), or the name of a network whose weights are part
-            of imfuse.
+            or `.pth` as its authors published it; `FILE.pth#NAME` takes one of several state
+            dicts), or the name of a network whose weights are part of imfuse.
 
     Returns:
         A PyTorch module: `network(ir, vis)` takes `(b, 1, h, w)` and, depending on

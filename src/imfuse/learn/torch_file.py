@@ -5,15 +5,15 @@ import pickletools
 import re
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
 import torch
-from torch import Tensor
 
 from imfuse.engines.onnx_file import brief
 from imfuse.errors import WeightsError
+from imfuse.learn.state_dicts import StateDict, find_weights
 
 _PICKLE, _ZIP = b"\x80", b"PK"
 """First bytes of the files that `torch.save` writes."""
@@ -32,42 +32,6 @@ _LEGACY_PICKLES = 5
 _SMALL = 64_000_000
 """Size in bytes that every file may unpack to; beyond it, up to four times the size on disk."""
 
-_WRAPPERS = (
-    "params_ema",
-    "state_dict_ema",
-    "ema_state_dict",
-    "model_ema",
-    "ema",
-    "weight",
-    "state_dict",
-    "model_state_dict",
-    "model",
-    "net",
-    "params",
-    "generator",
-    "MTAN",
-)
-"""Keys under which training scripts store the weights among other things, the best first: authors
-evaluate averaged weights (EMA)."""
-
-_LEFT_BY_WRAPPING = re.compile(r"^(?:module\.|_orig_mod\.)+")
-"""Prefix that training on several GPUs, or compiling, puts before every key."""
-
-_TRAINING_ONLY = re.compile(r"optim|sched|scaler|discriminator|(^|_)dis($|_)|netd$", re.IGNORECASE)
-"""Names of sections that don't belong to a fusion network."""
-
-
-class StateDict(NamedTuple):
-    """Weights of a file.
-
-    Attributes:
-        weights: Tensors by key.
-        notes: Remarks for the user on how the weights were chosen.
-    """
-
-    weights: dict[str, Tensor]
-    notes: tuple[str, ...]
-
 
 class _Size(NamedTuple):
     """Size of a pickled value: depth of nested tuples, and number of values in all of them."""
@@ -79,11 +43,15 @@ class _Size(NamedTuple):
 _FLAT = _Size(0, 1)
 
 
-def read_torch_file(path: Path) -> StateDict:
+def read_torch_file(path: Path, section: str = "") -> StateDict:
     """Return the weights of a file that PyTorch wrote.
 
     PyTorch's restricted loader builds only tensors and plain containers, and nothing much larger
     than the file is unpacked.
+
+    Args:
+        path: The file.
+        section: Name of the part of it to take; empty: the best one.
 
     Raises:
         WeightsError: The file is missing, damaged, unpacks to too much, or holds anything but
@@ -93,7 +61,7 @@ def read_torch_file(path: Path) -> StateDict:
         with path.open("rb") as file:
             head = file.read(2)
         if head.startswith(_ZIP):
-            _check_archive(path)
+            check_archive(path)
         elif head.startswith(_PICKLE):
             with path.open("rb") as file:
                 for _ in range(_LEGACY_PICKLES):
@@ -121,20 +89,15 @@ def read_torch_file(path: Path) -> StateDict:
     if content is None:
         remedy = "Download it again, or check the path."
         raise WeightsError("no file that PyTorch wrote", file=path, remedy=remedy)
-    notes: list[str] = []
-    weights = _chosen(content, notes)
-    if not weights:
-        raise WeightsError(
-            "no dictionary of tensors",
-            file=path,
-            expected="a state dict",
-            remedy="Save the weights of the network (state_dict) and nothing else.",
-        )
-    return StateDict(weights, tuple(notes))
+    return find_weights(content, path, section)
 
 
-def _check_archive(path: Path) -> None:
-    """Refuse a file whose parts are far larger than itself, before anything is unpacked."""
+def check_archive(path: Path) -> None:
+    """Refuse a file that takes far more memory or time to load than its size explains.
+
+    Raises:
+        WeightsError: Its parts unpack to much more, or what describes its tensors grows.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             parts = archive.infolist()
@@ -214,40 +177,3 @@ def _taken(before: Sequence[object], stack: list[_Size], marks: list[int]) -> li
 def _too_much(path: Path, found: str) -> WeightsError:
     remedy = "Save the weights of the network (state_dict) and nothing else."
     return WeightsError(found, file=path, expected="a state dict", remedy=remedy)
-
-
-def _chosen(content: object, notes: list[str]) -> dict[str, Tensor]:
-    """Return the weights in the content of a file that a training script saved."""
-    for _ in range(4):  # wrappers in wrappers
-        if not isinstance(content, dict):
-            return {}
-        found = [key for key in _WRAPPERS if _has_tensors(content.get(key))]
-        if not found:
-            break
-        if len(found) > 1:
-            others = " and ".join(found[1:])
-            notes.append(f"it holds {found[0]} and {others}; {found[0]} is used")
-        content = content[found[0]]
-    return _flat(content) if isinstance(content, dict) else {}
-
-
-def _has_tensors(value: object, depth: int = 3) -> bool:
-    if not isinstance(value, dict):
-        return False
-    inner = value.values()
-    return any(isinstance(v, Tensor) or (depth and _has_tensors(v, depth - 1)) for v in inner)
-
-
-def _flat(content: Mapping[object, object]) -> dict[str, Tensor]:
-    """Return the weights of a file, joined if it holds several networks.
-
-    Everything else that training scripts store (counters, states of optimisers) is left out.
-    """
-    flat: dict[str, Tensor] = {}
-    for key, value in content.items():
-        if isinstance(value, Tensor):
-            flat[_LEFT_BY_WRAPPING.sub("", str(key))] = value
-        elif isinstance(value, dict) and not _TRAINING_ONLY.search(str(key)):
-            inside = {k: v for k, v in value.items() if isinstance(v, Tensor)}
-            flat |= {f"{key}.{name}": tensor for name, tensor in _flat(inside).items()}
-    return flat

@@ -2,6 +2,7 @@
 
 import itertools
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,14 @@ import pytest
 import torch
 
 from imfuse.data import open_source
+from imfuse.data.boxes import Boxes
 from imfuse.data.catalogue import LAYOUTS
 from imfuse.data.sample import Sample
 from imfuse.data.sources import Entry, Source
 from imfuse.errors import PairMismatch, UnreadableImage, UsageError
 from imfuse.learn.batches.cache import CachedSource
 from imfuse.learn.batches.loader import Batches, PairDataset, collate
+from imfuse.learn.batches.patches import PatchSource
 from imfuse.learn.batches.stream import SampleStream
 from imfuse.learn.batches.transforms import Augmentation
 
@@ -207,6 +210,29 @@ def test_what_a_worker_decoded_the_others_and_the_next_run_have():
     for index in range(6):
         np.testing.assert_array_equal(cached.load(index).vis, Counted(6).load(index).vis)
     assert not source.loads
+
+
+class Boxed(Counted):
+    """Samples with as many boxes as their number."""
+
+    def load(self, index):
+        xyxy = np.arange(4 * index, dtype=np.float32).reshape(index, 4)
+        kinds, ignored = np.arange(index) % 2, np.zeros(index, bool)
+        return replace(super().load(index), boxes=Boxes(xyxy, kinds, ("car", "person"), ignored))
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_a_cache_and_patches_keep_boxes(labelled):
+    cached = CachedSource(Boxed(3, labelled))
+    for index in (0, 1, 2, 0, 1, 2):
+        found, given = cached.load(index), Boxed(3, labelled).load(index)
+        np.testing.assert_array_equal(found.boxes.xyxy, given.boxes.xyxy)
+        assert found.boxes.of_each() == given.boxes.of_each()
+        np.testing.assert_array_equal(found.vis, given.vis)
+    assert cached.kept == 3
+    patches = PatchSource(cached, size=8, stride=4, least_contrast=0)
+    (whole,) = (i for i, name in enumerate(patches.names) if name == "n1/0-0")
+    np.testing.assert_array_equal(patches.load(whole).boxes.xyxy, [[0, 1, 2, 3]])
 
 
 def test_a_cache_keeps_to_its_bound():

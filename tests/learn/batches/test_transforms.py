@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imfuse.data import open_source
+from imfuse.data.boxes import Boxes
 from imfuse.data.sample import IGNORED, Sample
 from imfuse.errors import UsageError
 from imfuse.learn.batches.patches import PatchSource, contrast, corners
@@ -57,6 +58,54 @@ def test_pictures_and_labels_stay_aligned(height, width, side, flip, vertical, r
         assert len(np.unique(place)) == side * side
         assert np.ptp(place // 256) == np.ptp(place % 256) == side - 1
         assert (out.labels != IGNORED).all()
+
+
+def boxed(height, width, seed):
+    """Return a sample for each of some boxes, with the pixels inside it marked in its labels."""
+    rng = np.random.default_rng(seed)
+    blank = np.zeros((height, width), np.uint8)
+    for index in range(6):
+        left, right = sorted(rng.choice(width + 1, 2, replace=False))
+        top, bottom = sorted(rng.choice(height + 1, 2, replace=False))
+        labels = blank.copy()
+        labels[top:bottom, left:right] = 1
+        xyxy = np.array([[left, top, right, bottom]], np.float32)
+        kind, ignored = np.array([index]), np.array([index % 2 == 0])
+        boxes = Boxes(xyxy, kind, tuple("abcdef"), ignored)
+        yield Sample("boxed", blank, np.dstack([blank] * 3), labels, boxes)
+
+
+@given(
+    st.integers(2, 40),
+    st.integers(2, 40),
+    st.integers(1, 50),
+    st.sampled_from([1.0, 1.0, 2.0, 3.0]),
+    st.integers(0, 2**31),
+)
+def test_boxes_stay_around_what_they_were_drawn_around(height, width, side, factor, seed):
+    """The pixels of each box are marked in the labels, and looked for after all changes."""
+    augmentation = Augmentation(
+        crop=(side, side), scale=(factor, factor), flip=True, flip_vertical=True, rotate=True
+    )
+    for sample in boxed(height, width, seed):
+        out = augmentation.apply(sample, np.random.default_rng(seed))
+        rows, columns = np.nonzero(out.labels == 1)
+        whole = (sample.labels == 1).sum() * factor**2
+        if len(rows) == 0 or len(rows) < whole / 4:
+            assert len(out.boxes) == len(out.boxes.classes) == len(out.boxes.ignored) == 0
+            continue
+        edges = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+        np.testing.assert_array_equal(out.boxes.xyxy, [edges])
+        assert out.boxes.xyxy.dtype == np.float32
+        assert out.boxes.of_each() == sample.boxes.of_each()
+        assert out.boxes.ignored.tolist() == sample.boxes.ignored.tolist()
+
+
+def test_boxes_shrink_with_their_picture_and_none_remain_none():
+    (sample, *_) = boxed(30, 40, 3)
+    out = resize(sample, 0.5)
+    np.testing.assert_allclose(out.boxes.xyxy, sample.boxes.xyxy / 2)
+    assert Augmentation(flip=True).apply(traced(5, 5), np.random.default_rng(0)).boxes is None
 
 
 def test_labels_are_unknown_where_a_small_picture_is_reflected():

@@ -1,16 +1,21 @@
 """Unpack one strip or tile of a TIFF file, by any method.
 
 libtiff, which Pillow uses, prints errors about damaged data to stderr, and accepts some of them. It
-only gets data that have been checked and that nothing else here can unpack.
+only gets data that have been checked and that nothing else here can unpack, and its messages are
+switched off.
 """
 
+import ctypes
 import io
 import lzma
 import struct
 import zlib
+from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
+from PIL import _imaging
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 from tifffile import TiffPage
 
@@ -83,6 +88,7 @@ def _packbits(packed: bytes, size: int) -> bytes:
 
 def _by_libtiff(packed: bytes | memoryview, method: int, rows: int, stride: int) -> bytes:
     """Unpack a strip as if it were an 8-bit gray picture."""
+    _silence_libtiff()
     tags = {256: stride, 257: rows, 258: 8, 259: method, 262: 1, 273: 0, 278: rows}
     directory = ImageFileDirectory_v2()
     directory.tagtype[273] = directory.tagtype[279] = 4
@@ -92,6 +98,18 @@ def _by_libtiff(packed: bytes | memoryview, method: int, rows: int, stride: int)
     with TiffImageFile(io.BytesIO(b"".join((head, directory.tobytes(8), packed)))) as image:
         image.load()
         return image.tobytes()
+
+
+@cache
+def _silence_libtiff() -> None:
+    """Keep Pillow's libtiff from printing what it finds damaged; Pillow raises it as well.
+
+    Where libtiff is hidden inside Pillow, as on Windows, there is no way to, and it prints.
+    """
+    with suppress(AttributeError, OSError):
+        set_handler = ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler
+        set_handler.argtypes, set_handler.restype = [ctypes.c_void_p], ctypes.c_void_p
+        set_handler(None)
 
 
 def jpeg_segment(

@@ -2,6 +2,7 @@
 
 import mmap
 import multiprocessing
+import pickle
 import sys
 
 import numpy as np
@@ -13,8 +14,8 @@ from imfuse.machine import total_memory
 from imfuse.types import Pixels
 
 _TYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
-_KNOWN, _START, _HEIGHT, _WIDTH, _TYPE, _LABELLED = range(6)
-_COLUMNS = 6
+_KNOWN, _START, _HEIGHT, _WIDTH, _TYPE, _LABELLED, _BOXES = range(7)
+_COLUMNS = 7
 _MOST_DEFAULT = 4 * 2**30
 
 
@@ -86,6 +87,8 @@ class CachedSource(Derived):
         parts = [np.ascontiguousarray(part) for part in (sample.ir, sample.vis)]
         if sample.labels is not None:
             parts.append(np.ascontiguousarray(sample.labels))
+        boxes = b"" if sample.boxes is None else pickle.dumps(sample.boxes)
+        parts.append(np.frombuffer(boxes, np.uint8))
         needed = -(-sum(part.nbytes for part in parts) // 8) * 8
         with self._lock:
             start = int(self._used[0])
@@ -96,13 +99,14 @@ class CachedSource(Derived):
         for part in parts:
             self._memory[place : place + part.nbytes] = part.tobytes()
             place += part.nbytes
-        row = (0, start, *sample.size, _TYPES.index(parts[0].dtype), sample.labels is not None)
+        kind = _TYPES.index(parts[0].dtype)
+        row = (0, start, *sample.size, kind, sample.labels is not None, len(boxes))
         with self._lock:
             self._table[index] = row
             self._table[index, _KNOWN] = 1
 
     def _kept_sample(self, index: int) -> Sample:
-        _, start, height, width, kind, labelled = (int(n) for n in self._table[index])
+        _, start, height, width, kind, labelled, boxed = (int(n) for n in self._table[index])
         pixels, dtype = height * width, _TYPES[kind]
 
         def view(shape: tuple[int, ...], dtype: np.dtype[np.generic], at: int) -> Pixels:
@@ -114,4 +118,7 @@ class CachedSource(Derived):
         vis = view((height, width, 3), dtype, start + pixels * dtype.itemsize)
         after = start + 4 * pixels * dtype.itemsize
         labels = view((height, width), _TYPES[0], after) if labelled else None
-        return Sample(self.entries[index].name, ir, vis, labels)
+        after += pixels * labelled
+        # Written by `_keep`, in memory that only this process and its forks have.
+        boxes = pickle.loads(self._memory[after : after + boxed]) if boxed else None  # noqa: S301
+        return Sample(self.entries[index].name, ir, vis, labels, boxes)

@@ -70,7 +70,7 @@ class PatchSource(Derived):
         """Return a patch as it is stored."""
         whole, corner = self._places[index]
         patch = crop(self.source.load(whole), corner, (self.size, self.size))
-        return Sample(self.entries[index].name, patch.ir, patch.vis, patch.labels)
+        return replace(patch, name=self.entries[index].name)
 
 
 def corners(shape: tuple[int, int], size: int, stride: int) -> Iterator[tuple[int, int]]:

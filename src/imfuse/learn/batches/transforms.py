@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from imfuse.data.boxes import Boxes
 from imfuse.data.sample import IGNORED, Sample
 from imfuse.errors import UsageError
 from imfuse.types import Float, Pixels
@@ -17,7 +18,8 @@ class Augmentation:
 
     Attributes:
         crop: Height and width in pixels of the random crop; None: the whole picture. Smaller
-            pictures are padded by reflection, with unknown labels in the padding.
+            pictures are padded by reflection, with unknown labels and no boxes in the padding.
+            Boxes that keep less than a quarter of their area are dropped.
         scale: Smallest and largest resize factor, drawn uniformly, applied before the crop.
         flip: Mirror left and right in half of the samples.
         flip_vertical: Mirror top and bottom in half of the samples.
@@ -68,11 +70,11 @@ class Augmentation:
             corner = int(top_at * (spare[0] + 1)), int(left_at * (spare[1] + 1))
             sample = crop(sample, corner, self.crop)
         if self.flip and flip_at < 0.5:
-            sample = _each(sample, lambda pixels: pixels[:, ::-1])
+            sample = mirror(sample)
         if self.flip_vertical and vertical_at < 0.5:
-            sample = _each(sample, lambda pixels: pixels[::-1])
-        if self.rotate and turns:
-            sample = _each(sample, lambda pixels: np.rot90(pixels, turns))
+            sample = _transposed(mirror(_transposed(sample)))
+        for _ in range(turns if self.rotate else 0):
+            sample = _transposed(mirror(sample))  # a quarter turn to the left
         if any(self.jitter):
             sample = sample.as_float()
             sample = replace(sample, vis=relight(sample.vis, *(1 + light * self.jitter)))
@@ -82,7 +84,21 @@ class Augmentation:
 def crop(sample: Sample, corner: tuple[int, int], size: tuple[int, int]) -> Sample:
     """Return the part of a sample with a given top left corner and size (rows first)."""
     (top, left), (height, width) = corner, size
-    return _each(sample, lambda pixels: pixels[top : top + height, left : left + width])
+    part = _each(sample, lambda pixels: pixels[top : top + height, left : left + width])
+    return _with_boxes(part, lambda boxes: boxes.cropped(corner, part.size))
+
+
+def mirror(sample: Sample) -> Sample:
+    """Return a sample whose left and right are exchanged."""
+    return _with_boxes(
+        _each(sample, lambda pixels: pixels[:, ::-1]), lambda boxes: boxes.mirrored(sample.size[1])
+    )
+
+
+def _transposed(sample: Sample) -> Sample:
+    """Return a sample whose rows are the columns of another."""
+    swapped = _each(sample, lambda pixels: pixels.swapaxes(0, 1))
+    return _with_boxes(swapped, Boxes.transposed)
 
 
 def resize(sample: Sample, factor: float) -> Sample:
@@ -93,11 +109,17 @@ def resize(sample: Sample, factor: float) -> Sample:
     def resized(pixels: Pixels, way: int) -> Pixels:
         return np.asarray(cv2.resize(pixels, (width, height), interpolation=way), pixels.dtype)
 
-    return replace(
-        sample,
-        ir=resized(sample.ir, way),
-        vis=resized(sample.vis, way),
-        labels=None if sample.labels is None else resized(sample.labels, cv2.INTER_NEAREST_EXACT),
+    across, down = width / sample.size[1], height / sample.size[0]
+    return _with_boxes(
+        replace(
+            sample,
+            ir=resized(sample.ir, way),
+            vis=resized(sample.vis, way),
+            labels=None
+            if sample.labels is None
+            else resized(sample.labels, cv2.INTER_NEAREST_EXACT),
+        ),
+        lambda boxes: boxes.scaled(across, down),
     )
 
 
@@ -133,9 +155,11 @@ def _padded(sample: Sample, size: tuple[int, int]) -> Sample:
 
     labels = None if sample.labels is None else padded(sample.labels, cv2.BORDER_CONSTANT)
     reflect = cv2.BORDER_REFLECT_101
-    return replace(
+    whole = replace(
         sample, ir=padded(sample.ir, reflect), vis=padded(sample.vis, reflect), labels=labels
     )
+    corner = -edges[0], -edges[2]
+    return _with_boxes(whole, lambda boxes: boxes.cropped(corner, whole.size))
 
 
 def _each(sample: Sample, change: Callable[[Pixels], Pixels]) -> Sample:
@@ -146,3 +170,8 @@ def _each(sample: Sample, change: Callable[[Pixels], Pixels]) -> Sample:
         vis=change(sample.vis),
         labels=None if sample.labels is None else change(sample.labels),
     )
+
+
+def _with_boxes(sample: Sample, change: Callable[[Boxes], Boxes]) -> Sample:
+    """Return a sample with its boxes changed, if it has any."""
+    return sample if sample.boxes is None else replace(sample, boxes=change(sample.boxes))

@@ -10,8 +10,8 @@ class Foreign:
     """A published file format of weights.
 
     If a file holds several state dicts, the name of each is put before its keys with a dot
-    (`DIDF_Encoder.base.weight`); the prefix `module.`, left by training on several GPUs, is already
-    removed.
+    (`DIDF_Encoder.base.weight`); the prefixes `module.` and `_orig_mod.`, left by training on
+    several GPUs and by compiling, are already removed.
 
     Attributes:
         network: Name of our network.

@@ -16,6 +16,7 @@ from torch import nn
 from imfuse.data.layouts import Layout
 from imfuse.data.sample import Sample
 from imfuse.data.sources import Source
+from imfuse.engines.sections import split_section, with_section
 from imfuse.learn.models.base import Origin
 from imfuse.learn.recipes.card import TrainingCard
 from imfuse.learn.recipes.settings import Settings
@@ -98,7 +99,8 @@ class Recipe(ABC):
         weights = settings.weights
         if weights is None or weights.is_absolute():
             return settings
-        return settings.model_copy(update={"weights": find(weights)})
+        file, section = split_section(weights)
+        return settings.model_copy(update={"weights": with_section(find(file), section)})
 
     @classmethod
     def view(cls, source: Source, settings: Settings) -> Source:

@@ -40,8 +40,9 @@ class Settings(Section):
     network: dict[str, JsonValue] = {}
     """Settings of the network, such as the ablations of its paper."""
     weights: Path | None = None
-    """Initial weights: a file of ours or of the authors (keep it, as --resume needs it again), or
-    the name of a network whose weights are part of imfuse. None: random."""
+    """Initial weights: a file of ours or of the authors (keep it, as --resume needs it again), one
+    of several state dicts in it (FILE.pth#NAME), or the name of a network whose weights are part of
+    imfuse. None: random."""
     held_out: Share = 0.05
     """Fraction of the training pairs to hold out for previews and scores."""
     ema: Share = 0.0

@@ -11,6 +11,7 @@ from torch.utils.tensorboard import SummaryWriter
 from imfuse.errors import OutputError
 from imfuse.io.atomic import write_atomically
 from imfuse.learn.training.folder import LOG
+from imfuse.learn.training.nesting import check_nesting
 
 
 class Journal:
@@ -77,6 +78,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 def _line(text: bytes, number: int, path: Path) -> dict[str, Any]:
     try:
         line = json.loads(text)
+        check_nesting(line)
     except (ValueError, RecursionError):
         line = None
     if not isinstance(line, dict) or type(line.get("step")) is not int:

@@ -18,7 +18,10 @@ _SHOWN = 120
 
 def shown(value: object) -> str:
     """Return a value as text for messages, shortened if necessary."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except RecursionError:
+        text = f"a {type(value).__name__} that is nested too deeply to show"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 

@@ -14,6 +14,8 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from imfuse.errors import ImfuseError, WeightsError
 from imfuse.io.atomic import write_atomically
+from imfuse.learn.torch_file import check_archive
+from imfuse.learn.training.nesting import check_nesting
 
 FORMAT = 1
 """Number of the file format."""
@@ -72,6 +74,7 @@ def load_state(path: Path) -> State:
     with damaged(path):
         _check_archive(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
+        check_nesting(content)
         number = content.pop("format")
         if number != FORMAT:
             found = f"format {str(number)[:40]}"
@@ -93,6 +96,10 @@ def _check_archive(path: Path) -> None:
             raise zipfile.BadZipFile("compressed")
         if archive.testzip() is not None:
             raise zipfile.BadZipFile("checksum")
+    try:
+        check_archive(path)
+    except WeightsError as error:
+        raise WeightsError(error.found, file=path, remedy=_REMEDY) from error
 
 
 @contextmanager
