@@ -80,7 +80,7 @@ class OpenVinoEngine:
             raise WeightsError(
                 f"OpenVINO can't fuse this ({brief(str(error).strip().splitlines()[-1])})",
                 file=self._model,
-                remedy="Omit --runtime.",
+                remedy="Omit --runtime (runtime=).",
             ) from error
         return found
 
@@ -105,7 +105,7 @@ def _compile(model: Path, threads: int | None, precision: str) -> Any:  # noqa: 
         raise WeightsError(
             f"running it with OpenVINO needs OpenVINO ({error})",
             file=model,
-            remedy="pip install 'imfuse[openvino]', or omit --runtime.",
+            remedy="pip install 'imfuse[openvino]', or omit --runtime (runtime=).",
         ) from error
     with _FIRST:
         # Two threads that access their first tensors at the same time can hang: the one that
@@ -124,5 +124,5 @@ def _compile(model: Path, threads: int | None, precision: str) -> Any:  # noqa: 
     except RuntimeError as error:
         last = brief(str(error).strip().splitlines()[-1])
         raise WeightsError(
-            f"OpenVINO can't run it ({last})", file=model, remedy="Omit --runtime."
+            f"OpenVINO can't run it ({last})", file=model, remedy="Omit --runtime (runtime=)."
         ) from error
