@@ -70,6 +70,19 @@ def test_the_range_is_applied_before_the_size_as_in_fusing():
     )
 
 
+@pytest.mark.parametrize("ir_range", [None, "0:1"])
+def test_pixels_without_data_take_their_neighbours_value_and_are_counted(ir_range):
+    ir, vis = scene("float32", low=0.2, span=0.6)
+    holes = np.zeros(ir.shape, bool)
+    holes[5, 7] = True
+    broken = Picture(pixels=np.where(holes, np.float32(0), ir), nodata=holes)
+    both = ImagePair(ir=broken, vis=Picture(pixels=vis))
+    seen = as_fused(both, FuseOptions(ir_range=ir_range)).ir
+    assert seen.pixels[5, 7] in (ir[5, 6], ir[5, 8], ir[4, 7], ir[6, 7])
+    assert (seen.pixels == ir)[~holes].all()
+    assert "1 of 3,072 pixels have no data" in seen.notes[0]
+
+
 def test_pictures_of_8_bits_stay_as_they_are():
     ir, vis = scene("uint8", low=0, span=255)
     both = ImagePair(ir=Picture(pixels=ir), vis=Picture(pixels=vis))

@@ -105,9 +105,8 @@ def pixels_of(picture: Picture) -> Pixels:
     check_scale(
         picture.name,
         picture.pixels,
-        remedy="For training, write these pictures in 8 or 16 bits or as floats in 0..1, with one "
-        "range for all of them; fuse, evaluate and bench read infrared as it is, with --ir-range "
-        "(ir_range=).",
+        remedy="For training, scale these pictures to 8 bits or to 0..1, all by one range; fuse, "
+        "evaluate and bench take infrared as it is, with --ir-range (ir_range=).",
     )
     return picture.pixels
 

@@ -235,7 +235,7 @@ def _names(files: Sequence[Path]) -> list[str]:
 
 def _refuse_both(pattern: str | None) -> None:
     if pattern is not None:
-        found = "both --pairs (pairs=) and --pair-regex (pair_regex=) are given"
+        found = "both --pairs and --pair-regex (pairs=, pair_regex=) are given"
         raise UsageError(found, expected="one of them", remedy="Leave one out.")
 
 
