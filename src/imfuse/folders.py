@@ -4,13 +4,14 @@ import weakref
 from collections.abc import Generator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from imfuse.errors import ImfuseError, OutputError, PairMismatch, UsageError
 from imfuse.files import PairResult, read_pair, write_fused
 from imfuse.fuser import Fuser, default_max_memory
-from imfuse.infrared import pooled_range, sample_infrared
+from imfuse.infrared import shared_range
 from imfuse.io.atomic import remove_stale_temporaries
 from imfuse.io.images import SUFFIXES, read_image
 from imfuse.io.locks import locked
@@ -20,7 +21,7 @@ from imfuse.jobs import run_jobs
 from imfuse.machine import available_cores
 from imfuse.options import FuseOptions, InfraredRange
 from imfuse.runs import RunRecord, sha256_of
-from imfuse.types import Engine, Float, FusedImage, ImagePair
+from imfuse.types import Engine, FusedImage, ImagePair
 
 _LOCK = ".imfuse-lock"
 _MOST_WORKERS = 1024
@@ -113,7 +114,8 @@ class FolderRun:
                 error = PairMismatch(
                     explanation,
                     expected="one infrared and one visible picture per key",
-                    remedy="Take the surplus files out, or tell them apart with --pair-regex.",
+                    remedy="Take the surplus files out, or tell them apart with "
+                    "--pair-regex (pair_regex=).",
                 )
                 yield self._failed(PairFiles("", self.job.ir, self.job.vis), error)
             ir_range = self._shared_range()
@@ -166,13 +168,9 @@ class FolderRun:
             return None
         if self.record.ir_range is not None:
             return self.record.ir_range
-
-        def sample(pair: PairFiles) -> Float:
-            return sample_infrared(read_image(pair.ir, max_pixels=self.job.options.max_pixels))
-
-        outcomes = run_jobs(self.matching.pairs, (sample,), workers=self.job.workers, ordered=True)
-        # A picture that can't be read is reported when its pair is due.
-        found = pooled_range((one.value for one in outcomes if one.error is None), wanted)
+        limit = self.job.options.max_pixels
+        readers = (partial(read_image, pair.ir, max_pixels=limit) for pair in self.matching.pairs)
+        found = shared_range(readers, wanted, workers=self.job.workers)
         self.record.keep_range(found)
         return found
 
@@ -189,7 +187,7 @@ def prepare(job: FolderJob) -> FolderRun:
     """
     if not 1 <= job.workers <= _MOST_WORKERS:
         expected = f"a whole number from 1 to {_MOST_WORKERS}"
-        raise UsageError(f"--workers {job.workers}", expected=expected)
+        raise UsageError(f"--workers (workers=) {job.workers}", expected=expected)
     if job.suffix is not None and job.suffix.lower() not in SUFFIXES:
         known = " ".join(SUFFIXES)
         raise UsageError(f"results can't be written as {job.suffix!r}", expected=f"one of {known}")

@@ -77,8 +77,7 @@ class Fuser:
         self.options = FuseOptions.of(options, **changes)
         self.engine = load_engine(**self.options.loading())
         self.aligner = aligner or find_aligner(self.options)
-        limit = self.options.max_memory
-        self.max_memory = default_max_memory(self.engine) if limit is None else limit
+        self.max_memory = self.options.max_memory or default_max_memory(self.engine)
 
     def fuse(
         self,
@@ -172,13 +171,13 @@ class Fuser:
             cut = geometry.tiles(height, width, spec.tile, min(room, _WINDOW_PIXELS))
         if cut is None:
             limit = f"the limit of {self.max_memory / 1e6:.0f} MB"
-            enough = f"--max-memory {_enough(self.engine, height, width, needed)}MB"
+            enough = _more(_enough(self.engine, height, width, needed))
             if spec.tile is None:
                 found = f"{spec.name} needs {width}x{height} as a whole, which exceeds {limit}"
-                remedy = f"Allow more ({enough}), or choose a method that works in tiles."
+                remedy = f"{enough}, or choose a method that works in tiles."
             else:
                 found = f"a tile of {width}x{height} for {spec.name} exceeds {limit}"
-                remedy = f"Allow more: {enough}."
+                remedy = f"{enough}."
             raise MemoryLimit(found, file=vis.name, remedy=remedy)
         result = np.empty((height, width, 3) if colour else (height, width), vis.pixels.dtype)
         for tile in cut:
@@ -227,8 +226,7 @@ class Fuser:
                 f"{spec.name} pads the picture to {size[1]}x{size[0]}, which exceeds the limit of "
                 f"{self.max_memory / 1e6:.0f} MB",
                 file=name,
-                remedy=f"Allow more (--max-memory {needed // 10**6 + 1}MB), or choose another "
-                "method.",
+                remedy=f"{_more(needed // 10**6 + 1)}, or choose another method.",
             )
 
     def _towards_one(self, fused: Float, ir: Float, vis: Float) -> Float:
@@ -292,9 +290,11 @@ def _enough(engine: Engine, height: int, width: int, result_bytes: int) -> int:
     return int((result_bytes + min(side, height * width) * per_pixel) / 1e6) + 1
 
 
+def _more(megabytes: int) -> str:
+    return f"Allow more: --max-memory {megabytes}MB (max_memory={megabytes}_000_000)"
+
+
 def _fitting(vis: Picture, fused: Pixels) -> Metadata:
     """Return the visible picture's metadata; a gray ICC profile would not fit a colour result."""
     kept = vis.metadata
-    if fused.ndim == 3 and not vis.is_colour:
-        return Metadata(exif=kept.exif, dpi=kept.dpi)
-    return kept
+    return kept if fused.ndim == 2 or vis.is_colour else Metadata(exif=kept.exif, dpi=kept.dpi)

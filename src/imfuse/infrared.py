@@ -1,12 +1,13 @@
 """Infrared pictures made ready for fusing: gray, without holes, calibrated, within one range."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from imfuse.errors import BadValues
+from imfuse.jobs import run_jobs
 from imfuse.ops import color
 from imfuse.ops.holes import fill_nearest
 from imfuse.options import InfraredRange
@@ -134,6 +135,30 @@ def pooled_range(samples: Iterable[Float], wanted: InfraredRange) -> InfraredRan
     return InfraredRange(low, high)
 
 
+def shared_range(
+    readers: Iterable[Callable[[], Picture]], wanted: InfraredRange, *, workers: int = 1
+) -> InfraredRange:
+    """Return the values that percentiles stand for over the infrared pictures of a whole folder.
+
+    Args:
+        readers: Functions that read one picture each. What they can't read is left out, and
+            reported when its pair is due.
+        wanted: The percentiles. A range of values is returned as it is.
+        workers: Number of pictures to read at the same time.
+
+    Raises:
+        BadValues: The pictures hold one value only, or none.
+    """
+    if not wanted.percent:
+        return wanted
+
+    def sample(read: Callable[[], Picture]) -> Float:
+        return sample_infrared(read())
+
+    outcomes = run_jobs(readers, (sample,), workers=workers, ordered=True)
+    return pooled_range((one.value for one in outcomes if one.error is None), wanted)
+
+
 def is_gray(pixels: Pixels) -> bool:
     """Return True for one channel, or three that hold one gray picture but for coding noise."""
     if pixels.ndim == 2:
@@ -192,7 +217,7 @@ def _ends(values: Float, wanted: InfraredRange) -> tuple[float, float]:
     raise BadValues(
         "the infrared values don't vary" if values.size else "there are no infrared values",
         expected=f"values that differ between {wanted}",
-        remedy="Say which values are black and white, e.g. --ir-range 20:40.",
+        remedy=f"Say which values are black and white, e.g. {_option('20:40')}.",
     )
 
 
@@ -215,19 +240,16 @@ def _full_range(picture: Picture, pixels: Pixels, values: Float, notes: list[str
     """Return the white of a type, and say where a picture does not fit or hardly uses it."""
     kind = pixels.dtype
     low, high = _spread(values, whole_bytes=kind == np.uint8 and pixels.ndim == 2)
-    advice = "--ir-range " + (f"{low:g}:{high:g}" if low < high else "LOW:HIGH")
+    advice = _option(f"{low:g}:{high:g}" if low < high else "LOW:HIGH")
+    remedy = f"Say which values are black and white, e.g. {advice}, or {_option('auto')}."
     if kind in RAW_TYPES:
         raise BadValues(
             f"{kind} infrared values, most of them from {low:g} to {high:g}",
             file=picture.name,
             expected="a range, as this type has no black and white of its own",
-            remedy=f"Say which values are black and white, e.g. {advice}, or --ir-range auto.",
+            remedy=remedy,
         )
-    check_unit_range(
-        picture.name,
-        pixels,
-        remedy=f"Say which values are black and white, e.g. {advice}, or --ir-range auto.",
-    )
+    check_scale(picture.name, pixels, remedy=remedy)
     white = SCALES[kind]
     if 0 < high - low < _NARROW[kind] * white:
         scale = {1.0: "0 to 1", 255.0: "0 to 255"}.get(white, "0 to 65535")
@@ -236,6 +258,11 @@ def _full_range(picture: Picture, pixels: Pixels, values: Float, notes: list[str
             f"show; {advice} spreads it"
         )
     return white
+
+
+def _option(ends: str) -> str:
+    """Return the option for a range as the command line and Python take it."""
+    return f"--ir-range {ends} (ir_range='{ends}')"
 
 
 def _note_outside(
@@ -252,15 +279,20 @@ def _note_outside(
         )
 
 
-def check_unit_range(name: str, pixels: Pixels, *, remedy: str) -> None:
-    """Refuse float values outside [0, 1].
+def check_scale(name: str, pixels: Pixels, *, remedy: str) -> None:
+    """Refuse values whose black and white are unknown: measurements, and floats outside [0, 1].
 
     Raises:
-        BadValues: Some are.
+        BadValues: The pixels are such values.
     """
-    if pixels.dtype != np.float32:
+    kind = pixels.dtype
+    if kind not in RAW_TYPES and kind != np.float32:
         return
     least, most = float(pixels.min()), float(pixels.max())
+    if kind in RAW_TYPES:
+        expected = "8 bits, 16 bits without sign, or floats in 0..1"
+        found = f"{kind} values from {least:g} to {most:g}"
+        raise BadValues(found, file=name, expected=expected, remedy=remedy)
     if not (least >= 0 and most <= 1):  # also true for NaN, which compares false
         found = f"float values from {least:g} to {most:g}"
         raise BadValues(found, file=name, expected="values in 0..1", remedy=remedy)

@@ -92,7 +92,9 @@ def as_named(error: BaseException) -> ImfuseError:
     if isinstance(error, ImfuseError):
         return error
     if isinstance(error, MemoryError):
-        return ImfuseError("not enough memory", remedy="Use fewer --workers or smaller pictures.")
+        return ImfuseError(
+            "not enough memory", remedy="Use fewer --workers (workers=) or smaller pictures."
+        )
     found = f"unexpected {type(error).__name__}: {str(error)[:500]}"
     return ImfuseError(found, remedy="This is a bug in imfuse; please report it.")
 

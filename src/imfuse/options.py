@@ -68,7 +68,8 @@ class InfraredRange:
         found = re.fullmatch(f"{_PART}:{_PART}", text, re.IGNORECASE)
         if found is None or found[2] != found[4]:
             raise UsageError(
-                f"--ir-range {text}", expected="LOW:HIGH, LOW%:HIGH%, or auto, such as 18:36"
+                f"--ir-range (ir_range=) {text}",
+                expected="LOW:HIGH, LOW%:HIGH%, or auto, such as 18:36",
             )
         return cls(float(found[1]), float(found[3]), percent=found[2] == "%")
 
@@ -131,7 +132,7 @@ class FuseOptions:
         if self.resize not in {None, "ir", "vis"}:
             raise UsageError(f"resize={self.resize!r}", expected="'ir' or 'vis'")
         if self.stretch and self.resize is None:
-            raise UsageError("stretch without resize", expected="--resize ir or --resize vis")
+            raise UsageError("stretch without resize", expected="--resize (resize=) ir or vis")
         if not (_is_number(self.prefer_ir) and 0 <= self.prefer_ir <= 1):
             raise UsageError(f"a share of {self.prefer_ir!r} for one picture", expected="0 to 1")
         if self.runtime not in RUNTIMES:

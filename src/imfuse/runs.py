@@ -162,7 +162,7 @@ def _read_run(file: Path) -> _Run:
     try:
         return _Run.model_validate_json(text)
     except ValidationError as error:
-        remedy = "Delete it, or leave --resume out, to begin anew."
+        remedy = "Delete it, or leave --resume (resume=) out, to begin anew."
         raise OutputError("unreadable run file", file=file, remedy=remedy) from error
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from imfuse.errors import BadValues
-from imfuse.infrared import check_unit_range, is_gray
+from imfuse.infrared import check_scale, is_gray
 from imfuse.io.alpha import alpha_is_picture
 from imfuse.types import RAW_TYPES, SCALES, Picture, Pixels
 
@@ -60,7 +60,7 @@ def check_visible(vis: Picture) -> None:
             expected="a value everywhere",
             remedy="Fill them first. Infrared comes first; were the two swapped?",
         )
-    check_unit_range(vis.name, vis.pixels, remedy="Scale the visible picture to 0..1 first.")
+    check_scale(vis.name, vis.pixels, remedy="Scale the visible picture to 0..1 first.")
 
 
 def _has_coloured_parts(pixels: Pixels) -> bool:

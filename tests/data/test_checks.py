@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from imfuse.data import LAYOUTS, Sample, Source, open_source
-from imfuse.data.checks import examine, report
+from imfuse.data.checks import check_readable, examine, report
 from imfuse.data.entries import Entry
 from imfuse.data.findings import Finding
+from imfuse.errors import BadValues
 
 COPIES = Path(__file__).parent
 
@@ -167,3 +169,33 @@ def test_the_repeated_slices_of_real_medical_sets_are_found(data):
     pet = check(data / "harvard/mri-pet" / "test")
     assert kinds(pet) == ["repeated"] * 21
     assert pet.findings[0] == Finding("repeated", "32", "the visible picture of 11 again")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values", "words"),
+    [
+        ("float32", (20, 34), "float values from 20 to 34"),
+        ("int16", (180, 360), "int16 values from 180 to 360"),
+        ("int32", (180, 360), "int32 values from 180 to 360"),
+        ("uint32", (180, 360), "uint32 values from 180 to 360"),
+    ],
+)
+def test_values_of_no_known_black_and_white(tmp_path, dtype, values, words):
+    """Training could not tell what is white, and took all degrees above 1 for it."""
+    folder = shutil.copytree(COPIES / "plain", tmp_path / "plain")
+    file = folder / "ir" / "b.png"
+    with Image.open(file) as image:
+        shape = image.size[::-1]
+    file.unlink()
+    tifffile.imwrite(
+        file.with_suffix(".tif"), np.linspace(*values, np.prod(shape)).reshape(shape).astype(dtype)
+    )
+    (found,) = [one for one in check(folder).findings if one.kind == "values"]
+    assert found.where == "b"
+    assert words in found.message
+    assert "--ir-range (ir_range=)" in found.message
+    assert "bug" not in found.message
+    ((name, error),) = check_readable(open_source(folder))
+    assert (name, type(error)) == ("b", BadValues)
+    with pytest.raises(BadValues, match=words):
+        open_source(folder).read(1)

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+import tifffile
 
-from imfuse.errors import OutputError, PairMismatch, UnreadableImage, UnsupportedImage
+from imfuse.errors import BadValues, OutputError, PairMismatch, UnreadableImage, UnsupportedImage
 from imfuse.io.images import write_image
 from imfuse.io.labels import read_labels, write_labels
 from imfuse.types import Picture
@@ -166,9 +167,46 @@ def test_what_can_not_be_compared_is_told(labelled):
     (error,) = result.failed
     assert isinstance(error, PairMismatch)
     assert "c.png against" in str(error)
+    assert "the labels are 2x2, the true ones 3x2" in str(error)
+    assert "Resize the labels" in error.remedy
+    assert "classes=" not in str(error)
     few = score_folders(found, true, classes=2)
     assert "prediction 2" in str(few.failed[0])
+    assert "--classes (classes=)" in few.failed[0].remedy
     for name in "abc":
         (found / f"{name}.png").unlink()
     with pytest.raises(PairMismatch, match="no names match"):
         score_folders(found, true, classes=4)
+
+
+def test_labels_of_other_names_are_matched_by_the_pattern_that_the_error_gives(labelled):
+    found, true = labelled
+    for number, name in enumerate("ab"):
+        (found / f"{name}.png").rename(found / f"{number:03d}_pred.png")
+        (true / f"{name}.png").rename(true / f"{number:03d}.png")
+    with pytest.raises(
+        PairMismatch, match=r"no names match.*--pair-regex (.*) \(pair_regex=\)"
+    ) as no:
+        score_folders(found, true, classes=4)
+    assert "gives 2 pairs, such as 000_pred with 000" in str(no.value)
+    assert "--pairs" not in str(no.value)
+    result = score_folders(found, true, classes=4, pair_regex=r"(\d+)")
+    assert result.scored == ("000", "001")
+    with pytest.raises(PairMismatch, match=r"000_pred.png and 001_pred.png share the key '0'"):
+        score_folders(found, true, classes=4, pair_regex="0")
+    for name, other in (("000_pred", "park"), ("001_pred", "street")):
+        (found / f"{name}.png").rename(found / f"{other}.png")
+    with pytest.raises(PairMismatch, match="Rename the files"):
+        score_folders(found, true, classes=4)
+
+
+@pytest.mark.parametrize(("dtype", "values"), [(np.int16, (180, 360)), (np.float32, (20, 34))])
+def test_pictures_without_white_are_refused_by_name(pictures, tmp_path, dtype, values):
+    tifffile.imwrite(pictures / "degrees.tif", np.array([values] * 2, dtype))
+    done = {
+        one.picture.name: one.error
+        for one in label_folder(Thresholds(), pictures, tmp_path / "out")
+    }
+    assert isinstance(done["degrees.tif"], BadValues)
+    assert "Scale the picture first" in str(done["degrees.tif"])
+    assert done["a.png"] is None

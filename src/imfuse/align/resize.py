@@ -99,7 +99,7 @@ def _misshapen(ir: Picture, vis: Picture) -> PairMismatch:
         file=ir.name,
         expected="proportions that agree within 2 %",
         remedy=f"Crop the {_wider(ir, vis)} to what both cameras see, or stretch it all the same "
-        "by --resize ... --stretch (stretch=True).",
+        "by --resize ... --stretch (resize=..., stretch=True).",
     )
 
 

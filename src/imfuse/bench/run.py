@@ -14,7 +14,9 @@ from imfuse.io.naming import name_key, one_form
 from imfuse.io.pairs import list_images
 from imfuse.jobs import run_jobs
 from imfuse.metrics.evaluation import Evaluation
+from imfuse.options import FuseOptions, InfraredRange
 from imfuse.scoring.judge import Item, Judge, Row
+from imfuse.scoring.sources import as_fused
 from imfuse.types import ImagePair, Picture
 
 BASELINES = ("average", "max", "laplacian")
@@ -67,15 +69,20 @@ class Competitor:
                 )
         return cls(label, files=files)
 
-    def fused(self, name: str, pair: ImagePair) -> Picture:
+    def fused(self, name: str, pair: ImagePair, ir_range: InfraredRange | None = None) -> Picture:
         """Return the fused picture of a pair.
+
+        Args:
+            name: Name of the pair.
+            pair: The sources as they were read.
+            ir_range: Infrared values that become black and white; None: those of their type.
 
         Raises:
             PairMismatch: The folder has no picture for this pair.
             ImfuseError: The method or the file fails.
         """
         if self.fuser is not None:
-            return self.fuser.fuse(pair)
+            return self.fuser.fuse(pair, ir_range=ir_range)
         file = self.files.get(one_form(name))
         if file is None:
             raise PairMismatch(f"{self.label} has no picture named {name}")
@@ -104,6 +111,8 @@ class Bench:
         judges: The judges of the pictures; the first one is the main judge.
         audit: Whether the main judge also judges the outputs with tricks applied.
         workers: Number of pairs to process at the same time.
+        ir_range: Infrared values that become black and white, for fusing and for scoring;
+            percentiles are of each picture. None: those of the pictures' type.
     """
 
     competitors: Sequence[Competitor]
@@ -111,6 +120,7 @@ class Bench:
     judges: Sequence[Judge]
     audit: bool = True
     workers: int = 1
+    ir_range: InfraredRange | None = None
     _outcomes: list[_Outcome] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -131,10 +141,10 @@ class Bench:
 
     def _score(self, loaded: tuple[str, ImagePair]) -> _Outcome:
         name, pair = loaded
-        item = Item(name, pair)
+        item = Item(name, as_fused(pair, FuseOptions(ir_range=self.ir_range)))
         scores: dict[tuple[str, str], Row] = {}
         for competitor in self.competitors:
-            fused = competitor.fused(name, pair)
+            fused = competitor.fused(name, pair, self.ir_range)
             for judge in self.judges:
                 scores[competitor.label, judge.name] = judge.score(fused, item)
             for trick, alter in TRICKS.items() if self.audit else ():

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from imfuse.data.entries import NamedPair
 from imfuse.fuser import Fuser
+from imfuse.options import InfraredRange
 
 _UNLIMITED = 1 << 50
 """Memory limit in bytes, high enough to measure the memory that a method takes without a limit."""
@@ -34,15 +35,18 @@ class Speed:
     size: str
 
 
-def measure_speed(model: str, pairs: Sequence[NamedPair]) -> Speed:
+def measure_speed(
+    model: str, pairs: Sequence[NamedPair], ir_range: InfraredRange | None = None
+) -> Speed:
     """Measure the cost of fusing the first pair, by repetition.
 
     Args:
         model: Name of a method, or a model file.
         pairs: The pairs, of which the first one is fused.
+        ir_range: Infrared values that become black and white; None: those of their type.
     """
     pair = pairs[0].load()
-    fuser = Fuser(model, max_memory=_UNLIMITED)
+    fuser = Fuser(model, max_memory=_UNLIMITED, ir_range=ir_range)
     fuser.fuse(pair)
     seconds: list[float] = []
     while len(seconds) < 3 or sum(seconds) < _SECONDS:

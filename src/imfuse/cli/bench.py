@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from imfuse.data.sources import Source
     from imfuse.report.scores import Case
     from imfuse.scoring.scorer import Scorer
+    from imfuse.types import Picture
 
 _ALL_PROTOCOLS = "reference,tang,cddfuse,smfnet,ivif-zoo,vifb"
 
@@ -86,6 +88,14 @@ def bench(
         typer.Option(help="Also score the outputs stretched, sharpened, and with noise."),
     ] = True,
     speed: Annotated[bool, typer.Option(help="Also measure time and memory.")] = True,
+    ir_range: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LOW:HIGH|LOW%:HIGH%|auto",
+            help="Infrared values that become black and white, for fusing and scoring; percentiles "
+            "are of all pairs together. Default: the type's full range.",
+        ),
+    ] = None,
     workers: WorkersOption = None,
     csv: Annotated[Path | None, typer.Option(help="Write one row per picture.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the table of means.")] = None,
@@ -105,8 +115,10 @@ def bench(
     from imfuse.bench.run import Bench, competitors_of, parse_folder
     from imfuse.bench.summary import Summary
     from imfuse.data.opening import open_for_comparing
+    from imfuse.infrared import shared_range
     from imfuse.machine import available_cores
     from imfuse.metrics.published import published_datasets, published_rows
+    from imfuse.options import InfraredRange
     from imfuse.registry import DEFAULT_METHOD
 
     folders = [parse_folder(text) for text in fused or []]
@@ -118,18 +130,16 @@ def bench(
             f"no paper has rows for {quoted!r}", expected=", ".join(published_datasets())
         )
     compared = _two(compare) if compare is not None else None
+    wanted = InfraredRange.parse(ir_range) if ir_range is not None else None
     scorers = _scorers(protocols, None if channel is None else channel.value, metrics)
     chosen = [part.strip() for part in (models or DEFAULT_METHOD).split(",") if part.strip()]
     competitors = competitors_of(chosen, folders)
     source = open_for_comparing(data, split=split, layout=layout, names=names, limit=limit)
     _say_what(source)
-    run = Bench(
-        competitors,
-        source.pairs(),
-        scorers,
-        audit=audit,
-        workers=workers or available_cores(),
-    )
+    pairs, workers = source.pairs(), workers or available_cores()
+    if wanted is not None:
+        wanted = shared_range((partial(_infrared, p) for p in pairs), wanted, workers=workers)
+    run = Bench(competitors, pairs, scorers, audit=audit, workers=workers, ir_range=wanted)
     for _ in track(iter(run), len(run.pairs), "comparing"):
         pass
     summary = Summary.of(run, speeds=_speeds(run) if speed else {}, quoted=rows, compared=compared)
@@ -146,6 +156,10 @@ def bench(
         _show(summary)
     if run.failed:
         sys.exit(ImfuseError.exit_code)
+
+
+def _infrared(pair: "NamedPair") -> "Picture":
+    return pair.load().ir
 
 
 def _say_what(source: "Source") -> None:
@@ -193,7 +207,7 @@ def _speeds(run: "Bench") -> "dict[str, Speed]":
     from imfuse.bench.speed import measure_speed
 
     return {
-        competitor.label: measure_speed(competitor.model, run.pairs)
+        competitor.label: measure_speed(competitor.model, run.pairs, run.ir_range)
         for competitor in run.competitors
         if competitor.model is not None
     }
@@ -220,11 +234,14 @@ def _write_report(out: Path, summary: "Summary", run: "Bench", data: str) -> Non
 
 
 def _case(pair: "NamedPair", caption: str, run: "Bench") -> "Case":
+    from imfuse.options import FuseOptions
     from imfuse.scoring.page import case
+    from imfuse.scoring.sources import as_fused
 
     loaded = pair.load()
-    fused = {c.label: c.fused(pair.name, loaded) for c in run.competitors}
-    return case(pair.name, caption, loaded.ir, loaded.vis, fused)
+    fused = {c.label: c.fused(pair.name, loaded, run.ir_range) for c in run.competitors}
+    seen = as_fused(loaded, FuseOptions(ir_range=run.ir_range))
+    return case(pair.name, caption, seen.ir, seen.vis, fused)
 
 
 def _show(summary: "Summary") -> None:

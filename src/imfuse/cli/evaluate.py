@@ -3,7 +3,7 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,7 @@ from imfuse.errors import ImfuseError, UsageError
 
 if TYPE_CHECKING:
     from imfuse.metrics.evaluation import Evaluation
+    from imfuse.options import FuseOptions
     from imfuse.scoring.judge import Judge
 
 FusedArgument = Annotated[Path, typer.Argument(help="Fused picture, or a folder of them.")]
@@ -28,6 +29,22 @@ PairRegexOption = Annotated[
 ]
 WorkersOption = Annotated[
     int | None, typer.Option(min=1, help="Folders: pictures at a time. Default: one per core.")
+]
+
+
+ResizeOption = Annotated[
+    Side | None, typer.Option(help="Bring this source to the other's size, as fuse does.")
+]
+StretchOption = Annotated[
+    bool, typer.Option("--stretch", help="Let --resize change a picture's proportions.")
+]
+IrRangeOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LOW:HIGH|LOW%:HIGH%|auto",
+        help="Infrared values that become black and white: give what the pictures "
+        "were fused with. Default: the type's full range.",
+    ),
 ]
 
 
@@ -93,12 +110,9 @@ def evaluate(
             metavar="FILE.csv", help="Folders: files in the columns `ir`, `vis` and `fused`."
         ),
     ] = None,
-    resize: Annotated[
-        Side | None, typer.Option(help="Bring this source to the other's size, as fuse does.")
-    ] = None,
-    stretch: Annotated[
-        bool, typer.Option("--stretch", help="Let --resize change a picture's proportions.")
-    ] = False,
+    resize: ResizeOption = None,
+    stretch: StretchOption = False,
+    ir_range: IrRangeOption = None,
     workers: WorkersOption = None,
     csv: Annotated[Path | None, typer.Option(help="Write one row per picture.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the table of means.")] = None,
@@ -116,32 +130,27 @@ def evaluate(
     For example `imfuse evaluate fused/ ir/ vis/ --report scores.html`, or
     `imfuse evaluate fused.png ir.png vis.png --protocol tang --metrics EN,SD,VIF`.
     """
+    from imfuse.options import FuseOptions
     from imfuse.scoring.scorer import Scorer
 
+    options = FuseOptions(
+        resize=None if resize is None else resize.value, stretch=stretch, ir_range=ir_range
+    )
     paths = [fused, *(against or [])]
     check_outputs(
         (csv, markdown, latex, report),
         inputs=[*paths, ir, vis, *([pairs] if pairs is not None else [])],
     )
     scorer = Scorer.of(protocol, None if channel is None else channel.value, parse_metrics(metrics))
+    matched: dict[str, Any] = {"pair_regex": pair_regex, "pairs": pairs, "workers": workers}
+    options = shared_options(options, fused, ir, vis, **matched)
     evaluations = [
-        score_paths(
-            scorer,
-            path,
-            ir,
-            vis,
-            pair_regex=pair_regex,
-            pairs=pairs,
-            resize=None if resize is None else resize.value,
-            stretch=stretch,
-            workers=workers,
-            label=name,
-        )
+        score_paths(scorer, path, ir, vis, options, label=name, **matched)
         for path, name in zip(paths, _labels(paths, label), strict=True)
     ]
     write_tables(evaluations, csv=csv, markdown=markdown, latex=latex)
     if report is not None:
-        _write_report(report, evaluations)
+        _write_report(report, evaluations, options)
     for evaluation in evaluations:
         say_list(f"remarks on {evaluation.label}", evaluation.remarks())
     if as_json:
@@ -189,8 +198,8 @@ def check_kinds(fused: Path, ir: Path, vis: Path) -> bool:
     return bool(folders)
 
 
-def score_paths(
-    judge: "Judge",
+def shared_options(
+    options: "FuseOptions",
     fused: Path,
     ir: Path,
     vis: Path,
@@ -198,8 +207,34 @@ def score_paths(
     pair_regex: str | None,
     workers: int | None,
     pairs: Path | None = None,
-    resize: Literal["ir", "vis"] | None = None,
-    stretch: bool = False,
+) -> "FuseOptions":
+    """Return options in which percentiles of folders have become values.
+
+    Raises:
+        UsageError: Files and folders are mixed.
+        ImfuseError: The folders don't match, or their infrared pictures hold one value only.
+    """
+    wanted = options.infrared_range
+    if wanted is None or not wanted.percent or not check_kinds(fused, ir, vis):
+        return options
+    from imfuse.machine import available_cores
+    from imfuse.scoring.sources import with_shared_range
+
+    say("reading all infrared pictures for the range that they share")
+    workers = workers or available_cores()
+    return with_shared_range(options, ir, vis, pair_regex=pair_regex, pairs=pairs, workers=workers)
+
+
+def score_paths(
+    judge: "Judge",
+    fused: Path,
+    ir: Path,
+    vis: Path,
+    options: "FuseOptions",
+    *,
+    pair_regex: str | None,
+    workers: int | None,
+    pairs: Path | None = None,
     label: str | None = None,
 ) -> "Evaluation":
     """Score three files or three folders, with a progress bar for folders.
@@ -218,8 +253,7 @@ def score_paths(
             vis,
             pair_regex=pair_regex,
             pairs=pairs,
-            resize=resize,
-            stretch=stretch,
+            options=options,
             label=label,
             workers=workers or available_cores(),
         )
@@ -233,21 +267,21 @@ def score_paths(
     ):
         if value is not None:
             raise UsageError(f"{name} with files", expected="three folders with this option")
-    from imfuse.align.resize import same_grid
     from imfuse.io.images import read_image
     from imfuse.scoring.judge import Item
+    from imfuse.scoring.sources import as_fused
     from imfuse.types import ImagePair
 
     first, *sources = [read_image(path) for path in (fused, ir, vis)]
-    pair = same_grid(ImagePair(ir=sources[0], vis=sources[1]), resize, stretch=stretch)
+    pair = as_fused(ImagePair(ir=sources[0], vis=sources[1]), options)
     row = judge.score(first, Item(vis.stem, pair, files=(fused, ir, vis)))
     return judge.summarise(label or fused.stem, [row])
 
 
-def _write_report(out: Path, evaluations: list["Evaluation"]) -> None:
+def _write_report(out: Path, evaluations: list["Evaluation"], options: "FuseOptions") -> None:
     from imfuse.io.atomic import write_text
     from imfuse.scoring.page import evaluation_page_of
 
-    page = evaluation_page_of(evaluations)
+    page = evaluation_page_of(evaluations, options)
     write_text(out, page)
     say(f"report: {out}")

@@ -10,10 +10,14 @@ from imfuse.cli.console import JsonOption, print_json, print_table, say, say_lis
 from imfuse.cli.evaluate import (
     FusedArgument,
     IrArgument,
+    IrRangeOption,
     PairRegexOption,
+    ResizeOption,
+    StretchOption,
     VisArgument,
     WorkersOption,
     score_paths,
+    shared_options,
 )
 from imfuse.errors import ImfuseError
 
@@ -49,6 +53,9 @@ def explain(
         ),
     ] = None,
     pair_regex: PairRegexOption = None,
+    resize: ResizeOption = None,
+    stretch: StretchOption = False,
+    ir_range: IrRangeOption = None,
     workers: WorkersOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -59,6 +66,7 @@ def explain(
 
     For example `imfuse explain VIF --mine 0.7042 --theirs 0.7507 fused/ ir/ vis/`.
     """
+    from imfuse.options import FuseOptions
     from imfuse.scoring.explain import Explainer, matching
     from imfuse.scoring.references import References
 
@@ -67,7 +75,12 @@ def explain(
         references.check_kind(folder=fused.is_dir())
     explainer = Explainer(metric, references)
     info = explainer.metric.info
-    evaluation = score_paths(explainer, fused, ir, vis, pair_regex=pair_regex, workers=workers)
+    options = FuseOptions(
+        resize=None if resize is None else resize.value, stretch=stretch, ir_range=ir_range
+    )
+    paths = fused, ir, vis
+    options = shared_options(options, *paths, pair_regex=pair_regex, workers=workers)
+    evaluation = score_paths(explainer, *paths, options, pair_regex=pair_regex, workers=workers)
     findings = explainer.findings(evaluation)
     if not findings:
         raise ImfuseError(

@@ -176,6 +176,10 @@ def score(
     exclude: Annotated[
         str | None, typer.Option(metavar="A,B,...", help="Classes to leave out of the means.")
     ] = None,
+    pair_regex: Annotated[
+        str | None,
+        typer.Option(metavar="REGEX", help=r"What must agree in two names, e.g. '(\d+)'."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Score labels against true ones, as papers do: from the pixels of all pictures together.
@@ -185,7 +189,7 @@ def score(
     from imfuse.vision.labelling import score_folders
 
     left_out = [] if exclude is None else _numbers("--exclude", exclude, below=classes)
-    result = score_folders(labels, truth, classes, exclude=left_out)
+    result = score_folders(labels, truth, classes, exclude=left_out, pair_regex=pair_regex)
     if as_json:
         print_json(_as_dict(result))
     else:

@@ -15,7 +15,7 @@ from imfuse.data.lags import sketch, slipped, watched
 from imfuse.data.offsets import Edges, displaced, find_offset
 from imfuse.data.sample import IGNORED, Sample, gray
 from imfuse.data.sources import Source
-from imfuse.errors import ImfuseError, PairMismatch
+from imfuse.errors import BadValues, ImfuseError, PairMismatch
 from imfuse.jobs import run_jobs
 from imfuse.machine import available_cores
 from imfuse.types import ImagePair, Pixels
@@ -110,6 +110,8 @@ def _examine(
     except PairMismatch as error:
         seen = _sketch(source.pair(index)) if index in near else None
         return Examined(entry, sketch=seen, findings=(Finding("size", entry.name, error.found),))
+    except BadValues as error:
+        return Examined(entry, findings=(Finding("values", entry.name, str(error)),))
     except ImfuseError as error:
         return Examined(entry, findings=(Finding("unreadable", entry.name, str(error)),))
     findings = []

@@ -11,7 +11,8 @@ class Finding:
     """Something that is wrong with a dataset.
 
     Attributes:
-        kind: `count`, `size`, `unmatched`, `unreadable`, `labels`, `boxes`, `identical` (infrared
+        kind: `count`, `size`, `unmatched`, `unreadable`, `values` (their black and white are
+            unknown, as of degrees, or there are none), `labels`, `boxes`, `identical` (infrared
             and visible picture are the same), `swapped` (the infrared picture is coloured, the
             visible one gray), `repeated` (a picture occurs twice in one split), `leak` (it occurs
             in training and in test or validation), `offset` (most pairs line up better when one of

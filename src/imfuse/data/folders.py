@@ -93,7 +93,7 @@ def _unknown(root: Path, named: Layout | None) -> DatasetNotFound:
         file=root,
         expected="ir/ and vis/ below it, or one of the layouts of `imfuse data list`",
         remedy="Give the folder above the two that hold the pictures, or name the layout "
-        "(--layout side-by-side for pairs in one picture each).",
+        "(--layout side-by-side, layout=, for pairs in one picture each).",
     )
 
 

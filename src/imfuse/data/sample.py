@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from imfuse.data.boxes import Boxes
 from imfuse.errors import PairMismatch
+from imfuse.infrared import check_scale
 from imfuse.types import SCALES, Float, Picture, Pixels
 
 IGNORED = 255
@@ -96,9 +97,17 @@ def quantised(values: Float) -> NDArray[np.uint8]:
 
 
 def pixels_of(picture: Picture) -> Pixels:
-    """Return the pixels of a picture; float ones clamped to [0, 1]."""
-    if picture.pixels.dtype == np.float32:
-        return np.clip(picture.pixels, 0, 1)
+    """Return the pixels of a picture whose black and white are known.
+
+    Raises:
+        BadValues: Float values are outside [0, 1], or the type has no white, as int16.
+    """
+    check_scale(
+        picture.name,
+        picture.pixels,
+        remedy="For training, scale these pictures to 8 bits or to 0..1, all by one range; fuse, "
+        "evaluate and bench take infrared as it is, with --ir-range (ir_range=).",
+    )
     return picture.pixels
 
 

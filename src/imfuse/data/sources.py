@@ -34,7 +34,8 @@ class Source(ABC):
         """Return a sample as it is stored: 8 or 16 bits, or float32 in [0, 1]. Don't change it.
 
         Raises:
-            ImfuseError: The sample can't be read, or its pictures differ in size.
+            ImfuseError: The sample can't be read, its pictures differ in size, or the black and
+                white of their values are unknown.
         """
 
     def pair(self, index: int) -> ImagePair:

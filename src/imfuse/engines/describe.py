@@ -107,7 +107,9 @@ def _inputs(file: OnnxFile, settings: Mapping[str, str], notes: list[str]) -> tu
         if sorted(order) != ["ir", "vis"]:
             raise UsageError(f"order={settings['order']}", expected="ir,vis or vis,ir")
         if "order" not in settings:
-            notes.append("infrared is taken to come first; --set order=vis,ir reverses the order")
+            notes.append(
+                "infrared is taken to come first; --set order=vis,ir (settings=) reverses the order"
+            )
         of_each = {"ir": _STACKS.get(count, (1, 3))[0], "vis": _STACKS.get(count, (1, 3))[1]}
         planes = tuple(Plane.model_validate({"of": o, "channels": of_each[o]}) for o in order)
         return (FeedInput(name=port.name, planes=planes, layout=layout, kind=_kind(port)),)
@@ -157,7 +159,7 @@ def _infrared(file: OnnxFile, settings: Mapping[str, str], channels: list[int]) 
         file,
         f"inputs {' and '.join(str(port) for port in file.inputs)}, alike",
         "names that distinguish infrared from visible",
-        f"Say which is infrared: --set ir={brief(names[0], 40)}.",
+        f"Say which is infrared: --set ir={brief(names[0], 40)} (settings=).",
     )
 
 
@@ -252,4 +254,4 @@ def _spec(
         )
     except ValidationError as error:
         first = error.errors()[0]
-        raise UsageError(f"--set {first['loc'][0]}: {brief(first['msg'])}") from error
+        raise UsageError(f"--set (settings=) {first['loc'][0]}: {brief(first['msg'])}") from error

@@ -90,7 +90,8 @@ def load_engine(
         raise UsageError(f"runtime={runtime!r}", expected=f"one of {', '.join(RUNTIMES)}")
     path = Path(model) if isinstance(model, str | Path) else None
     if settings and (path is None or path.suffix.lower() != ".onnx"):
-        raise UsageError("--set with a model that needs none", expected="-m FILE.onnx with it")
+        found = "--set (settings=) with a model that needs none"
+        raise UsageError(found, expected="-m FILE.onnx (model=) with it")
     if model is None:
         return find_method(DEFAULT_METHOD)
     if path is None:

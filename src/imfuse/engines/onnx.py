@@ -100,8 +100,8 @@ def _described(
         return found.spec, found.feed, found.notes
     if settings:
         raise UsageError(
-            f"--set with {file.path}, which describes itself",
-            remedy="Omit --set, or give the file as it was before `imfuse convert`.",
+            f"--set (settings=) with {file.path}, which describes itself",
+            remedy="Omit it, or give the file as it was before `imfuse convert`.",
         )
     key = SPEC_KEY
     try:

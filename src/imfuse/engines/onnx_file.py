@@ -142,7 +142,7 @@ class OnnxFile:
                 f"it can't fuse this ({_reason(error)})",
                 file=self.path,
                 remedy="The network does not take such a picture, or needs more memory "
-                "(--max-memory).",
+                "(--max-memory, max_memory=).",
             ) from error
 
 

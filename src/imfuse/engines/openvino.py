@@ -98,7 +98,7 @@ class OpenVinoEngine:
             raise WeightsError(
                 f"OpenVINO can't fuse this ({brief(str(error).strip().splitlines()[-1])})",
                 file=self._model,
-                remedy="Omit --runtime.",
+                remedy="Omit --runtime (runtime=).",
             ) from error
         return found
 
@@ -148,7 +148,7 @@ def _core(model: Path) -> Any:  # noqa: ANN401 - openvino's own types are Any
         raise WeightsError(
             f"running it with OpenVINO needs OpenVINO ({error})",
             file=model,
-            remedy="pip install 'imfuse[openvino]', or omit --runtime.",
+            remedy="pip install 'imfuse[openvino]', or omit --runtime (runtime=).",
         ) from error
     with _FIRST:
         # Two threads that access their first tensors at the same time can hang: the one that
@@ -182,5 +182,5 @@ def _named(model: Path) -> Iterator[None]:
     except RuntimeError as error:
         last = brief(str(error).strip().splitlines()[-1])
         raise WeightsError(
-            f"OpenVINO can't run it ({last})", file=model, remedy="Omit --runtime."
+            f"OpenVINO can't run it ({last})", file=model, remedy="Omit --runtime (runtime=)."
         ) from error

@@ -16,8 +16,8 @@ _SECONDS = 60.0
 """Time limit for a run on a small picture, in seconds."""
 _MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
 _RANGES = (
-    "Say what values it takes: --set range=-1:1 or range=0:255; and if it gives others, "
-    "output-range=LOW:HIGH."
+    "Say what values it takes: --set range=-1:1 or range=0:255 (settings=); and if it gives "
+    "others, output-range=LOW:HIGH."
 )
 
 
@@ -76,7 +76,7 @@ def _with_output(file: OnnxFile, feed: Feed, size: tuple[int, ...], told: str | 
             file,
             f"outputs {shapes}",
             "one fused picture",
-            f"Say which it is: --set output={brief(fitting[0][0], 40)}.",
+            f"Say which it is: --set output={brief(fitting[0][0], 40)} (settings=).",
         )
     raise refusal(
         file,
@@ -155,7 +155,7 @@ def _check_result(file: OnnxFile, feed: Feed, rule: SizeRule) -> bool:
                 file,
                 f"its result does not depend on the {what} picture",
                 "a network that fuses two pictures",
-                "Check --set ir=NAME, output=NAME and range=LOW:HIGH.",
+                "Check --set (settings=) ir=NAME, output=NAME and range=LOW:HIGH.",
             )
     return fused.ndim == 3
 

@@ -83,8 +83,10 @@ def compile_pattern(pattern: str | None) -> re.Pattern[str] | None:
         return re.compile(pattern)
     except (re.error, RecursionError, OverflowError, MemoryError) as error:
         reason = error if isinstance(error, re.error) else "it is too large"
-        found = f"--pair-regex {pattern[:80]!r} is not a regular expression ({reason})"
-        raise UsageError(found, remedy=r"Example: --pair-regex '(\d+)'") from error
+        found = (
+            f"--pair-regex (pair_regex=) {pattern[:80]!r} is not a regular expression ({reason})"
+        )
+        raise UsageError(found, remedy=r"An example is '(\d+)'.") from error
 
 
 def key_of(name: str, regex: re.Pattern[str] | None, sensor: str = "ir") -> str | None:
@@ -126,15 +128,25 @@ def find_hint(first: Sequence[str], second: Sequence[str], *, method: bool = Fal
     return None
 
 
-def remedy(hint: Hint | None) -> str:
-    """Return advice on how to state the pairs: by a pattern that was tried, else by a list."""
+def remedy(hint: Hint | None, *, lists: bool = True) -> str:
+    """Return advice on how to state the pairs: by a pattern that was tried, else by a list.
+
+    Args:
+        hint: The pattern; None: none was found.
+        lists: Whether the command takes lists of pairs; otherwise, files are to be renamed.
+    """
+    other_way = (
+        "list the pairs in a CSV file with a header ir,vis, and add --pairs FILE.csv (pairs=)."
+        if lists
+        else "rename the files, or find what their names share with --pair-regex (pair_regex=)."
+    )
     if hint is None:
-        return "List the pairs in a CSV file with a header ir,vis, and add --pairs FILE.csv."
+        return other_way[0].upper() + other_way[1:]
     pairs, (one, other) = len(hint.pairs), hint.pairs[0]
     count = "1 pair" if pairs == 1 else f"{pairs} pairs"
     return (
-        f"--pair-regex {shlex.quote(hint.pattern)} gives {count}, such as {one} with {other}; "
-        "otherwise list the pairs with --pairs FILE.csv."
+        f"--pair-regex {shlex.quote(hint.pattern)} (pair_regex=) gives {count}, such as {one} with "
+        f"{other}; otherwise {other_way}"
     )
 
 

@@ -145,8 +145,8 @@ def match_folders(
         raise UsageError(
             "the infrared and the visible folder are the same",
             file=ir,
-            expected="two folders, or a --pair-regex with groups named ir and vis",
-            remedy=r"For 07_ir.png and 07_rgb.png: --pair-regex "
+            expected="two folders, or a --pair-regex (pair_regex=) with groups named ir and vis",
+            remedy=r"For 07_ir.png and 07_rgb.png: --pair-regex (pair_regex=) "
             r"'(?P<key>\d+)_((?P<ir>ir)|(?P<vis>rgb))'",
         )
     ir_files, vis_files = list_images(ir), list_images(vis)
@@ -237,7 +237,7 @@ def _names(files: Sequence[Path]) -> list[str]:
 
 def _refuse_both(pattern: str | None) -> None:
     if pattern is not None:
-        found = "both --pairs and --pair-regex are given"
+        found = "both --pairs and --pair-regex (pairs=, pair_regex=) are given"
         raise UsageError(found, expected="one of them", remedy="Leave one out.")
 
 

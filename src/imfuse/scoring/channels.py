@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from imfuse.errors import BadValues
+from imfuse.infrared import check_scale
 from imfuse.metrics.planes import WHITE, Plane, Trio
 from imfuse.metrics.protocols import Channel, Rounding
 from imfuse.ops import color
@@ -28,12 +28,12 @@ class Looks:
     Pictures of 16 bits and floats are scaled by the range of their type.
 
     Raises:
-        BadValues: Float values are outside [0, 1].
+        BadValues: Float values are outside [0, 1], or the type has no white, as int16.
     """
 
     def __init__(self, picture: Picture) -> None:
-        if picture.pixels.dtype == np.float32:
-            _check_unit_range(picture)
+        remedy = "Scale them first; a range is never guessed from the values."
+        check_scale(picture.name, picture.pixels, remedy=remedy)
         self._pixels = _gray_if_equal(picture.pixels)
         self._all_alike = self._pixels.ndim == 2 and self._pixels.dtype == np.uint8
         self._known: dict[tuple[Channel, Rounding | None], Planes] = {}
@@ -114,14 +114,3 @@ def _floor_of(values: NDArray[_T], row: NDArray[_T]) -> Float:
     """Return the weighted sum of the channels plus a constant, rounded down."""
     sums = np.asarray(cv2.transform(values, row)).reshape(values.shape[:2])
     return np.floor(sums, out=sums).astype(np.float32, copy=False)
-
-
-def _check_unit_range(picture: Picture) -> None:
-    least, most = float(picture.pixels.min()), float(picture.pixels.max())
-    if not (least >= 0 and most <= 1):  # also true for NaN, which compares false
-        raise BadValues(
-            f"float values from {least:g} to {most:g}",
-            file=picture.name,
-            expected="values in 0..1",
-            remedy="Scale them first; a range is never guessed from the values.",
-        )

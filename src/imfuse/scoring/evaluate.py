@@ -6,14 +6,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from imfuse.align.resize import same_grid
 from imfuse.errors import ImfuseWarning, PairMismatch
 from imfuse.io.images import MAX_PIXELS
 from imfuse.io.inputs import as_picture, is_tensor
 from imfuse.metrics.evaluation import Evaluation
+from imfuse.options import FuseOptions, InfraredRange
 from imfuse.scoring.folders import FolderScoring
 from imfuse.scoring.judge import Item, Row
 from imfuse.scoring.scorer import Scorer
+from imfuse.scoring.sources import as_fused, with_shared_range
 from imfuse.types import ImagePair, Picture
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def evaluate(  # noqa: PLR0913 - all but four by name
     pairs: str | os.PathLike[str] | None = None,
     resize: Literal["ir", "vis"] | None = None,
     stretch: bool = False,
+    ir_range: InfraredRange | tuple[float, float] | str | None = None,
     workers: int = 1,
 ) -> Evaluation:
     """Score a fused picture, or a folder of them, against the sources.
@@ -52,6 +54,9 @@ def evaluate(  # noqa: PLR0913 - all but four by name
         resize: The source to resize to the other's size, as `imfuse.fuse` does; None: all three
             must have the same size.
         stretch: Whether `resize` may change proportions by more than 2 %.
+        ir_range: Infrared values that become black and white, as in `imfuse.FuseOptions`: give what
+            the picture was fused with. Percentiles are of all infrared pictures of a folder. None:
+            the full range of the pictures' type.
         workers: Folders: number of pictures to score at the same time.
 
     Returns:
@@ -73,26 +78,24 @@ def evaluate(  # noqa: PLR0913 - all but four by name
         (101.1, True)
     """
     scorer = Scorer.of(protocol, channel, metrics)
+    options = FuseOptions(resize=resize, stretch=stretch, ir_range=ir_range)
     kinds: tuple[Any, ...] = (fused, ir, vis)
     if all(isinstance(one, str | os.PathLike) and Path(one).is_dir() for one in kinds):
         folders = [Path(one) for one in kinds]
-        scoring = FolderScoring.of(
-            scorer,
-            *folders,
-            pair_regex=pair_regex,
-            pairs=None if pairs is None else Path(pairs),
-            resize=resize,
-            stretch=stretch,
-            workers=workers,
-        )
+        matched: dict[str, Any] = {
+            "pair_regex": pair_regex,
+            "pairs": None if pairs is None else Path(pairs),
+            "workers": workers,
+        }
+        options = with_shared_range(options, *folders[1:], **matched)
+        scoring = FolderScoring.of(scorer, *folders, options=options, **matched)
         for _ in scoring:
             pass
         evaluation = scoring.result()
     else:
         triples = zip(*kinds, strict=True) if _are_batches(kinds) else [kinds]
         scored = [
-            _score_one(scorer, str(i), *triple, resize=resize, stretch=stretch)
-            for i, triple in enumerate(triples)
+            _score_one(scorer, str(i), *triple, options=options) for i, triple in enumerate(triples)
         ]
         evaluation = scorer.summarise(scored[0].name if len(scored) == 1 else "batch", scored)
     for note in evaluation.remarks():
@@ -116,12 +119,11 @@ def _score_one(
     ir: Any,  # noqa: ANN401
     vis: Any,  # noqa: ANN401
     *,
-    resize: Literal["ir", "vis"] | None,
-    stretch: bool,
+    options: FuseOptions,
 ) -> Row:
     roles = (("fused", fused), ("infrared", ir), ("visible", vis))
     first, *sources = [as_picture(value, role, MAX_PIXELS) for role, value in roles]
-    pair = same_grid(ImagePair(ir=sources[0], vis=sources[1]), resize, stretch=stretch)
+    pair = as_fused(ImagePair(ir=sources[0], vis=sources[1]), options)
     name = Path(vis).stem if isinstance(vis, str | os.PathLike) else number
     paths = tuple(Path(one) for one in (fused, ir, vis) if isinstance(one, str | os.PathLike))
     return scorer.score(first, Item(name, pair, files=paths if len(paths) == 3 else None))

@@ -3,15 +3,15 @@
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
-from imfuse.align.resize import same_grid
 from imfuse.errors import ImfuseError, PairMismatch
 from imfuse.io.images import read_image
 from imfuse.io.pairs import TripleFiles, TripleMatching, match_triples
 from imfuse.jobs import run_jobs
 from imfuse.metrics.evaluation import Evaluation
+from imfuse.options import FuseOptions
 from imfuse.scoring.judge import Item, Judge, Row
+from imfuse.scoring.sources import as_fused
 from imfuse.types import ImagePair, Picture
 
 _Decoded = tuple[Picture, Item]
@@ -26,16 +26,15 @@ class FolderScoring:
         matching: The result of matching the three folders.
         label: Name of the evaluation.
         workers: Number of pictures to score at the same time.
-        resize: The source to resize to the other's size if they differ; None: they must be equal.
-        stretch: Whether that may change its proportions by more than 2 %.
+        options: Options of the fusion; see `imfuse.scoring.sources.as_fused`. Percentiles of the
+            whole folder must have become values; see `with_shared_range` there.
     """
 
     judge: Judge
     matching: TripleMatching
     label: str
     workers: int = 1
-    resize: Literal["ir", "vis"] | None = None
-    stretch: bool = False
+    options: FuseOptions = field(default_factory=FuseOptions)
     _scored: list[Row] = field(default_factory=list)
     _failed: list[tuple[str, ImfuseError]] = field(default_factory=list)
 
@@ -51,8 +50,7 @@ class FolderScoring:
         pairs: Path | None = None,
         label: str | None = None,
         workers: int = 1,
-        resize: Literal["ir", "vis"] | None = None,
-        stretch: bool = False,
+        options: FuseOptions | None = None,
     ) -> "FolderScoring":
         """Match three folders.
 
@@ -61,7 +59,7 @@ class FolderScoring:
         """
         matching = match_triples(fused, ir, vis, pair_regex, pairs=pairs)
         name = label or fused.resolve().name
-        return cls(judge, matching, name, workers, resize, stretch)
+        return cls(judge, matching, name, workers, options or FuseOptions())
 
     @property
     def total(self) -> int:
@@ -81,7 +79,7 @@ class FolderScoring:
 
     def _decode(self, triple: TripleFiles) -> _Decoded:
         fused, ir, vis = (read_image(path) for path in (triple.fused, triple.ir, triple.vis))
-        pair = same_grid(ImagePair(ir=ir, vis=vis), self.resize, stretch=self.stretch)
+        pair = as_fused(ImagePair(ir=ir, vis=vis), self.options)
         files = triple.fused, triple.ir, triple.vis
         return fused, Item(triple.key, pair, files=files)
 
@@ -109,7 +107,7 @@ def _nothing(matching: TripleMatching) -> PairMismatch:
     return PairMismatch(
         matching.ambiguous[0][1] if matching.ambiguous else "no picture was scored",
         expected="one fused, one infrared and one visible picture per key",
-        remedy="Remove the surplus files, or distinguish them with --pair-regex.",
+        remedy="Remove the surplus files, or distinguish them with --pair-regex (pair_regex=).",
     )
 
 

@@ -158,7 +158,7 @@ def check_sizes(fused: Picture, pair: ImagePair) -> None:
             f"fused is {fused.extent}, {sizes}",
             file=fused.name,
             expected="three pictures of one size",
-            remedy="If it was fused with --resize, evaluate it with the same option.",
+            remedy="If it was fused with --resize (resize=), evaluate it with the same option.",
         )
 
 

@@ -9,26 +9,31 @@ from imfuse import __version__
 from imfuse.io.images import encode_image, read_image
 from imfuse.metrics.evaluation import CONFIDENCE, Evaluation
 from imfuse.ops import geometry
+from imfuse.options import FuseOptions
 from imfuse.report.scores import Case, evaluation_page
-from imfuse.types import SCALES, Picture
+from imfuse.scoring.sources import as_fused
+from imfuse.types import SCALES, ImagePair, Picture
 
 _LARGEST_SIDE = 640
 
 
-def evaluation_page_of(evaluations: Sequence[Evaluation]) -> str:
+def evaluation_page_of(
+    evaluations: Sequence[Evaluation], options: FuseOptions | None = None
+) -> str:
     """Return the page for evaluations of files or folders.
 
     Args:
         evaluations: One per fused file or folder; the first one determines which pairs are shown.
+        options: Options of the fusion, as the evaluations had them.
     """
     cases = []
     for name, caption in striking_pairs(evaluations[0]):
         shown = {one.label: one.files[name] for one in evaluations if name in one.files}
         _, ir, vis = next(iter(shown.values()))
         pictures = {label: read_image(files[0]) for label, files in shown.items()}
-        size = next(iter(pictures.values())).size
-        first, second = (_of_size(read_image(path), size) for path in (ir, vis))
-        cases.append(case(name, caption, first, second, pictures))
+        read = ImagePair(ir=read_image(ir), vis=read_image(vis))
+        pair = as_fused(read, options or FuseOptions())
+        cases.append(case(name, caption, pair.ir, pair.vis, pictures))
     return evaluation_page(
         f"Scores of {', '.join(evaluation.label for evaluation in evaluations)}",
         evaluations,
@@ -36,13 +41,6 @@ def evaluation_page_of(evaluations: Sequence[Evaluation]) -> str:
         settings=settings(evaluations[0]),
         cases=cases,
     )
-
-
-def _of_size(picture: Picture, size: tuple[int, int]) -> Picture:
-    """Return a source in the size of the fused picture, as `--resize` compared it."""
-    if picture.size == size:
-        return picture
-    return Picture(pixels=geometry.resize(picture.pixels, *size))
 
 
 def settings(evaluation: Evaluation) -> dict[str, str]:

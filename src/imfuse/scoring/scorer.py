@@ -137,5 +137,5 @@ def _check_metrics(protocol: Protocol, symbols: Sequence[str]) -> None:
         raise UsageError(
             f"protocol {protocol.name} has no {', '.join(missing)}",
             expected=f"some of {' '.join(protocol.conventions)}",
-            remedy="Leave them out, or use --protocol reference, which has all.",
+            remedy="Leave them out, or use --protocol reference (protocol=), which has all.",
         )

@@ -1,5 +1,6 @@
 """Folders of pictures to folders of labels, and how good labels are."""
 
+import re
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +9,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from imfuse.errors import ImfuseError, OutputError, PairMismatch
+from imfuse.errors import BadValues, ImfuseError, OutputError, PairMismatch
+from imfuse.infrared import check_scale
 from imfuse.io.images import read_image
 from imfuse.io.labels import read_labels, write_labels
+from imfuse.io.naming import compile_pattern, find_hint, key_of, name_key
+from imfuse.io.naming import remedy as naming_remedy
 from imfuse.io.outputs import identities, refuse_source
 from imfuse.io.pairs import list_images
 from imfuse.jobs import run_jobs
@@ -98,9 +102,14 @@ def label_folder(
 
 
 def as_values(picture: Picture) -> Float:
-    """Return the pixels of a picture as float32 in [0, 1]; transparency is not looked at."""
+    """Return the pixels of a picture as float32 in [0, 1]; transparency is not looked at.
+
+    Raises:
+        BadValues: Float values are outside [0, 1], or the type has no white, as int16.
+    """
+    check_scale(picture.name, picture.pixels, remedy="Scale the picture first, such as to 8 bits.")
     values = picture.pixels.astype(np.float32) / np.float32(SCALES[picture.pixels.dtype])
-    return np.asarray(np.clip(values, 0, 1), np.float32)
+    return np.asarray(values, np.float32)
 
 
 def _renamed(labels: NDArray[np.uint8], classes: Mapping[int | str, int]) -> NDArray[np.uint8]:
@@ -131,7 +140,12 @@ class LabelScores:
 
 
 def score_folders(
-    labels: Path, truth: Path, classes: int, *, exclude: Sequence[int] = ()
+    labels: Path,
+    truth: Path,
+    classes: int,
+    *,
+    exclude: Sequence[int] = (),
+    pair_regex: str | None = None,
 ) -> LabelScores:
     """Compare labels with true ones, matched by name, as papers count: all pictures together.
 
@@ -140,18 +154,26 @@ def score_folders(
         truth: Folder of true labels; 255 there is not counted.
         classes: Number of classes, the background included.
         exclude: Classes to leave out of the means.
+        pair_regex: Regular expression for what must agree in two names, as for
+            `imfuse.io.pairs.match_folders`; None: all but the ending.
 
     Raises:
         UnreadableImage: A folder is missing or empty.
-        PairMismatch: No names match.
+        UsageError: `pair_regex` is not a regular expression.
+        PairMismatch: No names match, or two names of a folder have the same key.
     """
-    found = {path.stem: path for path in list_images(labels)}
-    true = {path.stem: path for path in list_images(truth)}
+    regex = compile_pattern(pair_regex)
+    found, true = (_by_key(folder, regex) for folder in (labels, truth))
     names = sorted(found.keys() & true.keys())
     if not names:
+        stems = [[name_key(path) for path in list_images(folder)] for folder in (labels, truth)]
         raise PairMismatch(
-            f"no names match between {labels} ({min(found)}, ...) and {truth} ({min(true)}, ...)",
-            expected="names that agree but for the ending",
+            f"no names match between {labels} ({stems[0][0]}, ...) and {truth} ({stems[1][0]}, "
+            "...)",
+            expected="names that agree but for the ending"
+            if pair_regex is None
+            else f"names in which {pair_regex!r} finds the same key",
+            remedy=naming_remedy(find_hint(*stems, method=True), lists=False),
         )
     confusion = np.zeros((classes, classes), np.int64)
     scored: list[str] = []
@@ -167,15 +189,46 @@ def score_folders(
     return LabelScores(scores, tuple(scored), unmatched, tuple(failed))
 
 
+def _by_key(folder: Path, regex: re.Pattern[str] | None) -> dict[str, Path]:
+    """Return the files of a folder by the key of their names.
+
+    Raises:
+        PairMismatch: Two names of different files have the same key by the pattern.
+    """
+    keyed: dict[str, Path] = {}
+    for path in list_images(folder):
+        key = key_of(name_key(path), regex)
+        if key is None:
+            continue
+        if regex is not None and key in keyed:
+            raise PairMismatch(
+                f"{keyed[key].name} and {path.name} share the key {key!r}",
+                file=folder,
+                expected="one file per key",
+                remedy="Find more of the names with --pair-regex (pair_regex=).",
+            )
+        keyed[key] = path
+    return keyed
+
+
 def _compared(truth: Path, found: Path, classes: int) -> NDArray[np.int64]:
+    true, labels = read_labels(truth), read_labels(found)
+    where = f"{found} against {truth}"
+    if true.shape != labels.shape:
+        here, there = (f"{one.shape[1]}x{one.shape[0]}" for one in (labels, true))
+        raise PairMismatch(
+            f"the labels are {here}, the true ones {there}",
+            file=where,
+            expected="one size (width x height), pixel on pixel",
+            remedy="Resize the labels to the size of the true ones, without mixing classes "
+            "(nearest neighbour), or segment pictures of that size.",
+        )
     try:
-        return confusion_matrix(read_labels(truth), read_labels(found), classes)
-    except ImfuseError as error:
-        if error.file is not None:
-            raise
-        raise type(error)(
+        return confusion_matrix(true, labels, classes)
+    except BadValues as error:
+        raise BadValues(
             error.found,
-            file=f"{found} against {truth}",
+            file=where,
             expected=error.expected,
-            remedy=error.remedy or "Say how many classes there are with --classes.",
+            remedy="Say how many classes there are with --classes (classes=).",
         ) from error

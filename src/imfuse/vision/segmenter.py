@@ -119,7 +119,7 @@ class OnnxSegmenter:
             raise WeightsError(
                 f"it can't segment a picture of {width}x{height} ({brief(error.found)})",
                 file=self._model,
-                remedy="Give the size that it was made for, such as --size 512x512.",
+                remedy="Give the size that it was made for, such as --size 512x512 (size=).",
             ) from error
         for output in outputs:
             found = np.asarray(output)

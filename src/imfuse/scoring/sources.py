@@ -1,0 +1,79 @@
+"""Sources as a fusion saw them: infrared within its range, and both on one grid."""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from imfuse.align.resize import same_grid
+from imfuse.infrared import prepare_infrared, shared_range
+from imfuse.io.images import read_image
+from imfuse.io.pairs import match_folders
+from imfuse.options import FuseOptions
+from imfuse.suspicions import without_false_alpha
+from imfuse.types import ImagePair, Picture
+
+
+def as_fused(pair: ImagePair, options: FuseOptions) -> ImagePair:
+    """Return both sources as a fusion with these options saw them, to compare its result with.
+
+    Args:
+        pair: The sources as they were read.
+        options: The options of the fusion, of which `ir_range`, `resize` and `stretch` count. With
+            a range, infrared becomes gray values in [0, 1]; without, it keeps its own depth.
+
+    Raises:
+        BadValues: The infrared values need a range and have none; see
+            `imfuse.infrared.prepare_infrared`.
+        PairMismatch: `resize` would change proportions by more than 2 %, and `stretch` is False.
+    """
+    ready = replace(pair, ir=_within_range(pair.ir, options))
+    return same_grid(ready, options.resize, stretch=options.stretch)
+
+
+def _within_range(ir: Picture, options: FuseOptions) -> Picture:
+    wanted, notes = options.infrared_range, list(ir.notes)
+    infrared = prepare_infrared(without_false_alpha(ir, notes), wanted, notes)
+    pixels = infrared.pixels
+    if wanted is not None:
+        height, width = ir.size
+        pixels = infrared.read((slice(0, height), slice(0, width)))
+        notes.append(f"infrared: values from {infrared.low:g} to {infrared.high:g} became 0..1")
+    return replace(
+        ir,
+        pixels=pixels,
+        alpha=None,
+        nodata=infrared.missing,
+        calibration=ir.calibration if wanted is None else None,
+        notes=tuple(notes),
+    )
+
+
+def with_shared_range(
+    options: FuseOptions,
+    ir: Path,
+    vis: Path,
+    *,
+    pair_regex: str | None = None,
+    pairs: Path | None = None,
+    workers: int = 1,
+) -> FuseOptions:
+    """Return options in which percentiles have become values, those that fusing two folders takes.
+
+    Args:
+        options: The options of the fusion.
+        ir: Folder of infrared pictures.
+        vis: Folder of visible pictures.
+        pair_regex: See `imfuse.io.pairs.match_folders`.
+        pairs: CSV file that lists the pairs; see there.
+        workers: Number of pictures to read at the same time.
+
+    Raises:
+        ImfuseError: The folders don't match, or their infrared pictures hold one value only.
+    """
+    wanted = options.infrared_range
+    if wanted is None or not wanted.percent:
+        return options
+    matching = match_folders(ir, vis, pair_regex, pairs=pairs)
+    limit = options.max_pixels
+    readers = (partial(read_image, pair.ir, max_pixels=limit) for pair in matching.pairs)
+    return replace(options, ir_range=shared_range(readers, wanted, workers=workers))
