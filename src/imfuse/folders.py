@@ -10,7 +10,7 @@ from typing import Any
 from imfuse.errors import ImfuseError, OutputError, PairMismatch, UsageError
 from imfuse.files import PairResult, read_pair, write_fused
 from imfuse.fuser import Fuser, default_max_memory
-from imfuse.infrared import pooled_range, sample_infrared
+from imfuse.infrared import Sample, pooled_range, sample_infrared
 from imfuse.io.atomic import remove_stale_temporaries
 from imfuse.io.images import SUFFIXES, read_image
 from imfuse.io.locks import locked
@@ -20,7 +20,7 @@ from imfuse.jobs import run_jobs
 from imfuse.machine import available_cores
 from imfuse.options import FuseOptions, InfraredRange
 from imfuse.runs import RunRecord, sha256_of
-from imfuse.types import Engine, Float, FusedImage, ImagePair
+from imfuse.types import Engine, FusedImage, ImagePair
 
 _LOCK = ".imfuse-lock"
 _MOST_WORKERS = 1024
@@ -167,12 +167,14 @@ class FolderRun:
         if self.record.ir_range is not None:
             return self.record.ir_range
 
-        def sample(pair: PairFiles) -> Float:
+        def sample(pair: PairFiles) -> Sample:
             return sample_infrared(read_image(pair.ir, max_pixels=self.job.options.max_pixels))
 
         outcomes = run_jobs(self.matching.pairs, (sample,), workers=self.job.workers, ordered=True)
         # A picture that can't be read is reported when its pair is due.
-        found = pooled_range((one.value for one in outcomes if one.error is None), wanted)
+        with closing(outcomes):
+            samples = (one.value for one in outcomes if one.error is None)
+            found = pooled_range(samples, wanted, file=self.job.ir)
         self.record.keep_range(found)
         return found
 

@@ -69,7 +69,8 @@ class Session:
         wanted = self.fuser.options.infrared_range
         if wanted is None or not wanted.percent:
             return None
-        found, before = pooled_range([sample_infrared(ir)], wanted), self._range
+        found = pooled_range([sample_infrared(ir)], wanted, file=ir.name)
+        before = self._range
         if before is None:
             return found
         return InfraredRange(
