@@ -105,9 +105,10 @@ def _note_dim(vis: Picture, notes: list[str]) -> None:
     _, high = spread(sample_values(vis.pixels, None))
     white = SCALES[kind]
     if 0 < high < _DIM * white:
+        hint = " (12-bit values: times 16)" if kind == np.uint16 else ""
         notes.append(
             f"{vis.name}: the visible picture reaches only {high:g} of {white:g} and will hardly "
-            f"show; multiply it so that white becomes {white:g}, as 12 bits times 16 do in 16 bits"
+            f"show; scale it so that white is {white:g}{hint}"
         )
 
 

@@ -35,8 +35,10 @@ def alpha_is_picture(alpha: Pixels) -> bool:
     top = float(np.iinfo(alpha.dtype).max) if alpha.dtype.kind in "iu" else 1.0
     values = values * (255 / top)
     ends = float(((values < 0.5) | (values > 254.5)).mean())
+    if ends > _ENDS or width < 3:
+        return False
     counts = np.sort(np.unique(np.rint(values), return_counts=True)[1])
-    if ends > _ENDS or counts[-2:].sum() > _PLATEAUS * values.size or width < 3:
+    if counts[-2:].sum() > _PLATEAUS * values.size:
         return False
     if len(counts) >= _LEVELS and not _smooth(values, 1):
         return True

@@ -137,10 +137,8 @@ def _high_marks(pixels: Pixels) -> Mask | None:
 
 def _zero_kelvin(pixels: Pixels) -> Mask | None:
     """Return where there is 0 among temperatures in Kelvin."""
-    if pixels.min() != 0:
+    least, most = _KELVIN
+    if pixels.min() != 0 or not least < pixels.max() < most:
         return None
     marked: Mask = pixels == 0
-    others = pixels[~marked]
-    least, most = _KELVIN
-    plausible = others.size > 0 and others.min() > least and others.max() < most
-    return marked if plausible else None
+    return marked if pixels[~marked].min() > least else None
