@@ -12,7 +12,14 @@ import numpy as np
 import pytest
 
 import imfuse
-from imfuse.errors import ImfuseError, OutputError, PairMismatch, UnreadableImage, UsageError
+from imfuse.errors import (
+    BadValues,
+    ImfuseError,
+    OutputError,
+    PairMismatch,
+    UnreadableImage,
+    UsageError,
+)
 from imfuse.folders import FolderJob, prepare
 from imfuse.io.images import read_image, write_image
 from imfuse.options import FuseOptions
@@ -417,6 +424,41 @@ def test_names_of_255_bytes_can_be_resumed(tmp_path):
         (result,) = prepare(job(tmp_path, suffix=".webp", resume=resume))
         assert isinstance(result.error, OutputError)
     assert len(list(prepare(job(tmp_path, suffix=".bmp")))) == 1
+
+
+def make_counts(root, frames):
+    """Write pairs: infrared frames as TIFF (floats, 16 bits) or PNG, and black visible ones."""
+    for folder in ("ir", "vis"):
+        (root / folder).mkdir()
+    for index, frame in enumerate(frames):
+        suffix = ".png" if frame.dtype == np.uint8 else ".tif"
+        write_image(root / "ir" / f"{index:03d}{suffix}", Picture(pixels=frame))
+        vis = np.arange(frame.size).reshape(frame.shape).astype(np.uint8)
+        write_image(root / "vis" / f"{index:03d}.png", Picture(pixels=vis))
+
+
+def test_percentiles_of_pictures_of_different_types_are_refused(tmp_path):
+    rng = np.random.default_rng(1)
+    degrees = rng.uniform(20, 34, (4, 60, 80)).astype(np.float32)
+    make_counts(tmp_path, [*degrees, rng.integers(120, 207, (60, 80)).astype(np.uint8)])
+    with pytest.raises(BadValues, match=r"float32 values .*000.tif, uint8 values .*004.png"):
+        list(prepare(job(tmp_path, model="max", ir_range="auto", workers=2)))
+    assert outputs(tmp_path) == []
+
+
+def test_frames_that_do_not_fit_into_the_range_of_their_folder_are_told(tmp_path):
+    rng = np.random.default_rng(1)
+    degrees = rng.uniform(20, 34, (4, 60, 80)).astype(np.float32)
+    make_counts(tmp_path, [*degrees, degrees[0] + 273])
+    results = list(prepare(job(tmp_path, model="max", ir_range="auto")))
+    told = [r.ir.stem for r in results if any("hardly show" in note for note in r.notes)]
+    assert sorted(told) == ["000", "001", "002", "003", "004"]
+
+
+def test_percentiles_of_a_constant_folder_name_the_folder(tmp_path):
+    make_counts(tmp_path, [np.full((60, 80), 7, np.uint16)] * 2)
+    with pytest.raises(BadValues, match="/ir: the infrared values don't vary"):
+        list(prepare(job(tmp_path, model="max", ir_range="auto")))
 
 
 def test_percentiles_are_of_the_whole_folder(tmp_path):

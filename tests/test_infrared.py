@@ -23,7 +23,8 @@ IR_ONLY = FunctionEngine(
 def fused(ir, vis_size=None, vis=None, **options):
     ir = ir if isinstance(ir, Picture) else Picture(pixels=ir, name="ir")
     if vis is None:
-        vis = np.zeros(vis_size or ir.size, np.float32)
+        height, width = vis_size or ir.size
+        vis = np.linspace(0, 1, height * width, dtype=np.float32).reshape(height, width)
     return Fuser(options.pop("model", IR_ONLY), **options).fuse(
         ImagePair(ir=ir, vis=Picture(pixels=vis, name="vis"))
     )
@@ -111,8 +112,32 @@ def test_a_range_of_percentiles_is_that_of_the_picture(rng):
     )
 
 
+@pytest.mark.parametrize(("rows", "telemetry"), [(60, 3), (120, 2), (60, 0), (480, 2)])
+def test_telemetry_of_small_sensors_counts_for_nothing(rng, rows, telemetry):
+    counts = scene(rng, (rows, rows * 4 // 3), 8000, 8436, np.uint16)
+    extra = rng.integers(0, 65536, (telemetry, counts.shape[1])).astype(np.uint16)
+    ir = np.vstack([counts, extra])
+    (note,) = fused(ir).notes
+    assert "will hardly show" in note
+    low, high = fused(ir, ir_range="auto").history["ir_range"]
+    assert 8000 <= low < high <= 8436
+
+
+def test_pictures_of_different_kinds_share_no_percentiles(rng):
+    degrees = sample_infrared(Picture(pixels=scene(rng, low=20, high=34, dtype="f4"), name="a.tif"))
+    gray = sample_infrared(Picture(pixels=scene(rng, low=120, high=206), name="b.png"))
+    with pytest.raises(BadValues, match=r"float32 values .* a.tif, uint8 .* b.png") as caught:
+        pooled_range([degrees, degrees, gray], AUTO_RANGE, file="ir")
+    assert caught.value.file == "ir"
+    counts = scene(rng, low=2900, high=3100, dtype=np.uint16)
+    kelvin = Picture(pixels=counts, calibration=Calibration(unit="kelvin", slope=0.1))
+    with pytest.raises(BadValues, match=r"uint16 values .* kelvin values"):
+        pooled_range([sample_infrared(Picture(pixels=counts)), sample_infrared(kelvin)], AUTO_RANGE)
+    assert pooled_range([degrees, degrees], AUTO_RANGE).low == pytest.approx(20, abs=1)
+
+
 def test_percentiles_of_a_constant_picture_are_refused():
-    with pytest.raises(BadValues, match="don't vary"):
+    with pytest.raises(BadValues, match="ir: the infrared values don't vary"):
         fused(np.full((20, 20), 7, np.uint16), ir_range="auto")
 
 
@@ -186,7 +211,79 @@ def test_a_range_that_most_of_the_infrared_misses_is_told(rng):
     assert fused(scene(rng), ir_range=(20, 230)).notes == ()
 
 
+@pytest.mark.parametrize(
+    ("ir_range", "ends", "dtype"),
+    [
+        ((0, 65535), (3000, 8818), np.uint16),
+        ((0, 255), (40, 43.99), np.uint8),
+        ((-200, 2000), (20, 34), np.float32),
+        ((2000, -200), (20, 34), np.int16),
+        ((32, 400), (-20, 34), np.float32),
+    ],
+)
+def test_a_range_that_is_far_too_wide_is_told(rng, ir_range, ends, dtype):
+    ir = scene(rng, low=ends[0], high=ends[1], dtype=dtype)
+    notes = fused(ir, ir_range=ir_range).notes
+    if ir_range == (32, 400):  # most lies outside, which is told instead
+        assert "lies outside" in notes[0]
+        return
+    (note,) = notes
+    assert "will hardly show" in note
+    better = note.split("--ir-range ")[1].split()[0]
+    assert not fused(ir, ir_range=better).notes
+    low, high = (float(end) for end in better.split(":"))
+    assert (low < high) == (ir_range[0] < ir_range[1])
+
+
+def test_a_picture_of_one_value_is_told(rng):
+    flat, dark = np.full((20, 30), 77, np.uint8), np.zeros((20, 30, 3), np.uint8)
+    vis = scene(rng, (20, 30))
+    (note,) = fused(flat, vis=vis).notes
+    assert note == "ir: the infrared picture has the same value everywhere"
+    (note,) = fused(vis, vis=dark).notes
+    assert note == "vis: the visible picture has the same value everywhere"
+    flat[3, 4] = 78
+    assert fused(flat, vis=vis).notes == ()
+    assert fused(flat[:1, :1], vis=vis[:1, :1]).notes == ()
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+@pytest.mark.parametrize("shape", [(120, 160), (120, 160, 3)])
+def test_a_visible_picture_that_hardly_uses_its_range_is_told(rng, dtype, shape):
+    ir, gray = scene(rng), scene(rng)[:, ::-1].astype(np.uint16)
+    twelve_bits = np.broadcast_to(gray.T[..., None] * 16, (160, 120, 3)).transpose(1, 0, 2)
+    twelve_bits = np.ascontiguousarray(twelve_bits if len(shape) == 3 else gray * 16)
+    twelve_bits[60, 60] = 65535  # a dead pixel
+    white = 1 if dtype == np.float32 else 65535
+    vis = (twelve_bits * (white / 65535)).astype(dtype)
+    (note,) = fused(ir, vis=vis).notes
+    assert note.startswith("vis: the visible picture reaches only")
+    brighter = (twelve_bits.clip(0, 4095) * 16 * (white / 65535)).astype(dtype)
+    assert fused(ir, vis=brighter).notes == ()
+
+
+def test_nothing_is_said_of_a_visible_picture_of_a_dark_scene(rng):
+    assert fused(scene(rng), vis=scene(rng, high=30)[::-1].copy()).notes == ()
+
+
+def test_notes_of_readers_name_their_picture(rng):
+    ir = Picture(pixels=scene(rng), name="ir.jpg", notes=("is a preview",))
+    assert fused(ir).notes == ("ir.jpg: is a preview",)
+
+
 # Pixels without data
+
+
+def test_masked_infrared_shows_the_visible_picture(rng):
+    ir, vis = scene(rng), scene(rng)[::-1].copy()
+    mask = np.zeros(ir.shape, bool)
+    mask[40:60, 30:90] = True
+    with pytest.warns(ImfuseWarning, match="1,200 of 19,200 pixels have no data"):
+        found = imfuse.fuse(np.ma.array(ir, mask=mask), vis, "max")
+    assert np.array_equal(found[mask], vis[mask])
+    assert np.array_equal(found[~mask], np.maximum(ir, vis)[~mask])
+    with pytest.raises(BadValues, match="masked"):
+        imfuse.fuse(ir, np.ma.array(vis, mask=mask), "max")
 
 
 @pytest.mark.parametrize("model", ["max", "laplacian", "laplacian-max", "gff"])
@@ -262,6 +359,30 @@ def test_a_swapped_pair_is_told(rng):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         imfuse.fuse(scene(rng, (20, 30)), colour)
+
+
+def test_a_swapped_pair_is_told_where_the_visible_picture_is_nearly_gray(rng):
+    gray = scene(rng, (60, 80), high=230)
+    faint = np.dstack([gray] * 3)
+    faint[:10, :10, 0] += 20
+    infrared = np.dstack([scene(rng, (60, 80))[::-1]] * 3)
+    (note,) = fused(faint, vis=infrared).notes
+    assert "faint colours" in note
+    assert "were the two swapped?" in note
+    assert fused(infrared, vis=faint).notes == ()
+    noisy = gray[..., None] + rng.integers(0, 6, (60, 80, 3)).astype(np.uint8)
+    assert fused(noisy, vis=infrared).notes == ()
+
+
+def test_real_pairs_in_order_and_swapped(data):
+    told = []
+    for name in ("FLIR_00006", "FLIR_00122", "FLIR_00977", "FLIR_01415"):
+        ir, vis = (
+            imfuse.read_image(data / "roadscene" / side / f"{name}.jpg") for side in ("ir", "vis")
+        )
+        assert Fuser("max").fuse(ImagePair(ir=ir, vis=vis)).notes == ()
+        told += Fuser("max").fuse(ImagePair(ir=vis, vis=ir)).notes
+    assert sum("swapped" in note for note in told) == 4
 
 
 def test_a_thermal_alpha_makes_no_result_see_through(rng):

@@ -55,3 +55,16 @@ def test_a_frame_that_fails_leaves_the_state_as_it_was(rng):
     with pytest.raises(PairMismatch):
         session.push(good // 2, vis[:10])
     assert session.push(good, vis).history["ir_range"] == first
+
+
+def test_a_frame_of_another_type_begins_a_range_of_its_own(rng):
+    vis = rng.integers(0, 256, (64, 80)).astype(np.uint8)
+    session = Session("max", ir_range="auto")
+    counts = next(frames(rng, 1, 9, 0))
+    session.push(counts, vis)
+    degrees = (counts / 300).astype(np.float32)
+    low, high = session.push(degrees, vis).history["ir_range"]
+    assert (low, high) == tuple(
+        Session("max", ir_range="auto").push(degrees, vis).history["ir_range"]
+    )
+    assert high < 31

@@ -170,7 +170,7 @@ class FolderRun:
             return self.record.ir_range
         limit = self.job.options.max_pixels
         readers = (partial(read_image, pair.ir, max_pixels=limit) for pair in self.matching.pairs)
-        found = shared_range(readers, wanted, workers=self.job.workers)
+        found = shared_range(readers, wanted, workers=self.job.workers, file=self.job.ir)
         self.record.keep_range(found)
         return found
 

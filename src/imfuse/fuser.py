@@ -19,7 +19,7 @@ from imfuse.machine import total_memory
 from imfuse.ops import color, geometry
 from imfuse.ops.warps import scaling
 from imfuse.options import FuseOptions, InfraredRange
-from imfuse.suspicions import check_visible, notes_on, without_false_alpha
+from imfuse.suspicions import check_visible, notes_of_readers, notes_on, without_false_alpha
 from imfuse.types import (
     SCALES,
     Aligner,
@@ -105,7 +105,7 @@ class Fuser:
             MemoryLimit: The method can't work within `max_memory`.
         """
         started = time.perf_counter()
-        notes = [*pair.ir.notes, *pair.vis.notes]
+        notes = notes_of_readers(pair.ir, pair.vis)
         ir, vis = (without_false_alpha(picture, notes) for picture in (pair.ir, pair.vis))
         check_visible(vis)
         notes += notes_on(ir, vis)

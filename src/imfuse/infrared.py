@@ -1,6 +1,7 @@
 """Infrared pictures made ready for fusing: gray, without holes, calibrated, within one range."""
 
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 
 import cv2
@@ -11,6 +12,7 @@ from imfuse.jobs import run_jobs
 from imfuse.ops import color
 from imfuse.ops.holes import fill_nearest
 from imfuse.options import InfraredRange
+from imfuse.samples import sample_values, spread
 from imfuse.types import RAW_TYPES, SCALES, Float, Mask, Picture, Pixels
 
 _GRAY_TOLERANCE = 0.02
@@ -19,14 +21,8 @@ _GRAY_TOLERANCE = 0.02
 _NARROW = {np.dtype(np.uint8): 1 / 8, np.dtype(np.uint16): 1 / 4, np.dtype(np.float32): 1 / 4}
 """Share of a type's range below which infrared hardly shows. 14-bit counts fill 1/4 of 16 bits."""
 
-_TAIL = 0.001
-"""Share of pixels at either end that says nothing of a picture's range."""
-
-_EDGE_ROWS = 4
-"""Rows at the upper and lower edge in which cameras store telemetry."""
-
-_SAMPLED = 1 << 14
-"""Pixels that suffice to tell a picture's percentiles."""
+_NARROW_MEASUREMENTS = 1 / 4
+"""The same share of a given range for types that have no range of their own."""
 
 _STRIP_ROWS = 256
 
@@ -101,42 +97,85 @@ def prepare_infrared(picture: Picture, wanted: InfraredRange | None, notes: list
         )
         pixels = fill_nearest(pixels, missing)
     slope, offset = _calibration(picture)
-    sample = _sample(pixels, missing)
+    sample = sample_values(pixels, missing)
     if wanted is None:
         white = _full_range(picture, pixels, sample, notes)
         low, high = offset, slope * white + offset
     else:
         values = slope * sample + offset
-        low, high = _ends(values, wanted) if wanted.percent else (wanted.low, wanted.high)
-        _note_outside(picture, values, (low, high), notes)
+        known = (wanted.low, wanted.high)
+        low, high = _ends(values, wanted, picture.name) if wanted.percent else known
+        _note_misfit(picture, values, (low, high), notes)
     return Infrared(pixels, missing, slope, offset, low, high, clips=wanted is not None)
 
 
-def sample_infrared(picture: Picture) -> Float:
-    """Return values that stand for a picture's, in the units of `--ir-range`.
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Values that stand for an infrared picture's, in the units of `--ir-range`.
 
-    Dead pixels, telemetry rows and pixels without data are left out.
+    Attributes:
+        values: One row, without dead pixels, telemetry rows and pixels without data.
+        kind: Unit of the values, or the pixels' type where the unit is not known.
+        name: Name of the picture in messages.
     """
-    missing = _missing(picture)
+
+    values: Float
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        """Return the kind, the range and the name for messages."""
+        low, high = spread(self.values)
+        return f"{self.kind} values from {low:g} to {high:g} in {self.name}"
+
+
+def sample_infrared(picture: Picture) -> Sample:
+    """Return values that stand for a picture's."""
+    known, missing = picture.calibration, _missing(picture)
+    kind = str(picture.pixels.dtype) if known is None else known.unit
     if missing is not None and missing.all():
-        return np.empty(0, np.float32)
+        return Sample(np.empty(0, np.float32), kind, picture.name)
     slope, offset = _calibration(picture)
-    return np.asarray(slope * _sample(picture.pixels, missing) + offset, np.float32)
+    values = slope * sample_values(picture.pixels, missing) + offset
+    return Sample(np.asarray(values, np.float32), kind, picture.name)
 
 
-def pooled_range(samples: Iterable[Float], wanted: InfraredRange) -> InfraredRange:
+def pooled_range(
+    samples: Iterable[Sample], wanted: InfraredRange, *, file: object = None
+) -> InfraredRange:
     """Return the values that percentiles stand for over many pictures together.
 
+    Args:
+        samples: Values of each picture.
+        wanted: The percentiles.
+        file: The folder or picture that an error names.
+
     Raises:
-        BadValues: The pictures hold one value only, or none.
+        BadValues: The pictures hold one value only, or none, or differ in type or unit.
     """
-    values = [np.empty(0, np.float32), *samples]
-    low, high = _ends(np.concatenate(values), wanted)
+    values, first = [np.empty(0, np.float32)], None
+    for sample in samples:
+        if not sample.values.size:
+            continue
+        first = first or sample
+        if sample.kind != first.kind:
+            raise BadValues(
+                f"the infrared pictures can't share a range of percentiles: {first}, {sample}",
+                file=file,
+                expected="pictures of one type and unit",
+                remedy="Fuse each kind in a folder of its own.",
+            )
+        values.append(sample.values)
+    low, high = _ends(np.concatenate(values), wanted, file)
     return InfraredRange(low, high)
 
 
 def shared_range(
-    readers: Iterable[Callable[[], Picture]], wanted: InfraredRange, *, workers: int = 1
+    readers: Iterable[Callable[[], Picture]],
+    wanted: InfraredRange,
+    *,
+    workers: int = 1,
+    file: object = None,
 ) -> InfraredRange:
     """Return the values that percentiles stand for over the infrared pictures of a whole folder.
 
@@ -145,18 +184,20 @@ def shared_range(
             reported when its pair is due.
         wanted: The percentiles. A range of values is returned as it is.
         workers: Number of pictures to read at the same time.
+        file: The folder that an error names.
 
     Raises:
-        BadValues: The pictures hold one value only, or none.
+        BadValues: See `pooled_range`.
     """
     if not wanted.percent:
         return wanted
 
-    def sample(read: Callable[[], Picture]) -> Float:
+    def sample(read: Callable[[], Picture]) -> Sample:
         return sample_infrared(read())
 
-    outcomes = run_jobs(readers, (sample,), workers=workers, ordered=True)
-    return pooled_range((one.value for one in outcomes if one.error is None), wanted)
+    with closing(run_jobs(readers, (sample,), workers=workers, ordered=True)) as outcomes:
+        samples = (one.value for one in outcomes if one.error is None)
+        return pooled_range(samples, wanted, file=file)
 
 
 def is_gray(pixels: Pixels) -> bool:
@@ -188,27 +229,7 @@ def _missing(picture: Picture) -> Mask | None:
     return missing if missing is not None and missing.any() else None
 
 
-def _sample(pixels: Pixels, missing: Mask | None) -> Float:
-    """Return up to 16,384 gray values, without single odd pixels and rows of telemetry."""
-    height, width = pixels.shape[:2]
-    if height >= 16 * _EDGE_ROWS:
-        inner = slice(_EDGE_ROWS, height - _EDGE_ROWS)
-        inside = missing is None or not missing[inner].all()
-        if inside:
-            pixels, missing = pixels[inner], None if missing is None else missing[inner]
-    step = max(1, int(np.sqrt(height * width / (4 * _SAMPLED))))  # the median filter takes time
-    gray = np.ascontiguousarray(pixels[::step, ::step])
-    if gray.dtype in RAW_TYPES:
-        gray = gray.astype(np.float32)
-    gray = cv2.medianBlur(gray, 3)  # dead pixels are single ones
-    if gray.ndim == 3:
-        gray = color.luma(gray.astype(np.float32))
-    known = None if missing is None else ~missing[::step, ::step]
-    flat = gray[known] if known is not None and known.any() else gray.ravel()
-    return np.asarray(flat[:: max(1, -(-flat.size // _SAMPLED))], np.float32)
-
-
-def _ends(values: Float, wanted: InfraredRange) -> tuple[float, float]:
+def _ends(values: Float, wanted: InfraredRange, file: object) -> tuple[float, float]:
     """Return the values of two percentiles."""
     if values.size:
         low, high = (float(np.percentile(values, end)) for end in (wanted.low, wanted.high))
@@ -216,30 +237,16 @@ def _ends(values: Float, wanted: InfraredRange) -> tuple[float, float]:
             return low, high
     raise BadValues(
         "the infrared values don't vary" if values.size else "there are no infrared values",
+        file=file,
         expected=f"values that differ between {wanted}",
         remedy=f"Say which values are black and white, e.g. {_option('20:40')}.",
     )
 
 
-def _spread(values: Float, *, whole_bytes: bool = False) -> tuple[float, float]:
-    """Return the least and the largest value, but for the last per mille at either end.
-
-    Values that are known to be whole numbers from 0 to 255 are counted, which is faster.
-    """
-    low = min(int(_TAIL * values.size), (values.size - 1) // 2)
-    high = values.size - 1 - low
-    if whole_bytes:
-        up_to = np.cumsum(np.bincount(values.astype(np.uint8), minlength=256))
-        least, most = np.searchsorted(up_to, (low, high), side="right")
-        return float(least), float(most)
-    placed = np.partition(values, (low, high))
-    return float(placed[low]), float(placed[high])
-
-
 def _full_range(picture: Picture, pixels: Pixels, values: Float, notes: list[str]) -> float:
     """Return the white of a type, and say where a picture does not fit or hardly uses it."""
     kind = pixels.dtype
-    low, high = _spread(values, whole_bytes=kind == np.uint8 and pixels.ndim == 2)
+    low, high = spread(values, whole_bytes=kind == np.uint8 and pixels.ndim == 2)
     advice = _option(f"{low:g}:{high:g}" if low < high else "LOW:HIGH")
     remedy = f"Say which values are black and white, e.g. {advice}, or {_option('auto')}."
     if kind in RAW_TYPES:
@@ -265,17 +272,24 @@ def _option(ends: str) -> str:
     return f"--ir-range {ends} (ir_range='{ends}')"
 
 
-def _note_outside(
+def _note_misfit(
     picture: Picture, values: Float, ends: tuple[float, float], notes: list[str]
 ) -> None:
-    """Say where a given range does not fit a picture."""
+    """Say where a range misses a picture, or is so wide that the picture hardly shows."""
     least, most = min(ends), max(ends)
     share = float(np.mean((values < least) | (values > most)))
+    low, high = spread(values)
+    narrow = _NARROW.get(picture.pixels.dtype, _NARROW_MEASUREMENTS) * (most - least)
     if share > 0.5:
-        low, high = _spread(values)
         notes.append(
             f"{picture.name}: {share:.0%} of the infrared lies outside the range {ends[0]:g} to "
             f"{ends[1]:g}; most of its values are from {low:g} to {high:g}"
+        )
+    elif low < high and min(high, most) - max(low, least) < narrow:
+        better = f"{low:g}:{high:g}" if ends[0] < ends[1] else f"{high:g}:{low:g}"
+        notes.append(
+            f"{picture.name}: infrared uses only {low:g} to {high:g} of the range {ends[0]:g} to "
+            f"{ends[1]:g} and will hardly show; {_option(better)} spreads it"
         )
 
 

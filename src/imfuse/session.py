@@ -38,6 +38,7 @@ class Session:
     def __init__(self, options: "FuseOptions | Fuser | str | None" = None, **changes: Any) -> None:
         self.fuser = options if isinstance(options, Fuser) else Fuser(options, **changes)
         self._range: InfraredRange | None = None
+        self._kind: str | None = None
         self._registration: Registration | None = None
         self._sizes: tuple[tuple[int, int], tuple[int, int]] | None = None
 
@@ -59,20 +60,25 @@ class Session:
         registration = self._registration if sizes == self._sizes else None
         if registration is None:
             registration = self.fuser.aligner.register(pair)
-        ir_range = self._next_range(pair.ir)
+        ir_range, kind = self._next_range(pair.ir)
         fused = self.fuser.fuse(pair, ir_range=ir_range, registration=registration)
-        self._registration, self._sizes, self._range = registration, sizes, ir_range
+        self._registration, self._sizes = registration, sizes
+        self._range, self._kind = ir_range, kind
         return fused
 
-    def _next_range(self, ir: Picture) -> InfraredRange | None:
-        """Return the range of a frame: what the options say, percentiles followed slowly."""
+    def _next_range(self, ir: Picture) -> tuple[InfraredRange | None, str | None]:
+        """Return the range of a frame, percentiles followed slowly, and the kind of its values.
+
+        Values of another type or unit begin a range of their own.
+        """
         wanted = self.fuser.options.infrared_range
         if wanted is None or not wanted.percent:
-            return None
-        found, before = pooled_range([sample_infrared(ir)], wanted), self._range
-        if before is None:
-            return found
-        return InfraredRange(
-            _KEPT * before.low + (1 - _KEPT) * found.low,
-            _KEPT * before.high + (1 - _KEPT) * found.high,
-        )
+            return None, None
+        sample = sample_infrared(ir)
+        found = pooled_range([sample], wanted, file=ir.name)
+        before = self._range
+        if before is None or sample.kind != self._kind:
+            return found, sample.kind
+        low = _KEPT * before.low + (1 - _KEPT) * found.low
+        high = _KEPT * before.high + (1 - _KEPT) * found.high
+        return InfraredRange(low, high), sample.kind

@@ -2,16 +2,39 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 
 from imfuse.errors import BadValues
 from imfuse.infrared import check_scale, is_gray
 from imfuse.io.alpha import alpha_is_picture
-from imfuse.types import RAW_TYPES, SCALES, Picture, Pixels
+from imfuse.samples import is_constant, sample_values, spread
+from imfuse.types import RAW_TYPES, SCALES, Float, Picture, Pixels
 
 _SAMPLED = 1 << 16
 _PLAINLY = 0.1
 """Difference of channels that coding noise does not reach, as a share of white."""
+
+_SHARE = 0.01
+"""Share of pixels that are coloured in a visible picture at least: streets at night have few."""
+
+_FAINTLY = 0.04
+"""Difference of channels that a gray picture has nowhere: its coding noise is brightness alone."""
+
+_DIM = 1 / 4
+"""Share of white that a visible picture of 16 bits or floats reaches at least, even at night."""
+
+_LEAST = 64
+"""Pixels from which a picture of one value is odd."""
+
+
+def notes_of_readers(*pictures: Picture) -> list[str]:
+    """Return what was said when pictures were read, each note with the name of its picture."""
+    return [
+        note if note.startswith(picture.name) else f"{picture.name}: {note}"
+        for picture in pictures
+        for note in picture.notes
+    ]
 
 
 def without_false_alpha(picture: Picture, notes: list[str]) -> Picture:
@@ -28,8 +51,9 @@ def without_false_alpha(picture: Picture, notes: list[str]) -> Picture:
 
 def notes_on(ir: Picture, vis: Picture) -> list[str]:
     """Return what is odd about a pair."""
-    notes = []
-    if _has_coloured_parts(ir.pixels) and is_gray(vis.pixels):
+    notes: list[str] = []
+    colours = _colourfulness(ir.pixels)
+    if (colours > _PLAINLY).mean() > _SHARE and is_gray(vis.pixels):
         notes.append(
             f"{ir.name}: infrared in false colour; its luma is used, which is not temperature. "
             f"{vis.name} is gray, and infrared comes first: were the two swapped?"
@@ -38,8 +62,18 @@ def notes_on(ir: Picture, vis: Picture) -> list[str]:
         notes.append(
             f"{ir.name}: infrared in false colour; its luma is used, which is not temperature"
         )
+    elif (colours > _FAINTLY).mean() > _SHARE and not _colourfulness(vis.pixels).any():
+        notes.append(
+            f"{ir.name}: infrared has faint colours, and {vis.name} has none. Infrared comes "
+            "first: were the two swapped?"
+        )
     if np.array_equal(ir.pixels, vis.pixels):
         notes.append("infrared and visible are the same picture")
+    for picture, kind in ((ir, "infrared"), (vis, "visible")):
+        height, width = picture.size
+        if height * width >= _LEAST and is_constant(picture.pixels):
+            notes.append(f"{picture.name}: the {kind} picture has the same value everywhere")
+    _note_dim(vis, notes)
     return notes
 
 
@@ -63,11 +97,27 @@ def check_visible(vis: Picture) -> None:
     check_scale(vis.name, vis.pixels, remedy="Scale the visible picture to 0..1 first.")
 
 
-def _has_coloured_parts(pixels: Pixels) -> bool:
-    """Return True if more than 1 % of a picture is plainly coloured, as streets at night are."""
+def _note_dim(vis: Picture, notes: list[str]) -> None:
+    """Say where a visible picture of more than 8 bits reaches a small part of its range only."""
+    kind = vis.pixels.dtype
+    if kind == np.uint8:  # dark pictures in 8 bits are dark scenes
+        return
+    _, high = spread(sample_values(vis.pixels, None))
+    white = SCALES[kind]
+    if 0 < high < _DIM * white:
+        hint = " (12-bit values: times 16)" if kind == np.uint16 else ""
+        notes.append(
+            f"{vis.name}: the visible picture reaches only {high:g} of {white:g} and will hardly "
+            f"show; scale it so that white is {white:g}{hint}"
+        )
+
+
+def _colourfulness(pixels: Pixels) -> Float:
+    """Return by how much the channels of some pixels differ, as shares of white."""
     if pixels.ndim == 2:
-        return False
+        return np.zeros(1, np.float32)
     step = max(1, int(np.sqrt(pixels[..., 0].size / _SAMPLED)))
-    sample = pixels[::step, ::step].astype(np.float32)
-    spread = np.ptp(sample, axis=2) / SCALES.get(pixels.dtype, 1.0)
-    return bool(np.mean(spread > _PLAINLY) > 0.01)
+    red, green, blue = cv2.split(np.ascontiguousarray(pixels[::step, ::step]))
+    largest, smallest = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
+    white = np.float32(SCALES.get(pixels.dtype, 1.0))
+    return np.asarray(cv2.subtract(largest, smallest) / white, np.float32)

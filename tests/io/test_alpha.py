@@ -64,6 +64,39 @@ def test_real_infrared_pictures(data):
     assert np.mean(found) >= 0.95
 
 
+@pytest.mark.parametrize(("low", "high"), [(90, 130), (12, 36)])
+def test_real_infrared_pictures_of_low_contrast(data, low, high):
+    from imfuse.io.images import read_image
+
+    files = sorted((data / "tno25" / "ir").iterdir())
+    files += sorted((data / "roadscene" / "ir").iterdir())[:40]
+    files += sorted((data / "msrs" / "test" / "ir").iterdir())[::9]
+    found = []
+    for file in files:
+        pixels = read_image(file).pixels
+        gray = np.asarray(pixels if pixels.ndim == 2 else pixels[..., 0], np.float32)
+        squeezed = low + (high - low) * (gray - gray.min()) / np.ptp(gray)
+        found.append(alpha_is_picture(np.rint(squeezed).astype(np.uint8)))
+    assert np.mean(found) >= 0.85
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_infrared_scenes_of_low_contrast_are_pictures(seed):
+    scene = render(sorted(SCENES)[seed % len(SCENES)], size=(240, 320), seed=seed)
+    for dtype, top in (("u1", 255), ("u2", 65535), ("f4", 1)):
+        assert alpha_is_picture(((90 + 40 * scene.ir) / 255 * top).astype(dtype))
+
+
+def test_masks_that_are_never_clear_nor_opaque_are_transparency():
+    for size in SIZES:
+        text = np.zeros(size, np.uint8)
+        for row in range(40, size[0], 40):
+            cv2.putText(text, "a watermark " * 4, (9, row), 0, 0.8, 255, 1, cv2.LINE_AA)
+        for mask in (*masks(*size), *gradients(*size), text / 255):
+            alpha = np.rint(60 + 120 * mask).astype(np.uint8)
+            assert not alpha_is_picture(alpha)
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (2, 2), (3, 3)])
 def test_small_ones_are_no_pictures(shape, rng):
     assert not alpha_is_picture(rng.integers(0, 256, shape, dtype=np.uint8) // 255)

@@ -47,6 +47,18 @@ def test_white_is_zero_does_not_turn_measurements():
     np.testing.assert_array_equal(read_image(buffer.getvalue()).pixels, ramp("i2"))
 
 
+def test_white_is_zero_leaves_floats_as_stored():
+    """Floats may be degrees, which have no white to be subtracted from."""
+    degrees = np.linspace(20, 34, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH).astype(np.float32)
+    degrees[1, 2] = 7
+    buffer = io.BytesIO()
+    tag = (42113, 2, 2, "7", True)
+    tifffile.imwrite(buffer, degrees, photometric="miniswhite", extratags=[tag])
+    picture = read_image(buffer.getvalue())
+    check_holes(picture, degrees, degrees == 7)
+    assert any("declares that 0 is white" in note for note in picture.notes)
+
+
 def test_measurements_in_colour_are_refused():
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, np.zeros((4, 5, 3), np.int16), photometric="rgb")
@@ -99,6 +111,88 @@ def test_marks_among_floats(mark, dtype):
     check_holes(as_picture(pixels, "infrared", 100), pixels, holes)
     np.testing.assert_array_equal(pixels, before)  # the caller's array stays as it is
     check_holes(as_picture(torch.from_numpy(pixels), "infrared", 100), pixels, holes)
+
+
+NETCDF, LARGEST = 9.969209968386869e36, float(np.finfo("f4").max)
+
+
+@pytest.mark.parametrize(
+    ("mark", "dtype", "ends"),
+    [
+        (-(2**31), "i4", (180, 345)),
+        (2**31 - 1, "i4", (180, 345)),
+        (2**32 - 1, "u4", (180, 345)),
+        (9999, "f4", (20, 34)),
+        (9999, "i2", (20, 1500)),
+        (1e20, "f4", (20, 34)),
+        (NETCDF, "f4", (20, 34)),
+        (LARGEST, "f4", (20, 34)),
+        (0, "f4", (290, 307)),
+        (0, "u4", (290, 1400)),
+    ],
+)
+def test_marks_far_from_all_other_values(mark, dtype, ends):
+    pixels = np.linspace(*ends, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH).astype(dtype)
+    pixels[1, 2] = pixels[4, 6] = mark
+    for source in (tiff(pixels), pixels):
+        check_holes(as_picture(source, "infrared", 100), pixels, pixels == np.asarray(mark, dtype))
+
+
+def test_several_marks_and_nan_in_one_picture():
+    pixels = np.linspace(290, 307, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH).astype(np.float32)
+    pixels[0, :4] = np.nan, -9999, 0, 9999
+    check_holes(read_image(tiff(pixels)), pixels, ~(pixels > 200) | (pixels == 9999))
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype", "ends"),
+    [
+        (9999, "f4", (3000, 9000)),
+        (9999, "u2", (20, 34)),
+        (9998, "f4", (20, 34)),
+        (0, "f4", (100, 307)),
+        (0, "f4", (290, 9000)),
+        (0, "u2", (290, 307)),
+        (0, "f4", (0, 1)),
+        (32767, "i2", (200, 340)),
+    ],
+)
+def test_values_that_may_be_meant(value, dtype, ends):
+    pixels = np.linspace(*ends, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH).astype(dtype)
+    pixels[1, 2] = value
+    assert read_image(tiff(pixels)).nodata is None
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "i2", "f4"])
+def test_masked_arrays(dtype):
+    pixels = np.linspace(20, 200, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH).astype(dtype)
+    mask = np.zeros((HEIGHT, WIDTH), bool)
+    mask[1:3, 2:5] = True
+    check_holes(as_picture(np.ma.array(pixels, mask=mask), "infrared", 100), pixels, mask)
+    assert as_picture(np.ma.array(pixels), "infrared", 100).nodata is None
+    with pytest.raises(BadValues, match="no pixel has a value"):
+        as_picture(np.ma.array(pixels, mask=True), "infrared", 100)
+    with pytest.raises(BadValues, match="6 pixels of the visible picture are masked") as caught:
+        as_picture(np.ma.array(pixels, mask=mask), "visible", 100)
+    assert "filled" in caught.value.remedy
+
+
+def test_values_under_a_mask_are_not_looked_at():
+    pixels = np.linspace(20, 34, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH).astype(np.float32)
+    mask = np.zeros((HEIGHT, WIDTH), bool)
+    mask[0] = True
+    pixels[0] = np.arange(-1000, -1000 + WIDTH)
+    pixels[2, 2] = -999
+    holes = mask | (pixels == -999)
+    check_holes(as_picture(np.ma.array(pixels, mask=mask), "infrared", 100), pixels, holes)
+
+
+def test_a_mask_in_one_channel_counts_for_the_pixel():
+    colours = np.full((3, 4, 3), 90, np.uint8)
+    mask = np.zeros(colours.shape, bool)
+    mask[1, 2, 0] = True
+    picture = as_picture(np.ma.array(colours, mask=mask), "infrared", 100)
+    np.testing.assert_array_equal(picture.nodata, mask.any(axis=2))
 
 
 def test_marks_in_pillow_pictures():

@@ -149,13 +149,10 @@ def test_channels_of_unknown_meaning_are_left_out():
             np.testing.assert_array_equal(picture.alpha, samples[..., alpha])
 
 
-def test_white_is_zero_in_16_bits_and_float():
+def test_white_is_zero_in_16_bits():
     pixels = random(HEIGHT, WIDTH, dtype="u2")
     data = build([pixels.tobytes()], t258=16, t262=0)
     np.testing.assert_array_equal(read_image(data).pixels, 65535 - pixels)
-    floats = random(HEIGHT, WIDTH, dtype="f4")
-    data = build([floats.tobytes()], t258=32, t262=0, t339=3)
-    np.testing.assert_array_equal(read_image(data).pixels, 1 - floats)
 
 
 def test_cmyk_of_16_bits():

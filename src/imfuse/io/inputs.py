@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from imfuse.errors import UnsupportedImage, UsageError
+from imfuse.errors import BadValues, UnsupportedImage, UsageError
 from imfuse.io.formats.holes import fill_holes
 from imfuse.io.images import picture_from_pil, read_image
-from imfuse.types import RAW_TYPES, SCALES, Picture, Pixels
+from imfuse.types import RAW_TYPES, SCALES, Mask, Picture, Pixels
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -40,12 +40,14 @@ def as_picture(value: Any, role: str, max_pixels: int) -> Picture:  # noqa: ANN4
     Args:
         value: A path, the bytes of a file, a PIL image, a NumPy array `(H, W)` or
             `(H, W, 1 | 3 | 4)`, a torch tensor `(H, W)` or `(C, H, W)`, or a `Picture`. Pixels
-            without a value, such as NaN, are marked in `Picture.nodata`.
+            without a value, such as NaN and those that a masked array masks, are marked in
+            `Picture.nodata`.
         role: Name of the picture in messages, such as `infrared`.
         max_pixels: Pictures with more pixels by their header are refused.
 
     Raises:
-        ImfuseError: The value is not a picture, or not of a supported kind.
+        ImfuseError: The value is not a picture, or not of a supported kind; or pixels of a
+            picture other than the infrared one are masked.
     """
     if isinstance(value, Picture):
         return value
@@ -61,14 +63,31 @@ def as_picture(value: Any, role: str, max_pixels: int) -> Picture:  # noqa: ANN4
         array = array.transpose(1, 2, 0) if array.ndim == 3 else array
         return _picture_from_array(array, f"<{role} tensor>")
     if isinstance(value, np.ndarray):
-        return _picture_from_array(value, f"<{role} array>")
+        name = f"<{role} array>"
+        masked = _masked(value)
+        if masked is not None and role != "infrared":
+            raise BadValues(
+                f"{int(masked.sum()):,} pixels of the {role} picture are masked",
+                file=name,
+                expected="a value everywhere",
+                remedy="Fill them first, for instance with array.filled(0).",
+            )
+        return _picture_from_array(np.asarray(value), name, masked)
     raise UsageError(
         f"{role} is a {type(value).__name__}",
         expected="a path, bytes, a PIL image, a NumPy array, or a torch tensor",
     )
 
 
-def _picture_from_array(array: Pixels, name: str) -> Picture:
+def _masked(array: Pixels) -> Mask | None:
+    """Return `(H, W)`, True for pixels that a NumPy masked array masks in any channel."""
+    if not isinstance(array, np.ma.MaskedArray) or not np.ma.is_masked(array):
+        return None
+    mask = np.ma.getmaskarray(array)
+    return np.asarray(mask if mask.ndim == 2 else mask.any(axis=-1))
+
+
+def _picture_from_array(array: Pixels, name: str, masked: Mask | None = None) -> Picture:
     channels = 1 if array.ndim == 2 else array.shape[-1]
     if array.ndim not in {2, 3} or channels not in {1, 3, 4} or not array.size:
         raise UnsupportedImage(
@@ -91,5 +110,5 @@ def _picture_from_array(array: Pixels, name: str) -> Picture:
         array = array.astype(dtype, copy=False)
     alpha = np.ascontiguousarray(array[..., 3]) if channels == 4 else None
     pixels = array if array.ndim == 2 else array[..., 0] if channels == 1 else array[..., :3]
-    pixels, alpha, holes = fill_holes(np.ascontiguousarray(pixels), alpha, name)
+    pixels, alpha, holes = fill_holes(np.ascontiguousarray(pixels), alpha, name, masked=masked)
     return Picture(pixels=pixels, alpha=alpha, nodata=holes, name=name)

@@ -9,6 +9,9 @@ from imfuse.types import RAW_TYPES, Pixels
 
 _WHITE_IS_ZERO, _GRAY, _RGB, _PALETTE, _CMYK = 0, 1, 2, 3, 5
 _CHANNELS = {_WHITE_IS_ZERO: 1, _GRAY: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4}
+_KEPT = (
+    "it declares that 0 is white; its float values were kept as stored, since floats have no white"
+)
 _NAMES = {4: "a mask", 6: "YCbCr", 8: "CIELab", 9: "ICCLab", 10: "ITULab", 32803: "raw sensor"}
 
 
@@ -32,7 +35,9 @@ def to_planes(
     else:
         colours = samples[..., 0] if channels == 1 else samples[..., :3]
         pixels = np.ascontiguousarray(colours)
-        if kind == _WHITE_IS_ZERO and pixels.dtype not in RAW_TYPES:  # measurements stay
+        if kind == _WHITE_IS_ZERO and pixels.dtype.kind == "f":
+            notes += (_KEPT,)
+        elif kind == _WHITE_IS_ZERO and pixels.dtype not in RAW_TYPES:  # measurements stay
             pixels = _top(pixels) - pixels
     if alpha is not None and premultiplied:
         pixels = _straight(pixels, alpha)

@@ -87,9 +87,7 @@ def nodata(page: TiffPage) -> float | None:
     kind, bits = page.tags.valueof(262), page.bitspersample
     if kind == 3 or bits < 8:
         return None
-    if kind == 0 and page.sampleformat == 3:
-        return 1 - value
-    if kind == 0 and page.sampleformat != 2 and bits < 32:  # white is zero
+    if kind == 0 and page.sampleformat not in {2, 3} and bits < 32:  # white is zero
         return float(2**bits) - 1 - value
     return value
 
