@@ -11,8 +11,8 @@ import imfuse
 from imfuse.engines.base import FunctionEngine
 from imfuse.errors import BadValues, ImfuseWarning, UsageError
 from imfuse.fuser import Fuser
-from imfuse.infrared import pooled_range, sample_infrared
 from imfuse.options import AUTO_RANGE, FuseOptions, InfraredRange
+from imfuse.ranges import pooled_range, sample_infrared
 from imfuse.types import Calibration, FusionSpec, ImagePair, Picture
 
 IR_ONLY = FunctionEngine(

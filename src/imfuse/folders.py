@@ -11,7 +11,6 @@ from typing import Any
 from imfuse.errors import ImfuseError, OutputError, PairMismatch, UsageError
 from imfuse.files import PairResult, read_pair, write_fused
 from imfuse.fuser import Fuser, default_max_memory
-from imfuse.infrared import shared_range
 from imfuse.io.atomic import remove_stale_temporaries
 from imfuse.io.images import SUFFIXES, read_image
 from imfuse.io.locks import locked
@@ -20,6 +19,7 @@ from imfuse.io.pairs import Matching, PairFiles, match_folders
 from imfuse.jobs import run_jobs
 from imfuse.machine import available_cores
 from imfuse.options import FuseOptions, InfraredRange
+from imfuse.ranges import shared_range
 from imfuse.runs import RunRecord, sha256_of
 from imfuse.types import Engine, FusedImage, ImagePair
 

@@ -1,14 +1,11 @@
 """Infrared pictures made ready for fusing: gray, without holes, calibrated, within one range."""
 
-from collections.abc import Callable, Iterable
-from contextlib import closing
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from imfuse.errors import BadValues
-from imfuse.jobs import run_jobs
 from imfuse.ops import color
 from imfuse.ops.holes import fill_nearest
 from imfuse.options import InfraredRange
@@ -80,7 +77,7 @@ def prepare_infrared(picture: Picture, wanted: InfraredRange | None, notes: list
         BadValues: No pixel has data; float values are outside [0, 1] and no range was given; or
             the pixels' type has no range of its own and none was given.
     """
-    missing = _missing(picture)
+    missing = missing_in(picture)
     pixels = picture.pixels
     if missing is not None:
         count, total = int(missing.sum()), missing.size
@@ -96,7 +93,7 @@ def prepare_infrared(picture: Picture, wanted: InfraredRange | None, notes: list
             "picture"
         )
         pixels = fill_nearest(pixels, missing)
-    slope, offset = _calibration(picture)
+    slope, offset = calibration_of(picture)
     sample = sample_values(pixels, missing)
     if wanted is None:
         white = _full_range(picture, pixels, sample, notes)
@@ -104,100 +101,9 @@ def prepare_infrared(picture: Picture, wanted: InfraredRange | None, notes: list
     else:
         values = slope * sample + offset
         known = (wanted.low, wanted.high)
-        low, high = _ends(values, wanted, picture.name) if wanted.percent else known
+        low, high = ends_of(values, wanted, picture.name) if wanted.percent else known
         _note_misfit(picture, values, (low, high), notes)
     return Infrared(pixels, missing, slope, offset, low, high, clips=wanted is not None)
-
-
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """Values that stand for an infrared picture's, in the units of `--ir-range`.
-
-    Attributes:
-        values: One row, without dead pixels, telemetry rows and pixels without data.
-        kind: Unit of the values, or the pixels' type where the unit is not known.
-        name: Name of the picture in messages.
-    """
-
-    values: Float
-    kind: str
-    name: str
-
-    def __str__(self) -> str:
-        """Return the kind, the range and the name for messages."""
-        low, high = spread(self.values)
-        return f"{self.kind} values from {low:g} to {high:g} in {self.name}"
-
-
-def sample_infrared(picture: Picture) -> Sample:
-    """Return values that stand for a picture's."""
-    known, missing = picture.calibration, _missing(picture)
-    kind = str(picture.pixels.dtype) if known is None else known.unit
-    if missing is not None and missing.all():
-        return Sample(np.empty(0, np.float32), kind, picture.name)
-    slope, offset = _calibration(picture)
-    values = slope * sample_values(picture.pixels, missing) + offset
-    return Sample(np.asarray(values, np.float32), kind, picture.name)
-
-
-def pooled_range(
-    samples: Iterable[Sample], wanted: InfraredRange, *, file: object = None
-) -> InfraredRange:
-    """Return the values that percentiles stand for over many pictures together.
-
-    Args:
-        samples: Values of each picture.
-        wanted: The percentiles.
-        file: The folder or picture that an error names.
-
-    Raises:
-        BadValues: The pictures hold one value only, or none, or differ in type or unit.
-    """
-    values, first = [np.empty(0, np.float32)], None
-    for sample in samples:
-        if not sample.values.size:
-            continue
-        first = first or sample
-        if sample.kind != first.kind:
-            raise BadValues(
-                f"the infrared pictures can't share a range of percentiles: {first}, {sample}",
-                file=file,
-                expected="pictures of one type and unit",
-                remedy="Fuse each kind in a folder of its own.",
-            )
-        values.append(sample.values)
-    low, high = _ends(np.concatenate(values), wanted, file)
-    return InfraredRange(low, high)
-
-
-def shared_range(
-    readers: Iterable[Callable[[], Picture]],
-    wanted: InfraredRange,
-    *,
-    workers: int = 1,
-    file: object = None,
-) -> InfraredRange:
-    """Return the values that percentiles stand for over the infrared pictures of a whole folder.
-
-    Args:
-        readers: Functions that read one picture each. What they can't read is left out, and
-            reported when its pair is due.
-        wanted: The percentiles. A range of values is returned as it is.
-        workers: Number of pictures to read at the same time.
-        file: The folder that an error names.
-
-    Raises:
-        BadValues: See `pooled_range`.
-    """
-    if not wanted.percent:
-        return wanted
-
-    def sample(read: Callable[[], Picture]) -> Sample:
-        return sample_infrared(read())
-
-    with closing(run_jobs(readers, (sample,), workers=workers, ordered=True)) as outcomes:
-        samples = (one.value for one in outcomes if one.error is None)
-        return pooled_range(samples, wanted, file=file)
 
 
 def is_gray(pixels: Pixels) -> bool:
@@ -214,13 +120,13 @@ def is_gray(pixels: Pixels) -> bool:
     return bool(mean < _GRAY_TOLERANCE)
 
 
-def _calibration(picture: Picture) -> tuple[float, float]:
+def calibration_of(picture: Picture) -> tuple[float, float]:
     """Return slope and offset; 1 and 0 where the picture has no calibration."""
     known = picture.calibration
     return (1.0, 0.0) if known is None else (known.slope, known.offset)
 
 
-def _missing(picture: Picture) -> Mask | None:
+def missing_in(picture: Picture) -> Mask | None:
     """Return True where there is no data: as the reader found, or fully transparent."""
     missing = picture.nodata
     if picture.alpha is not None and not picture.alpha.all():
@@ -229,7 +135,7 @@ def _missing(picture: Picture) -> Mask | None:
     return missing if missing is not None and missing.any() else None
 
 
-def _ends(values: Float, wanted: InfraredRange, file: object) -> tuple[float, float]:
+def ends_of(values: Float, wanted: InfraredRange, file: object) -> tuple[float, float]:
     """Return the values of two percentiles."""
     if values.size:
         low, high = (float(np.percentile(values, end)) for end in (wanted.low, wanted.high))

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from imfuse.fuser import Fuser
-from imfuse.infrared import pooled_range, sample_infrared
 from imfuse.io.inputs import as_picture
 from imfuse.options import FuseOptions, InfraredRange
+from imfuse.ranges import pooled_range, sample_infrared
 from imfuse.types import FusedImage, ImagePair, Picture, Registration
 
 if TYPE_CHECKING:

@@ -115,10 +115,10 @@ def bench(
     from imfuse.bench.run import Bench, competitors_of, parse_folder
     from imfuse.bench.summary import Summary
     from imfuse.data.opening import open_for_comparing
-    from imfuse.infrared import shared_range
     from imfuse.machine import available_cores
     from imfuse.metrics.published import published_datasets, published_rows
     from imfuse.options import InfraredRange
+    from imfuse.ranges import shared_range
     from imfuse.registry import DEFAULT_METHOD
 
     folders = [parse_folder(text) for text in fused or []]

@@ -5,10 +5,11 @@ from functools import partial
 from pathlib import Path
 
 from imfuse.align.resize import same_grid
-from imfuse.infrared import prepare_infrared, shared_range
+from imfuse.infrared import prepare_infrared
 from imfuse.io.images import read_image
 from imfuse.io.pairs import match_folders
 from imfuse.options import FuseOptions
+from imfuse.ranges import shared_range
 from imfuse.suspicions import without_false_alpha
 from imfuse.types import ImagePair, Picture
 
