@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from imfuse.errors import BadValues, PairMismatch
-from imfuse.metrics.planes import Plane, Trio
+from imfuse.metrics.planes import Plane, Trio, total_of
 
 
 @pytest.mark.parametrize(("dtype", "white"), [(np.uint8, 255), (np.uint16, 65535), (float, 1)])
@@ -73,3 +73,17 @@ def test_values_out_of_range_are_refused_by_name(value):
     good, bad = np.zeros((2, 2)), np.full((2, 2), value)
     with pytest.raises(BadValues, match=r"vis: values from .*expected values in 0\.\.1"):
         Trio.of(good, good, bad, data_range=1)
+
+
+def test_sums_do_not_depend_on_the_position_in_memory(rng):
+    """Else the same pictures have scores that differ in the last digit."""
+    values = (rng.random((480, 640)) ** 6 * 300).astype(np.float32)
+    found = set()
+    for offset in range(0, 64, 4):
+        room = np.empty(values.nbytes + 128, np.uint8)
+        start = (-room.ctypes.data) % 64 + offset
+        moved = room[start : start + values.nbytes].view(np.float32).reshape(values.shape)
+        moved[...] = values
+        found.add(total_of(moved))
+    assert len(found) == 1
+    assert found.pop() == pytest.approx(values.sum(dtype=np.float64), rel=1e-12)

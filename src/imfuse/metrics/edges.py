@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from imfuse.metrics.gradient import Border, length, sobel, total_of
+from imfuse.metrics.gradient import Border, length, sobel
 from imfuse.metrics.metric import PLAIN, Metric, MetricInfo
-from imfuse.metrics.planes import WHITE, Plane, Trio
+from imfuse.metrics.planes import WHITE, Plane, Trio, total_of
 from imfuse.types import Float
 
 _T = TypeVar("_T", np.float32, np.float64)

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from imfuse.metrics.metric import Metric, MetricInfo
-from imfuse.metrics.planes import WHITE, Plane, Trio
+from imfuse.metrics.planes import WHITE, Plane, Trio, total_of
 from imfuse.metrics.windows import (
     Border,
     Map,
@@ -144,7 +144,7 @@ def _log_sum(ratio: Map, window: Window) -> float:
     """Return the sum of log(1 + ratio); the array is overwritten."""
     ratio += 1
     logarithm = np.asarray(cv2.log(ratio, ratio))
-    return float(cv2.sumElems(window.inside(logarithm))[0])
+    return total_of(window.inside(logarithm))
 
 
 def visual_information_fidelity_for_fusion(trio: Trio) -> float:

@@ -2,13 +2,12 @@
 
 from typing import Literal, NamedTuple, TypeAlias
 
-import cv2
 import numpy as np
 
 from imfuse.metrics import yang
 from imfuse.metrics.exposure import multi_exposure_similarity
 from imfuse.metrics.metric import PLAIN, Metric, MetricInfo
-from imfuse.metrics.planes import WHITE, Plane, Trio
+from imfuse.metrics.planes import WHITE, Plane, Trio, total_of
 from imfuse.metrics.windows import (
     Border,
     OddSizes,
@@ -179,7 +178,8 @@ def _halves(plane: Plane, view: Window) -> _Halves:
 
 
 def _mean(values: Float, view: Window) -> float:
-    return float(cv2.mean(view.inside(values))[0])
+    inside = view.inside(values)
+    return total_of(inside) / inside.size
 
 
 def _over_scales(

@@ -326,10 +326,10 @@ def test_medical_pairs_are_cut_all_over():
     assert len(make("medical").stage(0, Workshop(source, None, CPU)).source) == 2 * 9
 
 
-def test_steps_for_a_cpu_are_a_twentyfourth_of_the_work(workshop):
+def test_steps_for_a_cpu_are_a_sixth_of_the_work(workshop):
     ours, theirs = (make(name).stage(0, workshop) for name in ("cpu", "paper"))
     pixels = [stage.batch * stage.source.size**2 for stage in (ours, theirs)]
-    assert 24 * pixels[0] == pixels[1]
+    assert 6 * pixels[0] == pixels[1]
 
 
 @pytest.fixture
