@@ -116,8 +116,8 @@ def _colourfulness(pixels: Pixels) -> Float:
     """Return by how much the channels of some pixels differ, as shares of white."""
     if pixels.ndim == 2:
         return np.zeros(1, np.float32)
-    step = max(1, int(np.sqrt(pixels[..., 0].size / _SAMPLED)))
-    red, green, blue = cv2.split(np.ascontiguousarray(pixels[::step, ::step]))
+    step = max(1, pixels[..., 0].size // _SAMPLED)
+    red, green, blue = cv2.split(np.ascontiguousarray(pixels[::step]))  # whole rows are faster
     largest, smallest = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
     white = np.float32(SCALES.get(pixels.dtype, 1.0))
     return np.asarray(cv2.subtract(largest, smallest) / white, np.float32)
