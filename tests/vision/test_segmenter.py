@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper  # noqa: E402 - after the ski
 
 from imfuse.engines.onnx import SEGMENTER_KEY  # noqa: E402
 from imfuse.errors import BadValues, WeightsError  # noqa: E402
-from imfuse.vision.segmenter import OnnxSegmenter  # noqa: E402
+from imfuse.vision.segmenter import OnnxSegmenter, SegmenterSpec  # noqa: E402
 
 
 @pytest.fixture
@@ -79,6 +79,20 @@ def test_logits_and_classes_are_understood(model, picture, output):
     labels = OnnxSegmenter(model(output=output)).label(picture)
     assert labels.dtype == np.uint8
     assert (labels == STRIPES).all()
+
+
+def test_small_pictures_are_mirrored_as_the_fuser_does(model, rng, monkeypatch):
+    picture = rng.random((24, 20, 3), np.float32)
+    spec = SegmenterSpec(name="s", classes=("a", "b", "c"), minimum=32)
+    segmenter = OnnxSegmenter(model(metadata=spec.model_dump_json()))
+    seen, run = [], segmenter._run
+    monkeypatch.setattr(segmenter, "_run", lambda values: run(seen.append(values) or values))
+    assert segmenter.label(picture).shape == (24, 20)
+    (values,) = seen
+    assert values.shape == (1, 3, 32, 32)
+    below = np.concatenate([picture, picture[::-1][:8]])
+    whole = np.concatenate([below, below[:, ::-1][:, :12]], axis=1)
+    np.testing.assert_array_equal(values[0].transpose(1, 2, 0), whole)
 
 
 def test_gray_pictures_are_shown_thrice(model, picture):

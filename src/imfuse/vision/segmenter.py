@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from imfuse.engines.onnx import SEGMENTER_KEY
 from imfuse.engines.onnx_file import OnnxFile, brief
 from imfuse.errors import BadValues, WeightsError
+from imfuse.ops.geometry import pad_to
 from imfuse.types import Float, Text
 
 _HIGHEST = 255
@@ -39,7 +40,7 @@ class SegmenterSpec(BaseModel):
     on: Literal["vis", "ir", "fused"] = "vis"
     """Kind of pictures that it was trained on."""
     minimum: Annotated[int, Field(ge=1, le=1 << 12)] = 1
-    """Least height and width; smaller pictures are continued at their borders."""
+    """Least height and width; smaller pictures are mirrored at their borders."""
     training_data: Text = ""
     training_terms: Text = ""
 
@@ -99,14 +100,12 @@ class OnnxSegmenter:
         rgb = np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture
         height, width = rgb.shape[:2]
         least = 1 if self.spec is None else self.spec.minimum
-        missing = max(0, least - height), max(0, least - width)
-        border = cv2.BORDER_REPLICATE
-        shown = cv2.copyMakeBorder(rgb, 0, missing[0], 0, missing[1], border)
+        shown = pad_to(rgb, max(least, height), max(least, width))
         whole = shown.shape[0], shown.shape[1]
         if self._size is not None and self._size != whole:
             smaller = self._size[0] < whole[0] or self._size[1] < whole[1]
             way = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-            shown = cv2.resize(shown, self._size[::-1], interpolation=way)
+            shown = np.asarray(cv2.resize(shown, self._size[::-1], interpolation=way), np.float32)
         values = (np.asarray(shown, np.float32) * self._scale - self._mean) / self._std
         found = self._run(np.ascontiguousarray(values.transpose(2, 0, 1)[None], np.float32))
         return self._classes(found, whole)[:height, :width]

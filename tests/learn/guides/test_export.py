@@ -62,9 +62,15 @@ def test_the_file_says_the_same_and_what_it_is(tmp_path, rng):
     assert found.shape == (37, 51)
     assert len(np.unique(expected)) > 1
     assert (found == expected).mean() > 0.999
-    # Smaller than what it takes: continued, then cut.
+    # Smaller than what it takes: mirrored, then cut.
     small = picture[:9, :12]
-    assert (engine.label(small) == find_classes(guide, small, torch.device("cpu"))).all()
+    expected = find_classes(guide, small, torch.device("cpu"))
+    assert (engine.label(small) == expected).all()
+    seen = []
+    guide.register_forward_hook(lambda _module, inputs, _output: seen.append(inputs[0]))
+    assert (find_classes(guide, small, torch.device("cpu")) == expected).all()
+    whole = np.pad(small, ((0, 24), (0, 21), (0, 0)), "symmetric")
+    np.testing.assert_array_equal(seen[0][0].permute(1, 2, 0), whole)
 
 
 def test_metadata_hold_the_names_of_the_classes(tmp_path):

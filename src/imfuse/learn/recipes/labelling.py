@@ -3,12 +3,12 @@
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional
 
 from imfuse.data.sources import Source
 from imfuse.learn.guides.base import Segmenter
 from imfuse.learn.recipes.labels import SMALLEST
 from imfuse.metrics.segmentation import confusion_matrix
+from imfuse.ops.geometry import pad_to
 from imfuse.types import Float
 
 _SCORED = 50
@@ -20,15 +20,15 @@ def find_classes(guide: Segmenter, picture: Float, device: torch.device) -> NDAr
 
     Args:
         guide: The segmenter, in evaluation mode.
-        picture: The picture; if too small, it is padded by repeating its border, as in `imfuse
-            segment run`.
+        picture: The picture; if too small, it is mirrored at its borders, as in `imfuse segment
+            run`.
         device: The segmenter's device.
     """
     height, width = picture.shape[:2]
-    pixels = torch.from_numpy(np.array(picture.transpose(2, 0, 1)))[None].to(device)
-    edges = (0, max(0, SMALLEST - width), 0, max(0, SMALLEST - height))
+    padded = pad_to(picture, max(SMALLEST, height), max(SMALLEST, width))
+    pixels = torch.from_numpy(np.array(padded.transpose(2, 0, 1)))[None].to(device)
     with torch.inference_mode():
-        logits = guide(functional.pad(pixels, edges, mode="replicate")).main
+        logits = guide(pixels).main
     classes = logits[0, :, :height, :width].argmax(0)
     return np.asarray(classes.cpu().numpy(), np.uint8)
 
