@@ -3,6 +3,7 @@
 import re
 import zlib
 from contextlib import suppress
+from pathlib import Path
 
 _CONVERT = "Convert it to PNG or TIFF first."
 _FRAMES = "Extract its frames as PNG files first, one file per frame."
@@ -102,3 +103,16 @@ def foreign_model(data: bytes) -> tuple[str, str] | None:
     ZIP files are left out, since PyTorch writes them.
     """
     return None if data.startswith(b"PK") else foreign(data)
+
+
+def foreign_file(path: Path) -> tuple[str, str] | None:
+    """Return the same for a file, by its first bytes; None as well if it can't be read."""
+    try:
+        with path.open("rb") as file:
+            return foreign_model(file.read(_HEAD))
+    except OSError:
+        return None
+
+
+_HEAD = 4096
+"""Bytes by which a file is recognised."""

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+safetensors = pytest.importorskip("safetensors")
+pytest.importorskip("safetensors.torch")
 onnx = pytest.importorskip("onnx")
 
 import imfuse  # noqa: E402 - needs torch
@@ -491,3 +493,51 @@ def test_files_of_the_same_weights_are_the_same(tmp_path):
     assert (loaded.settings, loaded.origin.licence) == (settings, "MIT")
     for key, value in network.state_dict().items():
         assert torch.equal(loaded.network.state_dict()[key], value)
+
+
+def lrrnet():
+    return recorded("lrrnet")
+
+
+def seafusion():
+    return dict(create_network("seafusion").state_dict())
+
+
+@pytest.mark.parametrize(("suffix", "make"), [(".pth", lrrnet), (".safetensors", seafusion)])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda value: value.mul(100).to(torch.int8), "int8 values.*floating-point"),
+        (lambda value: value * float("nan"), "NaN or infinite"),
+        (lambda value: value + float("inf"), "NaN or infinite"),
+    ],
+)
+def test_weights_that_are_no_numbers_of_use_are_refused(tmp_path, suffix, make, change, words):
+    weights, path = make(), tmp_path / f"weights{suffix}"
+    key = next(key for key, value in weights.items() if value.dim() == 4)
+    if suffix == ".pth":
+        torch.save(weights, path)
+        load_weights(path)
+        torch.save(weights | {key: change(weights[key])}, path)
+    else:
+        save_weights(path, create_network("seafusion"), settings={}, origin=Origin())
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata()
+        safetensors.torch.save_file(weights | {key: change(weights[key])}, path, metadata)
+    with pytest.raises(WeightsError, match=words):
+        load_weights(path)
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS pointer"),
+        (b"<!DOCTYPE html><html></html>", "web page"),
+    ],
+)
+def test_what_is_no_weights_is_called_by_its_name(tmp_path, suffix, content, words):
+    path = tmp_path / f"weights{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match=words):
+        load_weights(path)

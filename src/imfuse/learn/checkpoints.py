@@ -12,6 +12,7 @@ from torch import Tensor
 from imfuse.engines.onnx_file import brief
 from imfuse.engines.sections import split_section
 from imfuse.errors import ImfuseError, WeightsError
+from imfuse.foreign import foreign_file
 from imfuse.io.atomic import write_atomically
 from imfuse.learn.formats import (
     bffr,
@@ -118,7 +119,7 @@ def load_foreign(*paths: Path, settings: Mapping[str, object] | None = None) -> 
         )
         renamed = {key: value for key, value in renamed.items() if key not in surplus}
     try:
-        network.load_state_dict(renamed)
+        _fill(network, renamed, paths[0])
     except RuntimeError as error:
         raise WeightsError(
             f"weights that do not fit {known.network} ({first_difference(error)})",
@@ -127,6 +128,31 @@ def load_foreign(*paths: Path, settings: Mapping[str, object] | None = None) -> 
         ) from error
     origin = Origin(licence=known.licence, training_data=known.training_data)
     return Loaded(network.eval(), origin, settings, tuple(notes))
+
+
+def _fill(network: FusionNetwork, weights: StateDict, file: Path) -> None:
+    """Give a network its weights.
+
+    Raises:
+        WeightsError: They are integers (PyTorch would take them for the values), or not finite.
+        RuntimeError: They do not fit the network.
+    """
+    floats = {key for key, value in network.state_dict().items() if value.is_floating_point()}
+    for key, value in weights.items():
+        if key in floats and not value.is_floating_point():
+            raise WeightsError(
+                f"{brief(key)} holds {str(value.dtype).removeprefix('torch.')} values",
+                file=file,
+                expected="weights as floating-point numbers",
+                remedy="Quantised weights can't be used; ask for those that were quantised.",
+            )
+    network.load_state_dict(weights)
+    if not all(value.isfinite().all() for value in network.state_dict().values()):
+        raise WeightsError(
+            "some weights are NaN or infinite",
+            file=file,
+            remedy="The training diverged, or the file is damaged: take an earlier checkpoint.",
+        )
 
 
 def first_difference(error: RuntimeError) -> str:
@@ -248,12 +274,16 @@ def load_weights(path: Path) -> Loaded:
         origin = Origin(**json.loads(metadata[_ORIGIN]))
         values = sum(one.numel() for one in weights.values())
         network = create_stored_network(metadata[_NETWORK], settings, values, path)
-        network.load_state_dict(weights)
+        _fill(network, weights, path)
     except ImfuseError:
         raise
     except (OSError, safetensors.SafetensorError) as error:
-        found = f"no readable safetensors file ({brief(error)})"
-        raise WeightsError(found, file=path, remedy="Check the path, or write it again.") from error
+        plain = (
+            f"no readable safetensors file ({brief(error)})",
+            "Check the path, or write it again.",
+        )
+        found, remedy = foreign_file(path) or plain
+        raise WeightsError(found, file=path, remedy=remedy) from error
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise WeightsError(
             "a safetensors file without a network of imfuse",

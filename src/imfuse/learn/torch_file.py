@@ -13,6 +13,7 @@ import torch
 
 from imfuse.engines.onnx_file import brief
 from imfuse.errors import WeightsError
+from imfuse.foreign import foreign_file
 from imfuse.learn.state_dicts import StateDict, find_weights
 
 _PICKLE, _ZIP = b"\x80", b"PK"
@@ -87,8 +88,9 @@ def read_torch_file(path: Path, section: str = "") -> StateDict:
         found = f"no file of weights, or a damaged one ({type(error).__name__})"
         raise WeightsError(found, file=path, remedy="Download it again.") from error
     if content is None:
-        remedy = "Download it again, or check the path."
-        raise WeightsError("no file that PyTorch wrote", file=path, remedy=remedy)
+        plain = "no file that PyTorch wrote", "Download it again, or check the path."
+        found, remedy = foreign_file(path) or plain
+        raise WeightsError(found, file=path, remedy=remedy)
     return find_weights(content, path, section)
 
 
