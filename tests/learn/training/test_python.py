@@ -62,7 +62,9 @@ def test_what_can_not_be_loaded_is_named(trained, tmp_path):
 def test_a_finished_run_is_resumed_to_the_same_result(trained):
     folder, card, _ = trained
     again = train("seafusion", ["scenes:8"], folder, settings=QUICK, budget="3it", resume=True)
-    assert again == card
+    # In bfloat16, some processors round a few pixels by where they lie in memory.
+    assert again.scores == pytest.approx(card.scores, rel=1e-3)
+    assert again.model_copy(update={"scores": card.scores}) == card
     with pytest.raises(OutputError, match="holds a training already"):
         train("seafusion", "scenes:8", folder, settings=QUICK, budget="3it")
     changed = {**QUICK, "seed": 1}
