@@ -83,7 +83,7 @@ class TrainingCard(BaseModel):
             f"the whole schedule of the preset {self.preset}"
             if self.budget is None
             else f"budget {self.budget}: {self.share:.2%} of the full schedule's steps; learning "
-            "rate schedules and warm-ups are shortened to match"
+            "rate schedules are shortened to match, warm-ups to 300 steps at least"
         )
         times = self.settings.get("times") or {}
         often = "".join(f" ({name} {count} times an epoch)" for name, count in times.items())
