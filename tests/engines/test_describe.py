@@ -395,7 +395,7 @@ def test_on_the_command_line(run, tmp_path, rng):
     expected = 255 * formula(*(one / np.float32(255) for one in pair))
     assert np.abs(imfuse.read_image(tmp_path / "out.png").pixels - expected).max() <= 0.51
     code, _, err = run(*command, "--set", "ir")
-    assert (code, "is no setting" in err) == (2, True)
+    assert (code, "is not a setting" in err) == (2, True)
     net = network(tmp_path / "stack.onnx", ("x", "iv"))
     code, _, err = run(*command[:-1], net)
     assert (code, "infrared is taken to come first" in err) == (0, True)

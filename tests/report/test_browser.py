@@ -22,7 +22,7 @@ CHROMIUM = next(
 )
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")  # before the pages are looked at
 def _chromium():
     """Skip without a browser; with IMFUSE_REQUIRE_BROWSER set, fail."""
     if CHROMIUM is None:

@@ -8,7 +8,7 @@ from typing import Any
 from imfuse.engines.onnx_file import brief
 from imfuse.errors import MemoryLimit, WeightsError
 
-_REMEDY = "Leave --runtime away: ONNX Runtime keeps to a limit by itself."
+_REMEDY = "Omit --runtime (runtime=): ONNX Runtime keeps to a limit by itself."
 _KEPT = ("Constant", "Parameter", "Result")
 """Nodes that take no memory of their own."""
 
@@ -71,7 +71,7 @@ class MemoryBound:
                     f"the network needs {needed / 1e6:,.0f} MB for inputs of {sizes}",
                     file=self._file,
                     expected=f"at most {self._limit / 1e6:,.0f} MB",
-                    remedy="Allow more (--max-memory), or give smaller pictures.",
+                    remedy="Allow more with --max-memory (max_memory=), or give smaller pictures.",
                 )
             self._fitting = [dict(shapes), *self._fitting[:7]]
 

@@ -246,7 +246,10 @@ def _of_case(ir_keys: Iterable[str], vis_keys: Iterable[str]) -> str:
     alike = {key.casefold() for key in ir_keys} & {key.casefold() for key in vis_keys}
     if not alike:
         return ""
-    return "They differ in upper and lower case only: rename them, or list the pairs (--pairs)."
+    return (
+        "They differ in upper and lower case only: rename them, or list the pairs with --pairs "
+        "(pairs=)."
+    )
 
 
 def _by_key(
