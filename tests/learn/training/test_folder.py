@@ -235,7 +235,7 @@ def test_damaged_pictures_between_rounds_are_named(tmp_path):
     for file in (tmp_path / "run" / "fused" / "round-1").iterdir():
         file.write_bytes(b"")
     run, state = reopen(tmp_path / "run")
-    with pytest.raises(UnreadableImage, match=r"round-1[\s\S]*Delete it, and resume"):
+    with pytest.raises(UnreadableImage, match=r"round-1[\s\S]*Delete it and resume"):
         execute(run, tmp_path / "run", state)
     shutil.rmtree(tmp_path / "run" / "fused")
     run, state = reopen(tmp_path / "run")
