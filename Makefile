@@ -33,11 +33,11 @@ lint: setup
 # runtimes and PyTorch, and the process has ended by a segmentation fault in a system call.
 test: lint
 	$(VENV)/bin/python -m pytest tests --ignore=tests/learn
-	$(VENV)/bin/python -m pytest tests/learn
+	$(VENV)/bin/python -m pytest tests/learn src
 
 test-all: lint
 	$(VENV)/bin/python -m pytest -m 'slow or not slow' tests --ignore=tests/learn
-	$(VENV)/bin/python -m pytest -m 'slow or not slow' tests/learn
+	$(VENV)/bin/python -m pytest -m 'slow or not slow' tests/learn src
 
 # Builds the pages of docs/ and the API reference into site/; open site/index.html.
 docs: setup
