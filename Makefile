@@ -29,8 +29,8 @@ lint: setup
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/python tools/check_language.py src/imfuse benchmarks tests/reference
 
-# Two processes, of which only the second one trains: in a single one, main memory fills up with two
-# runtimes and PyTorch, and the process has ended by a segmentation fault in a system call.
+# Two processes, of which only the second one trains, so that neither has to hold both runtimes,
+# PyTorch's threads and whatever thousands of tests leave behind.
 test: lint
 	$(VENV)/bin/python -m pytest tests --ignore=tests/learn
 	$(VENV)/bin/python -m pytest tests/learn src

@@ -12,7 +12,12 @@ pytest.importorskip("openvino")
 import imfuse
 from imfuse.cli import main
 from imfuse.engines.onnx import OnnxEngine
-from imfuse.engines.openvino import OpenVinoEngine, possible_precision
+from imfuse.engines.openvino import (
+    OpenVinoEngine,
+    _core,
+    _shared_core,
+    possible_precision,
+)
 from imfuse.errors import UsageError, WeightsError
 
 
@@ -105,6 +110,7 @@ def test_results_are_the_callers_own(tiny, rng):
 
 def test_without_openvino_the_error_says_what_to_install(tiny, monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
+    monkeypatch.setattr("imfuse.engines.openvino._shared_core", _shared_core.__wrapped__)
     with pytest.raises(WeightsError, match=r"imfuse\[openvino\]"):
         OpenVinoEngine(tiny)
 
@@ -133,3 +139,10 @@ def test_on_the_command_line(tiny, tmp_path, rng):
         assert f'"runtime": "{runtime}"' in (out / "imfuse-run.json").read_text()
     assert np.abs(results[0] - results[1]).max() <= 1
     assert np.abs(results[0] - results[2]).max() <= 2
+
+
+def test_engines_share_one_core(tiny):
+    """Cores that end in another order than they began leave a stack for signals that is gone."""
+    engines = [OpenVinoEngine(tiny) for _ in range(2)]
+    assert len(engines) == 2
+    assert _core(tiny) is _core(tiny)

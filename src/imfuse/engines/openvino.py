@@ -13,7 +13,7 @@ import queue
 import threading
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -143,18 +143,30 @@ def _smallest(feed: Feed, spec: FusionSpec) -> dict[str, tuple[int, ...]]:
 
 def _core(model: Path) -> Any:  # noqa: ANN401 - openvino's own types are Any
     try:
-        import openvino  # noqa: PLC0415 - an extra, and 0.4 s to import
+        return _shared_core()
     except ImportError as error:
         raise WeightsError(
             f"running it with OpenVINO needs OpenVINO ({error})",
             file=model,
             remedy="pip install 'imfuse[openvino]', or omit --runtime (runtime=).",
         ) from error
+
+
+@cache
+def _shared_core() -> Any:  # noqa: ANN401 - see above
+    """Return the one core of this process.
+
+    On some processors, a core gives the main thread a stack for signals, and takes it away with its
+    end. Where several cores end in another order than they began, that leaves a stack which is no
+    longer there, and the next signal (such as the end of a child process) ends the process.
+    """
+    import openvino  # noqa: PLC0415 - an extra, and 0.4 s to import
+
     with _FIRST:
         # Two threads that access their first tensors at the same time can hang: the one that
         # initialises OpenVINO's binding releases the interpreter lock, and the other waits inside.
         _ = openvino.Tensor(np.zeros(1, np.float32)).data
-    return openvino.Core()
+        return openvino.Core()
 
 
 def _read(core: Any, content: bytes, model: Path) -> Any:  # noqa: ANN401 - openvino is untyped
