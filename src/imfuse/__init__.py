@@ -1,9 +1,9 @@
 """Fuse pictures of one scene from different sensors into one picture.
 
     >>> import imfuse, numpy as np
-    >>> ir, vis = np.zeros((8, 8), np.uint8), np.full((8, 8, 3), 90, np.uint8)
+    >>> ir, vis = np.eye(8, dtype=np.uint8) * 255, np.tri(8, dtype=np.uint8) * 90
     >>> imfuse.fuse(ir, vis).shape
-    (8, 8, 3)
+    (8, 8)
 
 The public names below are imported when they are first used: `import imfuse` itself loads neither
 NumPy nor ONNX Runtime.
