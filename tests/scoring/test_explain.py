@@ -145,7 +145,7 @@ def test_a_score_against_a_reference_is_recognised(pictures, symbol, tmp_path):
     both = judged(Scorer.of(metrics=[symbol]), fused, wanted, wanted).values[symbol]
     item = Item("one", ImagePair(ir=ir, vis=vis), files=(file, file, file))
     for path in (tmp_path / "wanted", tmp_path / "wanted" / "fused.png"):
-        explainer = Explainer(symbol, References(path))
+        explainer = Explainer(symbol, References(path, folder=path.is_dir()))
         evaluation = explainer.summarise("x", [explainer.score(fused, item)])
         for words, value in (("once", both / 2), ("twice", both)):
             fitting, _ = matching(explainer.findings(evaluation), f"{value:.7f}")
@@ -157,11 +157,11 @@ def test_references_that_do_not_fit_are_refused(pictures, tmp_path):
     fused, *_ = pictures
     write_image(tmp_path / "other.png", fused)
     with pytest.raises(PairMismatch, match="no reference of this name"):
-        References(tmp_path).find(fused, Path("one.png"))
+        References(tmp_path, folder=True).find(fused, Path("one.png"))
     small = replace(fused, pixels=np.ascontiguousarray(fused.pixels[1:]))
     with pytest.raises(PairMismatch, match="the reference has"):
-        References(tmp_path).find(small, Path("other.png"))
+        References(tmp_path, folder=True).find(small, Path("other.png"))
     with pytest.raises(UsageError, match="there is no reference"):
-        References(tmp_path / "nothing")
+        References(tmp_path / "nothing", folder=True)
     with pytest.raises(UsageError, match="is a folder"):
-        References(tmp_path).check_kind(folder=False)
+        References(tmp_path, folder=False)

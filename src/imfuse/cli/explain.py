@@ -70,9 +70,7 @@ def explain(
     from imfuse.scoring.explain import Explainer, matching
     from imfuse.scoring.references import References
 
-    references = None if reference is None else References(reference)
-    if references is not None:
-        references.check_kind(folder=fused.is_dir())
+    references = None if reference is None else References(reference, folder=fused.is_dir())
     explainer = Explainer(metric, references)
     info = explainer.metric.info
     options = FuseOptions(

@@ -14,31 +14,23 @@ class References:
 
     Args:
         path: The file, for one fused picture; the folder, for a folder of them.
+        folder: Whether a folder of pictures is scored.
 
     Raises:
-        UsageError: There is nothing at the path.
+        UsageError: There is nothing at the path, or a file for a folder, or a folder for a file.
         ImfuseError: The folder can't be listed, or holds no pictures.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._files: dict[str, Path] | None = None
-        if path.is_dir():
-            self._files = {name_key(file): file for file in list_images(path)}
-        elif not path.exists():
+    def __init__(self, path: Path, *, folder: bool) -> None:
+        if not path.exists():
             raise UsageError(f"there is no reference {path}", remedy="Check the path.")
-
-    def check_kind(self, *, folder: bool) -> None:
-        """Refuse a file for a folder, and a folder for a file.
-
-        Raises:
-            UsageError: They differ in kind.
-        """
-        if folder != (self._files is not None):
+        if folder != path.is_dir():
             raise UsageError(
-                f"the reference {self.path} is a {'file' if folder else 'folder'}",
+                f"the reference {path} is a {'file' if folder else 'folder'}",
                 expected="a folder for a folder, a file for a file",
             )
+        self.path = path
+        self._files = {name_key(file): file for file in list_images(path)} if folder else None
 
     def find(self, fused: Picture, file: Path) -> Picture:
         """Return the reference of a fused picture.
