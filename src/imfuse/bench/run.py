@@ -4,6 +4,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Generic, Literal, TypeVar
 
 from imfuse.bench.audit import TRICKS
 from imfuse.data.entries import NamedPair
@@ -13,7 +14,6 @@ from imfuse.io.images import read_image
 from imfuse.io.naming import name_key, one_form
 from imfuse.io.pairs import list_images
 from imfuse.jobs import run_jobs
-from imfuse.metrics.evaluation import Evaluation
 from imfuse.options import FuseOptions, InfraredRange
 from imfuse.scoring.judge import Item, Judge, Row
 from imfuse.scoring.sources import as_fused
@@ -22,22 +22,26 @@ from imfuse.types import ImagePair, Picture
 BASELINES = ("average", "max", "laplacian")
 """Baselines that are always in the table: a method no better than these is not worth its cost."""
 
+_T = TypeVar("_T")
+
 
 @dataclass(frozen=True)
 class Competitor:
-    """A source of fused pictures: a method that runs here, or a folder of results.
+    """A source of pictures to judge: a method that runs here, a folder of results, or a sensor.
 
     Attributes:
         label: Name in tables.
-        model: Name of the method or model file; None for a folder.
-        fuser: The fuser; None for a folder.
-        files: Fused picture by name of the pair (see `name_key`), if there is no fuser.
+        model: Name of the method or model file; None for folders and sensors.
+        fuser: The fuser; None for folders and sensors.
+        files: Fused picture by name of the pair (see `name_key`), for a folder.
+        sensor: The sensor whose pictures are judged as they are; None for the others.
     """
 
     label: str
     model: str | None = None
     fuser: Fuser | None = None
     files: Mapping[str, Path] = field(default_factory=dict)
+    sensor: Literal["ir", "vis"] | None = None
 
     @classmethod
     def of_method(cls, name: str) -> "Competitor":
@@ -83,6 +87,9 @@ class Competitor:
         """
         if self.fuser is not None:
             return self.fuser.fuse(pair, ir_range=ir_range)
+        if self.sensor is not None:
+            seen = as_fused(pair, FuseOptions(ir_range=ir_range))
+            return seen.ir if self.sensor == "ir" else seen.vis
         file = self.files.get(one_form(name))
         if file is None:
             raise PairMismatch(f"{self.label} has no picture named {name}")
@@ -99,7 +106,7 @@ class _Outcome:
 
 
 @dataclass(frozen=True)
-class Bench:
+class Bench(Generic[_T]):
     """A benchmark; iterate over it once, then get `evaluations` and `audits`.
 
     A pair on which any competitor fails is left out for all, so that all rows cover the same pairs;
@@ -117,7 +124,7 @@ class Bench:
 
     competitors: Sequence[Competitor]
     pairs: Sequence[NamedPair]
-    judges: Sequence[Judge]
+    judges: Sequence[Judge[_T]]
     audit: bool = True
     workers: int = 1
     ir_range: InfraredRange | None = None
@@ -139,9 +146,12 @@ class Bench:
             self._outcomes.append(outcome.value or _Outcome(name, {}, outcome.error))
             yield name
 
-    def _score(self, loaded: tuple[str, ImagePair]) -> _Outcome:
-        name, pair = loaded
-        item = Item(name, as_fused(pair, FuseOptions(ir_range=self.ir_range)))
+    def _score(self, loaded: tuple[NamedPair, ImagePair]) -> _Outcome:
+        named, pair = loaded
+        name, known = named.name, named.annotations
+        seen = as_fused(pair, FuseOptions(ir_range=self.ir_range))
+        labels, boxes = known() if any(judge.needs_annotations for judge in self.judges) else (None, None)
+        item = Item(name, seen, labels=labels, boxes=boxes)
         scores: dict[tuple[str, str], Row] = {}
         for competitor in self.competitors:
             fused = competitor.fused(name, pair, self.ir_range)
@@ -159,7 +169,22 @@ class Bench:
             ((one.name, one.error) for one in self._outcomes if one.error), key=lambda one: one[0]
         )
 
-    def evaluations(self, name: str | None = None) -> list[Evaluation]:
+    def rows(self, label: str, judge: str) -> list[Row]:
+        """Return the rows of one competitor by one judge, of all pairs that were judged.
+
+        Args:
+            label: Label of the competitor.
+            judge: Name of the judge.
+
+        Raises:
+            ImfuseError: All pairs failed; this is the first error.
+        """
+        good = [one.scores[label, judge] for one in self._outcomes if not one.error]
+        if not good and self.failed:
+            raise self.failed[0][1]
+        return good
+
+    def evaluations(self, name: str | None = None) -> list[_T]:
         """Return one evaluation per competitor by the judge with a name; None: by the main judge.
 
         Raises:
@@ -169,7 +194,7 @@ class Bench:
         judge = self.judges[0] if name is None else named[name]
         return [self._collect(c.label, judge, judge.name) for c in self.competitors]
 
-    def audits(self) -> dict[str, list[Evaluation]]:
+    def audits(self) -> dict[str, list[_T]]:
         """Return, per trick, one evaluation per competitor with the trick applied."""
         if not self.audit:
             return {}
@@ -178,31 +203,33 @@ class Bench:
             for trick in TRICKS
         }
 
-    def _collect(self, label: str, judge: Judge, what: str) -> Evaluation:
-        good = [one.scores[label, what] for one in self._outcomes if not one.error]
-        if not good and self.failed:
-            raise self.failed[0][1]
+    def _collect(self, label: str, judge: Judge[_T], what: str) -> _T:
+        good = self.rows(label, what)
         failed = [(name, str(error)) for name, error in self.failed]
         return judge.summarise(label, good, failed=failed)
 
 
-def _load(pair: NamedPair) -> tuple[str, ImagePair]:
-    return pair.name, pair.load()
+def _load(pair: NamedPair) -> tuple[NamedPair, ImagePair]:
+    return pair, pair.load()
 
 
 def competitors_of(
-    models: Sequence[str], folders: Sequence[tuple[str, Path]] = ()
+    models: Sequence[str],
+    folders: Sequence[tuple[str, Path]] = (),
+    *,
+    baselines: Sequence[str] = BASELINES,
 ) -> list[Competitor]:
     """Return the competitors for names, files and folders, the baselines first.
 
     Args:
         models: Names of methods or model files; those that are baselines are not repeated.
         folders: Label and path of folders with fused pictures.
+        baselines: Methods that come first.
 
     Raises:
         ImfuseError: A method, a file or a folder can't be used.
     """
-    names = [*BASELINES, *(name for name in dict.fromkeys(models) if name not in BASELINES)]
+    names = list(dict.fromkeys([*baselines, *models]))
     found = [Competitor.of_method(name) for name in names]
     return [*found, *(Competitor.of_folder(label, folder) for label, folder in folders)]
 

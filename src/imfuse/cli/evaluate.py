@@ -226,7 +226,7 @@ def shared_options(
 
 
 def score_paths(
-    judge: "Judge",
+    judge: "Judge[Evaluation]",
     fused: Path,
     ir: Path,
     vis: Path,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from imfuse.data.sample import Annotations
 from imfuse.types import ImagePair
 
 
@@ -32,7 +33,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class NamedPair:
-    """A pair that is read, or rendered, when it is needed."""
+    """A pair that is read, or rendered, when it is needed.
+
+    Attributes:
+        name: Its name.
+        load: Returns its pictures.
+        annotations: Returns its labels and boxes.
+    """
 
     name: str
     load: Callable[[], ImagePair]
+    annotations: Callable[[], Annotations] = Annotations

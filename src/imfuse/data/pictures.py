@@ -7,7 +7,7 @@ from imfuse.data.boxes import read_boxes
 from imfuse.data.entries import Entry
 from imfuse.data.folders import Found
 from imfuse.data.matching import PairPaths
-from imfuse.data.sample import Sample, make_sample, pixels_of
+from imfuse.data.sample import Annotations, Sample, make_sample, pixels_of
 from imfuse.data.sources import Source
 from imfuse.errors import UnsupportedImage
 from imfuse.io.images import read_image
@@ -47,12 +47,10 @@ class PicturePairs(Source):
     def load(self, index: int) -> Sample:
         """Return a sample as it is stored."""
         files, pair = self.files[index], self.pair(index)
-        labels = None if files.labels is None else read_labels(files.labels)
         ir, vis = pixels_of(pair.ir), pixels_of(pair.vis)
+        labels, boxes = self._annotations(files, pair.vis.size)
         sample = make_sample(self.entries[index].name, ir, vis, labels, files.ir)
-        if files.boxes is not None:
-            known = self.layout.box_classes or self.layout.classes
-            sample = replace(sample, boxes=read_boxes(files.boxes, files.name, sample.size, known))
+        sample = replace(sample, boxes=boxes)
         if sample.ir.dtype == sample.vis.dtype:
             return sample
         # If the sensors' depths differ, use float for both, which can hold either.
@@ -61,6 +59,20 @@ class PicturePairs(Source):
     def pair(self, index: int) -> ImagePair:
         """Return the two pictures as their files hold them."""
         return _READERS[self.found.form.kind](self.files[index])
+
+    def annotations(self, index: int) -> Annotations:
+        """Return the labels and boxes of a sample."""
+        files = self.files[index]
+        if files.boxes is None or files.boxes.suffix.lower() == ".json":
+            return self._annotations(files, (0, 0))  # only boxes in files of their own need the size
+        return self._annotations(files, self.pair(index).vis.size)
+
+    def _annotations(self, files: PairPaths, size: tuple[int, int]) -> Annotations:
+        labels = None if files.labels is None else read_labels(files.labels)
+        if files.boxes is None:
+            return Annotations(labels)
+        known = self.layout.box_classes or self.layout.classes
+        return Annotations(labels, read_boxes(files.boxes, files.name, size, known))
 
 
 def _two_files(files: PairPaths) -> ImagePair:

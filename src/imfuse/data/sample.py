@@ -1,6 +1,7 @@
 """One registered pair as arrays, with its labels and boxes, and conversions of its values."""
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -13,6 +14,18 @@ from imfuse.types import SCALES, Float, Picture, Pixels
 
 IGNORED = 255
 """Label of pixels whose class is unknown; losses and scores leave them out."""
+
+
+class Annotations(NamedTuple):
+    """What is known about a pair besides its pictures.
+
+    Attributes:
+        labels: `(H, W)` classes of the pixels, 255 for unknown; None: not labelled.
+        boxes: Boxes around objects; None: not annotated.
+    """
+
+    labels: NDArray[np.uint8] | None = None
+    boxes: Boxes | None = None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from imfuse.data.entries import Entry, NamedPair
 from imfuse.data.layouts import Layout
-from imfuse.data.sample import Sample
+from imfuse.data.sample import Annotations, Sample
 from imfuse.errors import UnknownName, UsageError
 from imfuse.types import ImagePair, Picture
 
@@ -50,9 +50,21 @@ class Source(ABC):
             ir=Picture(pixels=sample.ir, name=name), vis=Picture(pixels=sample.vis, name=name)
         )
 
+    def annotations(self, index: int) -> Annotations:
+        """Return the labels and boxes of a sample.
+
+        Raises:
+            ImfuseError: They can't be read.
+        """
+        sample = self.load(index)
+        return Annotations(sample.labels, sample.boxes)
+
     def pairs(self) -> list[NamedPair]:
         """Return all pairs by name; each is read, or rendered, when it is needed."""
-        return [NamedPair(name, partial(self.pair, i)) for i, name in enumerate(self.names)]
+        return [
+            NamedPair(name, partial(self.pair, i), partial(self.annotations, i))
+            for i, name in enumerate(self.names)
+        ]
 
     def read(self, index: int) -> Sample:
         """Return a sample with float32 values in [0, 1]."""
@@ -142,6 +154,10 @@ class Selection(Derived):
         """Return the two pictures of a sample."""
         return self.source.pair(self.indices[index])
 
+    def annotations(self, index: int) -> Annotations:
+        """Return the labels and boxes of a sample."""
+        return self.source.annotations(self.indices[index])
+
     def check(self, index: int) -> None:
         """Find out whether a sample can be read."""
         self.source.check(self.indices[index])
@@ -201,6 +217,11 @@ class Joined(Source):
         """Return the two pictures of a sample."""
         which, inner = self._places[index]
         return self.sources[which].pair(inner)
+
+    def annotations(self, index: int) -> Annotations:
+        """Return the labels and boxes of a sample."""
+        which, inner = self._places[index]
+        return self.sources[which].annotations(inner)
 
     def check(self, index: int) -> None:
         """Find out whether a sample can be read."""

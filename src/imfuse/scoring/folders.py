@@ -30,7 +30,7 @@ class FolderScoring:
             whole folder must have become values; see `with_shared_range` there.
     """
 
-    judge: Judge
+    judge: Judge[Evaluation]
     matching: TripleMatching
     label: str
     workers: int = 1
@@ -41,7 +41,7 @@ class FolderScoring:
     @classmethod
     def of(
         cls,
-        judge: Judge,
+        judge: Judge[Evaluation],
         fused: Path,
         ir: Path,
         vis: Path,

@@ -1,13 +1,14 @@
 """Judges, which assess fused pictures for benchmarks and reports through one interface.
 
-Quality metrics are the first judge (`imfuse.scoring.scorer.Scorer`). A detector or a segmenter is
-another class with the members of `Judge`, in one new file.
+Quality metrics are one judge (`imfuse.scoring.scorer.Scorer`), detectors and segmenters are others
+(`imfuse.scoring.detection`, `imfuse.scoring.segmentation`). A further one is a class with the
+members of `Judge`, in one new file.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from imfuse.metrics.evaluation import Evaluation, Undefined
 from imfuse.metrics.metric import MetricInfo
 from imfuse.scoring.channels import Looks
 from imfuse.types import ImagePair, Picture, Pixels
+
+Summary_co = TypeVar("Summary_co", covariant=True)
 
 
 @dataclass(eq=False)
@@ -68,12 +71,20 @@ class Row:
     detail: object = None
 
 
-class Judge(Protocol):
-    """Something that judges fused pictures. Threads may share a judge."""
+class Judge(Protocol[Summary_co]):
+    """Something that judges fused pictures. Threads may share a judge.
+
+    What it makes of all pictures of a method is its own: an `Evaluation`, or scores by class.
+    """
 
     @property
     def name(self) -> str:
         """Name in tables, different from those of the other judges of a benchmark."""
+        ...
+
+    @property
+    def needs_annotations(self) -> bool:
+        """Whether it looks at the labels or boxes of an item."""
         ...
 
     def score(self, fused: Picture, item: Item) -> Row:
@@ -91,7 +102,7 @@ class Judge(Protocol):
         *,
         failed: Sequence[tuple[str, str]] = (),
         notes: Iterable[str] = (),
-    ) -> Evaluation:
+    ) -> Summary_co:
         """Combine the rows of one method.
 
         Args:

@@ -1,0 +1,249 @@
+"""Methods side by side under a detector or a segmenter, beside both sensors and late fusion."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from imfuse.bench.run import Bench, Competitor
+from imfuse.report.scores import Section
+from imfuse.scoring.detection import DetectionJudge, Merge, merged
+from imfuse.scoring.lighting import LIGHTS
+from imfuse.scoring.machine import (
+    MEAN,
+    Difference,
+    MachineScores,
+    better_source,
+    difference,
+)
+from imfuse.vision.detections import merge_by_probability, merge_by_suppression
+
+VISIBLE, INFRARED = "visible", "infrared"
+SENSORS = (Competitor(VISIBLE, sensor="vis"), Competitor(INFRARED, sensor="ir"))
+"""Both sources alone: a fused picture that serves a machine no better is not worth making."""
+
+BASELINES = ("average", "max")
+"""Baselines that are always in the table."""
+
+LATE: Mapping[str, Merge] = {
+    "late-fusion": merge_by_suppression,
+    "late-fusion-proben": merge_by_probability,
+}
+"""Rows of merged detections: what both sensors' pictures give without any fused picture."""
+
+_TITLES = {"ap50": "AP50", "ap50_95": "AP50:95", "iou": "IoU"}
+
+Scores = Mapping[str, MachineScores]
+"""Scores of one method by name of the truth."""
+
+
+@dataclass(frozen=True)
+class MachineSummary:
+    """Result of a benchmark under a detector or a segmenter.
+
+    Attributes:
+        task: `detect` or `segment`.
+        scores: Scores of all methods by name of the truth; the first truth is the main one.
+        failed: Pairs that were left out, with the reason.
+    """
+
+    task: str
+    scores: Mapping[str, Sequence[MachineScores]]
+    failed: Sequence[tuple[str, str]]
+
+    @classmethod
+    def of(cls, task: str, bench: Bench[Mapping[str, MachineScores]]) -> "MachineSummary":
+        """Summarise a finished benchmark whose judge is a detector or a segmenter.
+
+        Raises:
+            ImfuseError: All pairs failed, or classes don't fit; this is the first error.
+        """
+        judge = bench.judges[0]
+        rows = {one.label: bench.rows(one.label, judge.name) for one in bench.competitors}
+        if isinstance(judge, DetectionJudge):
+            late = {
+                label: merged(rows[INFRARED], rows[VISIBLE], how) for label, how in LATE.items()
+            }
+            first = [label for label in rows if label in (VISIBLE, INFRARED, *BASELINES)]
+            rest = [label for label in rows if label not in first]
+            rows |= late
+            rows = {label: rows[label] for label in (*first, *late, *rest)}
+        whole = [judge.summarise(label, each) for label, each in rows.items()]
+        by_truth = {truth: [one[truth] for one in whole] for truth in whole[0]}
+        return cls(task, by_truth, [(name, str(error)) for name, error in bench.failed])
+
+    @property
+    def main(self) -> Sequence[MachineScores]:
+        """Scores of all methods by the main truth."""
+        return next(iter(self.scores.values()))
+
+    def best(self, light: str, truth: str | None = None) -> MachineScores:
+        """Return the scores of the method that comes first."""
+        scores = self.main if truth is None else self.scores[truth]
+        return max(scores, key=lambda one: np.nan_to_num(one.mean(light), nan=-1.0))
+
+    def against_source(self, scores: MachineScores, light: str) -> tuple[str, Difference]:
+        """Return the better source and how far a method is above it.
+
+        Args:
+            scores: Scores of the method.
+            light: Part of the set.
+        """
+        return against_better(self.scores[scores.truth], scores, light)
+
+    def as_dict(self) -> dict[str, object]:
+        """Return all results, ready for JSON."""
+        first = self.main[0]
+        return {
+            "task": self.task,
+            "about": dict(first.about),
+            "truth": first.truth,
+            "count": dict(first.count),
+            "rows": [self._row(label) for label in (one.label for one in self.main)],
+            "notes": list(self.notes()),
+            "failed": [{"name": name, "error": error} for name, error in self.failed],
+        }
+
+    def _row(self, label: str) -> dict[str, object]:
+        by_truth = {
+            truth: next(one for one in scores if one.label == label)
+            for truth, scores in self.scores.items()
+        }
+        main = next(iter(by_truth.values()))
+        return {
+            "model": label,
+            **_numbers(main),
+            "against_better_source": {
+                light: self._against(main, light) for light in LIGHTS if main.count[light]
+            },
+            "confusion": None
+            if main.confusion is None
+            else {light: table.tolist() for light, table in main.confusion.items()},
+            "truths": {
+                truth: {
+                    **_numbers(one),
+                    "against_better_source": {
+                        light: self._against(one, light) for light in LIGHTS if one.count[light]
+                    },
+                }
+                for truth, one in by_truth.items()
+            },
+        }
+
+    def _against(self, scores: MachineScores, light: str) -> dict[str, object]:
+        source, one = self.against_source(scores, light)
+        return {
+            "source": source,
+            "difference": _number(one.value),
+            "low": _number(one.low),
+            "high": _number(one.high),
+            "wins": _number(one.wins),
+        }
+
+    def notes(self) -> list[str]:
+        """Return what a reader should know, each remark once."""
+        return list(
+            dict.fromkeys(
+                f"truth {truth}: {note}" if len(self.scores) > 1 else note
+                for truth, scores in self.scores.items()
+                for note in scores[0].notes
+            )
+        )
+
+    def sections(self) -> list[Section]:
+        """Return the tables: one for each measure and truth, then what depends on the truth."""
+        found = [
+            self._section(truth, measure)
+            for truth, scores in self.scores.items()
+            for measure in scores[0].measures
+        ]
+        return [*found, *([self._truths()] if len(self.scores) > 1 else [])]
+
+    def _section(self, truth: str, measure: str) -> Section:
+        scores = self.scores[truth]
+        classes = list(scores[0].measures[measure]["all"])
+        main = measure == next(iter(scores[0].measures))
+        rows = []
+        for one in scores:
+            values = one.measures[measure]
+            row = [one.label, *(_percent(values["all"][name]) for name in classes)]
+            row += [_percent(values[light][MEAN]) for light in LIGHTS[1:]]
+            if main:
+                row.append(self._interval(one))
+            rows.append(row)
+        counts = ", ".join(f"{n} {light}" for light, n in scores[0].count.items())
+        lead = f"Percent, {counts}. " + (
+            "Last column: points above the better source, with its 95 % interval (paired bootstrap "
+            "of the pictures); a star where it leaves out 0."
+            if main
+            else ""
+        )
+        header = ["pictures", *classes, *LIGHTS[1:], *(["above the better source"] if main else [])]
+        title = f"{_TITLES[measure]} by {truth}" if len(self.scores) > 1 else _TITLES[measure]
+        return Section(title=title, lead=lead.strip(), header=header, rows=rows)
+
+    def _interval(self, scores: MachineScores) -> str:
+        source, one = self.against_source(scores, "all")
+        if scores.label == source:
+            return ""
+        star = " *" if one.sure else ""
+        return f"{one.value:+.1f} ({one.low:+.1f} to {one.high:+.1f}){star}"
+
+    def _truths(self) -> Section:
+        """Return the table that tells what a conclusion owes to the choice of truth."""
+        rows = []
+        for index, main in enumerate(self.main):
+            row = [main.label]
+            for truth, scores in self.scores.items():
+                one = scores[index]
+                place = sum(other.mean() > one.mean() for other in scores) + 1
+                _, above = against_better(self.scores[truth], one, "all")
+                row += [f"{one.mean():.1f}", str(place), f"{above.value:+.1f}"]
+            rows.append(row)
+        header = ["pictures"]
+        for truth in self.scores:
+            header += [f"{truth}: mean", "place", "above source"]
+        best = {truth: self.best("all", truth).label for truth in self.scores}
+        sources = {t: better_source(s, (VISIBLE, INFRARED), "all") for t, s in self.scores.items()}
+        agree = len(set(best.values())) == 1 and len(set(sources.values())) == 1
+        said = "; ".join(f"by {t} {best[t]} comes first and {sources[t]} is the better source" for t in best)
+        verdict = (
+            "All truths agree on the first place and on the better source"
+            if agree
+            else "What comes first depends on the truth"
+        )
+        return Section(
+            title="What the choice of truth decides",
+            lead=f"{verdict}: {said}. Boxes that were drawn on one sensor's pictures favour that "
+            "sensor.",
+            header=header,
+            rows=rows,
+        )
+
+
+def against_better(
+    all_scores: Sequence[MachineScores], scores: MachineScores, light: str
+) -> tuple[str, Difference]:
+    """Return the better source, and how far a method is above it, by one truth."""
+    source = better_source(all_scores, (VISIBLE, INFRARED), light)
+    other = next(one for one in all_scores if one.label == source)
+    return source, difference(scores, other, light)
+
+
+def _numbers(scores: MachineScores) -> dict[str, Any]:
+    return {
+        measure: {
+            light: {name: _number(value) for name, value in values.items()}
+            for light, values in by_light.items()
+        }
+        for measure, by_light in scores.measures.items()
+    }
+
+
+def _number(value: float) -> float | None:
+    return round(float(value), 4) if np.isfinite(value) else None
+
+
+def _percent(value: float) -> str:
+    return f"{value:.1f}" if np.isfinite(value) else "-"

@@ -1,0 +1,269 @@
+"""A judge that has a frozen detector look at pictures, and compares with boxes."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from imfuse.data.boxes import Boxes, read_boxes
+from imfuse.errors import BadValues, PairMismatch
+from imfuse.scoring.average_precision import AveragePrecision, Seen, drawn_ap
+from imfuse.scoring.judge import Item, Row
+from imfuse.scoring.lighting import light_of
+from imfuse.scoring.machine import RESAMPLES, MachineScores, by_class, draws, mean_over, parts
+from imfuse.types import Float, Picture
+from imfuse.vision.classes import ClassMap, counterparts
+from imfuse.vision.detections import Detections
+from imfuse.vision.labelling import as_values
+
+OWN = "dataset"
+"""Name of the truth that a set brings itself."""
+
+
+class Detector(Protocol):
+    """Finds objects in pictures."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Names of its classes, by number."""
+        ...
+
+    def detect(self, picture: Float) -> Detections:
+        """Return the objects in `(H, W, 3)` or `(H, W)` values in [0, 1]."""
+        ...
+
+    def about(self) -> dict[str, str]:
+        """Return, in words, everything that its detections depend on."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What a detector found in a picture, and what is there.
+
+    Attributes:
+        found: Objects it found, by its own classes.
+        truths: True objects by name of the truth.
+        light: `day` or `night`.
+        size: Height and width of the picture.
+    """
+
+    found: Detections
+    truths: Mapping[str, Boxes]
+    light: str
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class DetectionJudge:
+    """Judges pictures by what a detector sees in them. Threads may share it.
+
+    Attributes:
+        detector: The detector.
+        truths: File with boxes by name of the truth; empty: the boxes of the set.
+        class_map: Classes of the detector that count as a class of the truth; None: by names.
+    """
+
+    detector: Detector
+    truths: Mapping[str, Path]
+    class_map: ClassMap | None = None
+
+    @property
+    def name(self) -> str:
+        """Name in tables."""
+        return "detection"
+
+    @property
+    def needs_annotations(self) -> bool:
+        """Whether the boxes are those of the set, not of files."""
+        return not self.truths
+
+    def score(self, fused: Picture, item: Item) -> Row:
+        """Look at one picture.
+
+        Raises:
+            PairMismatch: The pair has no boxes.
+            ImfuseError: Boxes can't be read, or the detector fails.
+        """
+        truths = self._truths(item)
+        found = self.detector.detect(as_values(fused))
+        (height, width), (rows, columns) = fused.size, item.pair.vis.size
+        if (height, width) != (rows, columns):  # a published picture of another size
+            ratio = np.array([columns / width, rows / height] * 2, np.float32)
+            found = replace(found, xyxy=found.xyxy * ratio)
+        light = light_of(item.name, item.pair)
+        return Row(name=item.name, values={}, detail=Look(found, truths, light, (rows, columns)))
+
+    def summarise(
+        self,
+        label: str,
+        rows: Sequence[Row],
+        *,
+        failed: Sequence[tuple[str, str]] = (),
+        notes: Iterable[str] = (),
+    ) -> dict[str, MachineScores]:
+        """Return the scores of one method by each truth.
+
+        Raises:
+            UsageError: No class of the detector is one of the truth.
+        """
+        looks = [_look(row) for row in sorted(rows, key=lambda one: one.name)]
+        names = dict.fromkeys(name for look in looks for name in look.truths)
+        summaries = {
+            name: _summary(label, name, looks, self.detector.names, self.class_map)
+            for name in names
+        }
+        left_out = tuple(f"{name}: {why}" for name, why in failed)
+        return {
+            name: replace(
+                one, about=self.detector.about(), notes=(*one.notes, *notes, *left_out)
+            )
+            for name, one in summaries.items()
+        }
+
+    def _truths(self, item: Item) -> dict[str, Boxes]:
+        size = item.pair.vis.size
+        if not self.truths:
+            if item.boxes is None:
+                raise PairMismatch(
+                    f"no boxes for {item.name}",
+                    expected="a set that has boxes, or a file",
+                    remedy="Give a file with them with --boxes (boxes=).",
+                )
+            return {OWN: item.boxes}
+        found: dict[str, Boxes] = {}
+        for name, path in self.truths.items():
+            boxes = read_boxes(_file_of(path, item.name), item.name, size)
+            if boxes is None:
+                raise PairMismatch(
+                    f"no boxes for {item.name}",
+                    file=path,
+                    expected="an entry for each pair, empty where there is nothing",
+                    remedy="Add it, or leave the pair out (--names, names=).",
+                )
+            found[name] = boxes
+        return found
+
+
+def _file_of(path: Path, name: str) -> Path:
+    """Return the file with the boxes of a pair: the one for all, or its own in a folder."""
+    if not path.is_dir():
+        return path
+    for suffix in (".xml", ".txt"):
+        file = path / f"{name.rpartition('/')[2]}{suffix}"
+        if file.is_file():
+            return file
+    raise PairMismatch(
+        f"no file for {name}",
+        file=path,
+        expected="one .xml or .txt of the name of each pair",
+        remedy="Give the folder with the boxes of these pairs, or one JSON file for all.",
+    )
+
+
+def _look(row: Row) -> Look:
+    if not isinstance(row.detail, Look):
+        raise TypeError(f"a row of another judge: {row.detail!r}")
+    return row.detail
+
+
+def merged(
+    ir: Sequence[Row], vis: Sequence[Row], how: "Merge"
+) -> list[Row]:
+    """Return the rows of late fusion: what was found in both sources, merged.
+
+    Args:
+        ir: Rows of the infrared pictures.
+        vis: Rows of the visible ones.
+        how: Merges the objects of two pictures.
+    """
+    other = {row.name: _look(row) for row in ir}
+    return [
+        replace(row, detail=replace(_look(row), found=how(other[row.name].found, _look(row).found)))
+        for row in vis
+        if row.name in other
+    ]
+
+
+class Merge(Protocol):
+    """Merges what was found in an infrared and a visible picture."""
+
+    def __call__(self, ir: Detections, vis: Detections) -> Detections:
+        """Return the merged objects."""
+        ...
+
+
+def _summary(
+    label: str,
+    truth: str,
+    looks: Sequence[Look],
+    detected: Sequence[str],
+    class_map: ClassMap | None,
+) -> MachineScores:
+    names, occurring = _classes(look.truths[truth] for look in looks)
+    table = counterparts(detected, names, class_map)
+    known = sorted(set(table.tolist()) - {-1})
+    scored = [number for number in known if names[number] in occurring]
+    if not scored:
+        raise BadValues(
+            f"the truth {truth} has no object of a class that the detector knows",
+            expected=f"some of {', '.join(names[number] for number in known)}",
+        )
+    place = np.full(len(names) + 1, -1, np.int64)  # the last one: -1 stays -1
+    place[scored] = np.arange(len(scored))
+    seen = [_seen(look.found, look.truths[truth], names, place[table], place) for look in looks]
+    precision = AveragePrecision(seen, len(scored))
+    matches = [precision.matches(number) for number in range(len(scored))]
+    shown = [names[number] for number in scored]
+    part = parts([look.light for look in looks])
+    ap50: dict[str, dict[str, float]] = {}
+    ap: dict[str, dict[str, float]] = {}
+    drawn = {}
+    for light, pictures in part.items():
+        values = precision.values(pictures.tolist())
+        ap50[light], ap[light] = by_class(shown, values[0]), by_class(shown, values.mean(axis=0))
+        weights = np.zeros((RESAMPLES, len(looks)))
+        weights[:, pictures] = draws(len(pictures))
+        drawn[light] = 100 * mean_over(np.stack([drawn_ap(one, weights) for one in matches]), axis=0)
+    unknown = sorted(occurring - {names[number] for number in known})
+    return MachineScores(
+        label=label,
+        truth=truth,
+        measures={"ap50": ap50, "ap50_95": ap},
+        drawn=drawn,
+        count={light: len(pictures) for light, pictures in part.items()},
+        notes=(f"the detector does not know {', '.join(unknown)}",) if unknown else (),
+    )
+
+
+def _classes(truths: Iterable[Boxes]) -> tuple[list[str], set[str]]:
+    """Return all classes of the truth, and those of which it has objects that count."""
+    names: dict[str, None] = {}
+    occurring: set[str] = set()
+    for boxes in truths:
+        names |= dict.fromkeys(boxes.names)
+        occurring |= {boxes.names[number] for number in boxes.classes[~boxes.ignored].tolist()}
+    return list(names), occurring
+
+
+def _seen(
+    found: Detections,
+    boxes: Boxes,
+    names: Sequence[str],
+    of_detector: np.ndarray,
+    of_truth: np.ndarray,
+) -> Seen:
+    """Return detections and boxes by the classes that are scored."""
+    classes = np.where(
+        found.classes < len(of_detector), of_detector[found.classes.clip(0, len(of_detector) - 1)], -1
+    )
+    kept = Detections(found.xyxy, found.scores, classes).take(classes >= 0)
+    numbers = np.array([names.index(name) for name in boxes.names], np.int64)
+    true = of_truth[numbers[boxes.classes]] if len(boxes) else np.zeros(0, np.int64)
+    inside = true >= 0
+    truth = replace(
+        boxes, xyxy=boxes.xyxy[inside], classes=true[inside], ignored=boxes.ignored[inside]
+    )
+    return Seen(kept, truth)

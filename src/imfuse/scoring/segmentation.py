@@ -1,0 +1,204 @@
+"""A judge that has a frozen segmenter look at pictures, and compares with labels."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from imfuse.errors import BadValues, PairMismatch
+from imfuse.io.labels import read_labels
+from imfuse.metrics.segmentation import IGNORE
+from imfuse.scoring.judge import Item, Row
+from imfuse.scoring.lighting import light_of
+from imfuse.scoring.machine import MachineScores, by_class, draws, mean_over, parts
+from imfuse.types import Picture
+from imfuse.vision.classes import ClassMap, counterparts
+from imfuse.vision.labelling import Labeller, as_values
+
+OWN = "dataset"
+"""Name of the truth that a set brings itself."""
+_REST = ("unlabelled", "background")
+"""Classes of a truth that stand for everything else; what no class fits then counts as them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What a segmenter found in a picture.
+
+    Attributes:
+        confusion: `(classes, classes + 1)` pixels by true and found class of the truth; the last
+            column holds what counts as no class.
+        light: `day` or `night`.
+    """
+
+    confusion: NDArray[np.int64]
+    light: str
+
+
+@dataclass(frozen=True)
+class SegmentationJudge:
+    """Judges pictures by what a segmenter sees in them. Threads may share it.
+
+    Attributes:
+        segmenter: The segmenter.
+        found: Names of its classes, by number.
+        names: Names of the truth's classes, by number.
+        folder: Folder with a label picture for each pair; None: the labels of the set.
+        class_map: Classes of the segmenter that count as a class of the truth; None: by names.
+        details: All that its labels depend on, in words, by headings.
+    """
+
+    segmenter: Labeller
+    found: Sequence[str]
+    names: Sequence[str]
+    folder: Path | None = None
+    class_map: ClassMap | None = None
+    details: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse classes that don't fit before any picture is looked at."""
+        self._table()
+
+    @property
+    def name(self) -> str:
+        """Name in tables."""
+        return "segmentation"
+
+    @property
+    def needs_annotations(self) -> bool:
+        """Whether the labels are those of the set, not of a folder."""
+        return self.folder is None
+
+    def score(self, fused: Picture, item: Item) -> Row:
+        """Look at one picture.
+
+        Raises:
+            PairMismatch: The pair has no labels, or they are of another size.
+            BadValues: A label is no class of the truth, or the segmenter names an unknown class.
+            ImfuseError: Labels can't be read, or the segmenter fails.
+        """
+        truth = self._labels(item)
+        found = self.segmenter.label(as_values(fused))
+        if found.shape != truth.shape and fused.size != item.pair.vis.size:
+            # A published picture of another size.
+            size = truth.shape[1], truth.shape[0]
+            found = np.asarray(cv2.resize(found, size, interpolation=cv2.INTER_NEAREST_EXACT))
+        if found.shape != truth.shape:
+            raise PairMismatch(
+                f"the labels of {item.name} are {truth.shape[1]}x{truth.shape[0]}",
+                expected=f"the size of the pictures, {found.shape[1]}x{found.shape[0]}",
+            )
+        confusion = self._confusion(truth, found, item.name)
+        light = light_of(item.name, item.pair)
+        return Row(name=item.name, values={}, detail=Look(confusion, light))
+
+    def summarise(
+        self,
+        label: str,
+        rows: Sequence[Row],
+        *,
+        failed: Sequence[tuple[str, str]] = (),
+        notes: Iterable[str] = (),
+    ) -> dict[str, MachineScores]:
+        """Return the scores of one method, from the pixels of all pictures together."""
+        looks = [_look(row) for row in sorted(rows, key=lambda one: one.name)]
+        stack = np.stack([look.confusion for look in looks])
+        known = sorted(set(self._table().tolist()) - {-1})
+        shown = [self.names[number] for number in known]
+        part = parts([look.light for look in looks])
+        iou, drawn, whole = {}, {}, {}
+        for light, pictures in part.items():
+            total = stack[pictures].sum(axis=0)
+            whole[light] = total[:, :-1]
+            iou[light] = by_class(shown, _iou(total)[known])
+            weights = draws(len(pictures))
+            sums = np.tensordot(weights, stack[pictures].astype(np.float64), axes=1)
+            drawn[light] = 100 * mean_over(_iou(sums)[:, known], axis=1)
+        unknown = [
+            name
+            for number, name in enumerate(self.names)
+            if number not in known and stack[:, number].any()
+        ]
+        said = [f"the segmenter does not know {', '.join(unknown)}"] if unknown else []
+        said += [f"{name}: {why}" for name, why in failed]
+        name = OWN if self.folder is None else self.folder.name
+        scores = MachineScores(
+            label=label,
+            truth=name,
+            measures={"iou": iou},
+            drawn=drawn,
+            count={light: len(pictures) for light, pictures in part.items()},
+            confusion=whole,
+            about=self.details,
+            notes=(*notes, *said),
+        )
+        return {name: scores}
+
+    def _table(self) -> NDArray[np.int64]:
+        """Return for each class of the segmenter the class of the truth that it counts as."""
+        table = counterparts(self.found, self.names, self.class_map)
+        rest = next((n for n, name in enumerate(self.names) if name in _REST), None)
+        if self.class_map is None and rest is not None:
+            table[table < 0] = rest
+        return table
+
+    def _labels(self, item: Item) -> NDArray[np.uint8]:
+        if self.folder is not None:
+            return read_labels(_file_of(self.folder, item.name))
+        if item.labels is None:
+            raise PairMismatch(
+                f"no labels for {item.name}",
+                expected="a set that has labels, or a folder",
+                remedy="Give a folder with them with --labels (labels=).",
+            )
+        return np.asarray(item.labels, np.uint8)
+
+    def _confusion(
+        self, truth: NDArray[np.uint8], found: NDArray[np.uint8], name: str
+    ) -> NDArray[np.int64]:
+        table, classes = self._table(), len(self.names)
+        counted = truth != IGNORE
+        true, labels = truth[counted].astype(np.int64), found[counted].astype(np.int64)
+        for what, values, count in (("label", true, classes), ("found class", labels, len(table))):
+            if values.size and values.max() >= count:
+                raise BadValues(
+                    f"{what} {values.max()} in {name}",
+                    expected=f"classes 0..{count - 1}"
+                    + (f", or {IGNORE} for pixels to ignore" if what == "label" else ""),
+                    remedy="Name all classes with --map (class_map=).",
+                )
+        columns = table[labels]
+        columns[columns < 0] = classes
+        counts = np.bincount(true * (classes + 1) + columns, minlength=classes * (classes + 1))
+        return counts.reshape(classes, classes + 1)
+
+
+def _look(row: Row) -> Look:
+    if not isinstance(row.detail, Look):
+        raise TypeError(f"a row of another judge: {row.detail!r}")
+    return row.detail
+
+
+def _file_of(folder: Path, name: str) -> Path:
+    file = folder / f"{name.rpartition('/')[2]}.png"
+    found = file if file.is_file() else next(iter(sorted(folder.glob(f"{file.stem}.*"))), None)
+    if found is None:
+        raise PairMismatch(
+            f"no labels for {name}",
+            file=folder,
+            expected="one label picture of the name of each pair",
+            remedy="Give the folder with the labels of these pairs.",
+        )
+    return found
+
+
+def _iou(confusion: NDArray[np.number]) -> NDArray[np.float64]:
+    """Return the IoU of each class of `(..., classes, classes + 1)` counts; NaN: it is absent."""
+    counts = np.asarray(confusion, np.float64)
+    right = np.diagonal(counts[..., :-1], axis1=-2, axis2=-1)
+    union = counts.sum(axis=-1) + counts[..., :-1].sum(axis=-2) - right
+    return np.divide(right, union, out=np.full_like(union, np.nan), where=union > 0)
+

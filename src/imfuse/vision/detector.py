@@ -1,0 +1,278 @@
+"""Detectors in ONNX files, run by ONNX Runtime on the CPU.
+
+A file says what it takes and how it answers by its shapes only, so it is shown a test picture and
+recognised by its answer; see `imfuse.vision.families`.
+"""
+
+import ast
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from imfuse.engines.onnx_file import OnnxFile, Port, brief
+from imfuse.errors import WeightsError
+from imfuse.lookup import look_up
+from imfuse.types import Float
+from imfuse.vision.detections import Detections, make_detections, suppress
+from imfuse.vision.families.base import Arrays, Reading, Trial
+from imfuse.vision.families.names import COCO
+from imfuse.vision.families.suppressed import PADDLE_INPUTS
+from imfuse.vision.families.table import FAMILIES
+
+_Channels = tuple[float, float, float]
+
+_USUAL_SIDE = 640
+"""Height and width for files that take any size."""
+_MOST_PIXELS = 1 << 25
+_LIMIT = 30.0
+"""Seconds that the test picture may take."""
+_TYPES = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(uint8)": np.uint8,
+}
+_SIZE_INPUT = "orig_target_sizes"
+"""Input of RT-DETR's own exports: width and height that boxes are scaled to."""
+_REMEDY = (
+    "Export the detector to one of these layouts, or name the family it belongs to with "
+    "--detector-set family=NAME (family=)."
+)
+
+
+class DetectorSettings(BaseModel):
+    """Settings of a detector. Each is None where its family decides."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    family: str | None = None
+    """Family of the file; None: recognised by its answer to a test picture."""
+    size: tuple[int, int] | None = None
+    """Height and width that pictures are brought to, for files that take any."""
+    fit: Literal["corner", "centre", "stretch"] | None = None
+    """How pictures are brought to it: with a margin right and below, on all sides, or none."""
+    order: Literal["rgb", "bgr"] | None = None
+    """Order of the channels."""
+    scale: Annotated[float, Field(gt=0)] | None = None
+    """Value of white, before mean and std: 1 or 255."""
+    mean: _Channels | None = None
+    """Subtracted from each channel, in `order`."""
+    std: _Channels | None = None
+    """What each channel is then divided by."""
+    names: tuple[str, ...] | None = None
+    """Names of the classes, by number."""
+    score: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """Least confidence of a detection."""
+    iou: Annotated[float, Field(gt=0, le=1)] = 0.65
+    """Overlap above which two boxes of a class are one object."""
+    most: Annotated[int, Field(ge=1)] = 300
+    """Most detections in one picture."""
+
+
+class OnnxDetector:
+    """A detector in an ONNX file. Threads may share it.
+
+    Args:
+        model: Path of the file.
+        settings: What is known better than by its family.
+        threads: Threads inside the network; None: all cores.
+
+    Attributes:
+        path: Path of the file.
+        sha256: SHA-256 of its content.
+        family: Name of its family.
+        names: Names of its classes, by number.
+        settings: Its settings.
+        size: Height and width that pictures are brought to.
+        preparation: What is done to pictures before.
+
+    Raises:
+        WeightsError: The file is missing or corrupted, takes something else than a picture, or
+            answers in an unknown layout.
+        UnknownName: There is no such family.
+    """
+
+    def __init__(
+        self, model: Path, settings: DetectorSettings | None = None, threads: int | None = None
+    ) -> None:
+        self.path, self.settings = model, settings or DetectorSettings()
+        self._file = OnnxFile(model, threads)
+        self.sha256 = self._file.sha256
+        self._picture, self._last = _picture_input(self._file)
+        self.size = self._size()
+        self._others = self._other_inputs()
+        named = self.settings.names or _names_in(self._file)
+        reading = self._recognise(len(named) or None)
+        self._reading, self.family = reading, reading.family
+        self.names = named or reading.names or _usual_names(reading.classes)
+        chosen = {"fit", "order", "scale", "mean", "std"}
+        known = self.settings.model_dump(include=chosen, exclude_none=True)
+        self.preparation = replace(reading.preparation, **known)
+
+    def detect(self, picture: Float) -> Detections:
+        """Return the objects in a picture, most confident first.
+
+        Args:
+            picture: `(H, W, 3)` RGB, or `(H, W)` gray, in [0, 1].
+
+        Returns:
+            Boxes in pixels of the picture, inside of it.
+
+        Raises:
+            WeightsError: The network fails.
+        """
+        values, place = self.preparation.apply(picture, self.size)
+        found = self._reading.decode(self._run(values))
+        found = found.take(found.scores >= max(self.settings.score, np.finfo(np.float32).tiny))
+        if not self._reading.suppressed:
+            found = suppress(found, self.settings.iou)
+        found = found.take(slice(self.settings.most))
+        height, width = picture.shape[:2]
+        inside = place.back(found.xyxy).clip(0, np.array([width, height] * 2, np.float32))
+        return make_detections(inside, found.scores, found.classes)
+
+    def about(self) -> dict[str, str]:
+        """Return, in words, everything that its detections depend on."""
+        how, settings = self.preparation, self.settings
+        height, width = self.size
+        return {
+            "detector": f"{self.path.name}, SHA-256 {self.sha256}, {self.family}",
+            "its input": f"{width}x{height}, {how.fit}, {how.order}, scale {how.scale:g}, "
+            f"mean {how.mean}, std {how.std}",
+            "its threshold": f"confidence {settings.score:g}, at most {settings.most} objects",
+            "its suppression": "in the file"
+            if self._reading.suppressed
+            else f"IoU {settings.iou:g}",
+        }
+
+    def _run(self, values: Float, seconds: float | None = None) -> Arrays:
+        kind = _TYPES[self._picture.kind]
+        shown = values.transpose(1, 2, 0) if self._last else values
+        if kind == np.uint8:
+            shown = np.rint(shown).clip(0, 255)
+        shown = np.ascontiguousarray(shown, kind)
+        if len(self._picture.shape) == 4:
+            shown = shown[None]
+        feed = {self._picture.name: shown, **self._others}
+        try:
+            outputs = self._file.run(None, feed, seconds=seconds)
+        except WeightsError as error:
+            found = f"it can't look at a picture ({brief(error.found)})"
+            remedy = "Give the size that it was made for, as --detector-set size=[640,640] (size=)."
+            raise WeightsError(found, file=self.path, remedy=remedy) from error
+        return {
+            port.name: np.asarray(one)
+            for port, one in zip(self._file.outputs, outputs, strict=True)
+        }
+
+    def _recognise(self, classes: int | None) -> Reading:
+        # Anything but one value, which some networks turn into nothing but equal numbers.
+        picture = np.random.default_rng(0).random((3, *self.size), np.float32)
+        outputs = self._run(picture * 255, seconds=_LIMIT)
+        inputs = tuple(port.name for port in self._file.inputs)
+        trial = Trial(self.size, inputs, outputs, classes)
+        family = self.settings.family
+        families = FAMILIES if family is None else {family: look_up("family", family, FAMILIES)}
+        for recognise in families.values():
+            reading = recognise(trial)
+            if reading is not None:
+                return reading
+        shown = ", ".join(
+            f"{brief(name, 40)} {'x'.join(map(str, one.shape)) or 'scalar'}"
+            for name, one in list(outputs.items())[:8]
+        )
+        raise WeightsError(
+            f"outputs {shown} for a picture of {self.size[1]}x{self.size[0]}, which no known "
+            "detector gives"
+            if family is None
+            else f"outputs {shown}, which {family} does not give",
+            file=self.path,
+            expected=f"the outputs of one of {', '.join(FAMILIES)}",
+            remedy=_REMEDY,
+        )
+
+    def _size(self) -> tuple[int, int]:
+        shape = self._picture.shape[-3:]
+        height, width = shape[:2] if self._last else shape[1:]
+        wanted = self.settings.size or (_USUAL_SIDE, _USUAL_SIDE)
+        size = height or wanted[0], width or wanted[1]
+        if self.settings.size is not None and size != self.settings.size:
+            raise WeightsError(
+                f"an input of {size[1]}x{size[0]}, fixed in the file",
+                file=self.path,
+                expected=f"the {wanted[1]}x{wanted[0]} that were asked for",
+                remedy="Leave the size out.",
+            )
+        if not (min(size) > 0 and size[0] * size[1] <= _MOST_PIXELS):
+            found, expected = f"an input of {size[1]}x{size[0]}", f"at most {_MOST_PIXELS:,} pixels"
+            raise WeightsError(found, file=self.path, expected=expected)
+        return size
+
+    def _other_inputs(self) -> dict[str, NDArray[Any]]:
+        """Return values for inputs that say how the picture was scaled: not at all."""
+        feed: dict[str, NDArray[Any]] = {}
+        for port in self._file.inputs:
+            if port.name == self._picture.name:
+                continue
+            if port.name == PADDLE_INPUTS[0]:
+                feed[port.name] = np.ones((1, 2), np.float32)
+            elif port.name == PADDLE_INPUTS[1]:
+                feed[port.name] = np.array([self.size], np.float32)
+            elif port.name == _SIZE_INPUT:
+                feed[port.name] = np.array([self.size[::-1]], np.int64)
+            else:
+                raise WeightsError(
+                    f"an input that is no picture: {port}",
+                    file=self.path,
+                    expected=f"a picture, and at most {', '.join([*PADDLE_INPUTS, _SIZE_INPUT])}",
+                    remedy="Export the detector so that it takes a picture and nothing else.",
+                )
+        return feed
+
+
+def _picture_input(file: OnnxFile) -> tuple[Port, bool]:
+    """Return the input that takes the picture, and whether its channels come last."""
+    found = []
+    for port in file.inputs:
+        shape = port.shape[-3:]
+        if len(port.shape) not in (3, 4) or port.kind not in _TYPES:
+            continue
+        if len(port.shape) == 4 and port.shape[0] not in (1, None):
+            continue
+        if shape[0] == 3 or (shape[0] is None and shape[2] != 3):
+            found.append((port, False))
+        elif shape[2] == 3:
+            found.append((port, True))
+    if len(found) == 1:
+        return found[0]
+    raise WeightsError(
+        f"inputs {', '.join(str(one) for one in file.inputs[:6]) or 'none'}",
+        file=file.path,
+        expected="one picture of three channels (1, 3, height, width)",
+        remedy="Export the detector for one picture at a time.",
+    )
+
+
+def _names_in(file: OnnxFile) -> tuple[str, ...]:
+    """Return the names of classes in the metadata that Ultralytics' exports have, if any."""
+    try:
+        table = ast.literal_eval(file.metadata.get("names", "()"))
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return ()
+    if isinstance(table, dict):
+        if set(table) != set(range(len(table))):
+            return ()
+        table = [table[number] for number in range(len(table))]
+    if not isinstance(table, list | tuple) or not all(isinstance(one, str) for one in table):
+        return ()
+    return tuple(brief(one, 80) for one in table)
+
+
+def _usual_names(classes: int) -> tuple[str, ...]:
+    """Return COCO's names for its number of classes, else numbers."""
+    if classes in (0, len(COCO)):
+        return COCO
+    return tuple(f"class {number}" for number in range(classes))
