@@ -1,7 +1,7 @@
 """Methods side by side under a detector or a segmenter, beside both sensors and late fusion."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -141,6 +141,19 @@ class MachineSummary:
             "wins": _number(one.wins),
         }
 
+    def values(self) -> tuple[list[str], list[list[str | float]]]:
+        """Return header and rows of a table with one value a row."""
+        header = ["truth", "label", "measure", "light", "class", "percent"]
+        rows: list[list[str | float]] = [
+            [truth, one.label, measure, light, name, value]
+            for truth, scores in self.scores.items()
+            for one in scores
+            for measure, by_light in one.measures.items()
+            for light, values in by_light.items()
+            for name, value in values.items()
+        ]
+        return header, rows
+
     def notes(self) -> list[str]:
         """Return what a reader should know, each remark once."""
         return list(
@@ -207,7 +220,9 @@ class MachineSummary:
         best = {truth: self.best("all", truth).label for truth in self.scores}
         sources = {t: better_source(s, (VISIBLE, INFRARED), "all") for t, s in self.scores.items()}
         agree = len(set(best.values())) == 1 and len(set(sources.values())) == 1
-        said = "; ".join(f"by {t} {best[t]} comes first and {sources[t]} is the better source" for t in best)
+        said = "; ".join(
+            f"by {t} {best[t]} comes first and {sources[t]} is the better source" for t in best
+        )
         verdict = (
             "All truths agree on the first place and on the better source"
             if agree

@@ -150,7 +150,9 @@ class Bench(Generic[_T]):
         named, pair = loaded
         name, known = named.name, named.annotations
         seen = as_fused(pair, FuseOptions(ir_range=self.ir_range))
-        labels, boxes = known() if any(judge.needs_annotations for judge in self.judges) else (None, None)
+        labels, boxes = (
+            known() if any(judge.needs_annotations for judge in self.judges) else (None, None)
+        )
         item = Item(name, seen, labels=labels, boxes=boxes)
         scores: dict[tuple[str, str], Row] = {}
         for competitor in self.competitors:

@@ -16,6 +16,18 @@ from imfuse.cli.evaluate import (
     WorkersOption,
     parse_metrics,
 )
+from imfuse.cli.machines import (
+    BoxesOption,
+    DetectorOption,
+    JudgeSetOption,
+    LabelsOption,
+    MapOption,
+    Question,
+    SegmenterOption,
+    Task,
+    bench_machines,
+    refuse_machine_options,
+)
 from imfuse.cli.progress import track
 from imfuse.cli.scores import check_outputs, show_table, write_tables
 from imfuse.errors import ImfuseError, UsageError
@@ -50,6 +62,19 @@ def bench(
             "scenes.",
         ),
     ] = "scenes:20",
+    task: Annotated[
+        Task,
+        typer.Option(
+            help="What judges the pictures: metrics (quality), a detector (detect), or a segmenter "
+            "(segment)."
+        ),
+    ] = Task.QUALITY,
+    detector: DetectorOption = None,
+    boxes: BoxesOption = None,
+    segmenter: SegmenterOption = None,
+    labels: LabelsOption = None,
+    class_map: MapOption = None,
+    judge_settings: JudgeSetOption = None,
     split: Annotated[
         str | None,
         typer.Option(
@@ -105,13 +130,40 @@ def bench(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Fuse, score, and time methods side by side.
+    """Fuse, score, and time methods side by side, by metrics or by what machines see.
 
     Ranks are given by every protocol, with how stable they are; an audit shows which scores could
     be had by tricks; the best two methods are compared by a paired test.
 
-    For example `imfuse bench --models gff,mst-sr --data msrs/test --quoted MSRS --report b.html`.
+    For example `imfuse bench --models gff,mst-sr --data msrs/test --quoted MSRS --report b.html`,
+    or `imfuse bench --task detect --detector yolox.onnx --data msrs/test`.
     """
+    if task is not Task.QUALITY:
+        bench_machines(
+            Question(
+                task,
+                detector or segmenter,
+                boxes or [],
+                labels,
+                class_map,
+                judge_settings or [],
+            ),
+            chosen_models(models),
+            data,
+            fused=fused or [],
+            split=split,
+            layout=layout,
+            names=names,
+            limit=limit,
+            ir_range=ir_range,
+            workers=workers,
+            csv=csv,
+            markdown=markdown,
+            report=report,
+            as_json=as_json,
+        )
+        return
+    refuse_machine_options(detector, boxes, segmenter, labels, class_map, judge_settings)
     from imfuse.bench.run import Bench, competitors_of, parse_folder
     from imfuse.bench.summary import Summary
     from imfuse.data.opening import open_for_comparing
@@ -119,7 +171,6 @@ def bench(
     from imfuse.metrics.published import published_datasets, published_rows
     from imfuse.options import InfraredRange
     from imfuse.ranges import shared_range
-    from imfuse.registry import DEFAULT_METHOD
 
     folders = [parse_folder(text) for text in fused or []]
     inputs = [Path(data), *(folder for _, folder in folders), *([] if names is None else [names])]
@@ -132,13 +183,12 @@ def bench(
     compared = _two(compare) if compare is not None else None
     wanted = InfraredRange.parse(ir_range) if ir_range is not None else None
     scorers = _scorers(protocols, None if channel is None else channel.value, metrics)
-    chosen = [part.strip() for part in (models or DEFAULT_METHOD).split(",") if part.strip()]
-    competitors = competitors_of(chosen, folders)
+    competitors = competitors_of(chosen_models(models), folders)
     source = open_for_comparing(data, split=split, layout=layout, names=names, limit=limit)
-    _say_what(source)
+    say_source(source)
     pairs, workers = source.pairs(), workers or available_cores()
     if wanted is not None:
-        wanted = shared_range((partial(_infrared, p) for p in pairs), wanted, workers=workers)
+        wanted = shared_range((partial(infrared_of, p) for p in pairs), wanted, workers=workers)
     run = Bench(competitors, pairs, scorers, audit=audit, workers=workers, ir_range=wanted)
     for _ in track(iter(run), len(run.pairs), "comparing"):
         pass
@@ -158,11 +208,12 @@ def bench(
         sys.exit(ImfuseError.exit_code)
 
 
-def _infrared(pair: "NamedPair") -> "Picture":
+def infrared_of(pair: "NamedPair") -> "Picture":
+    """Return the infrared picture of a pair."""
     return pair.load().ir
 
 
-def _say_what(source: "Source") -> None:
+def say_source(source: "Source") -> None:
     """Say which part of a set is compared on, and what was left out of it."""
     splits = {entry.split for entry in source.entries} - {""}
     if source.layout.forms and splits:
@@ -170,6 +221,13 @@ def _say_what(source: "Source") -> None:
             f"{source.layout.name}: {len(source)} pairs of the {' and '.join(sorted(splits))} split"
         )
     say_list("files that make no pair", [f"{path}: {why}" for path, why in source.unmatched])
+
+
+def chosen_models(models: str | None) -> list[str]:
+    """Return the methods that a user names; the default method for none."""
+    from imfuse.registry import DEFAULT_METHOD
+
+    return [part.strip() for part in (models or DEFAULT_METHOD).split(",") if part.strip()]
 
 
 def _two(text: str) -> tuple[str, str]:

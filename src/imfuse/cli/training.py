@@ -118,11 +118,11 @@ def _set_up(
     dry_run: bool,
 ) -> "tuple[Run, State | None, Path]":
     """Return the run, the state to resume from or None, and the folder."""
+    from imfuse.io.yaml_file import read_yaml
     from imfuse.learn.training.budget import parse_budget
     from imfuse.learn.training.config import FREE, make_config
     from imfuse.learn.training.folder import check_folder
     from imfuse.learn.training.setup import prepare, reopen
-    from imfuse.learn.training.yaml_file import read_yaml
 
     base = {} if config is None else read_yaml(config)
     if not resume:

@@ -64,7 +64,9 @@ class PicturePairs(Source):
         """Return the labels and boxes of a sample."""
         files = self.files[index]
         if files.boxes is None or files.boxes.suffix.lower() == ".json":
-            return self._annotations(files, (0, 0))  # only boxes in files of their own need the size
+            return self._annotations(
+                files, (0, 0)
+            )  # only boxes in files of their own need the size
         return self._annotations(files, self.pair(index).vis.size)
 
     def _annotations(self, files: PairPaths, size: tuple[int, int]) -> Annotations:

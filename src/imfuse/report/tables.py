@@ -4,13 +4,14 @@ import csv
 import io
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from imfuse.metrics.evaluation import Evaluation
 from imfuse.metrics.metric import MetricInfo
 from imfuse.metrics.published import QuotedRow
 from imfuse.report.grid import ARROWS, DASH, Grid, Line, make_grid, symbols_of
+from imfuse.report.scores import Section
 
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -176,6 +177,40 @@ def as_csv(evaluations: Sequence[Evaluation]) -> str:
     return out.getvalue()
 
 
+def values_csv(header: Sequence[str], rows: Iterable[Sequence[str | float]]) -> str:
+    """Return a table with a value a row, in full precision; undefined values are empty.
+
+    Args:
+        header: Names of the columns.
+        rows: Texts and numbers.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(header)
+    for row in rows:
+        writer.writerow(
+            [
+                _cell(one) if isinstance(one, str) else repr(one) if math.isfinite(one) else ""
+                for one in row
+            ]
+        )
+    return out.getvalue()
+
+
 def _cell(name: str) -> str:
     """Return a name that no spreadsheet takes for a formula (OWASP: CSV injection)."""
     return f"'{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name
+
+
+def plain_markdown(sections: Sequence[Section]) -> str:
+    """Return plain tables with their titles and leads, as Markdown."""
+    form = _MARKDOWN
+    parts = []
+    for section in sections:
+        numeric = section.numeric
+        lines = [f"**{form.escape(section.title)}**", "", form.escape(section.lead), ""]
+        lines += [form.cells(*map(form.escape, section.header))]
+        lines += [form.cells(*("--:" if one else ":--" for one in numeric))]
+        lines += [form.cells(*map(form.escape, row)) for row in section.rows]
+        parts.append("\n".join(lines) + "\n")
+    return "\n".join(parts)

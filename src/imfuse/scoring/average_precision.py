@@ -7,6 +7,7 @@ matches are counted again for each draw of pictures; drawn once each, they give 
 import contextlib
 import io
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,16 +83,22 @@ class AveragePrecision:
         Returns:
             NaN for classes without objects there.
         """
-        import copy  # noqa: PLC0415
-
-        chosen = range(self._count) if pictures is None else pictures
-        if not len(chosen):
+        chosen = list(range(self._count) if pictures is None else pictures)
+        if not chosen:
             return np.full((len(THRESHOLDS), self._classes), np.nan)
-        part = copy.copy(self._eval.params)
-        part.imgIds = list(chosen)
+        # pycocotools takes the numbers of chosen pictures for places, so it is shown no others.
+        part = copy(self._eval)
+        part.params = copy(self._eval.params)
+        part.params.imgIds = chosen
+        part._paramsEval = copy(part.params)  # noqa: SLF001 - its record of what was evaluated
+        part.evalImgs = [
+            self._eval.evalImgs[number * self._count + picture]
+            for number in range(self._classes)
+            for picture in chosen
+        ]
         with contextlib.redirect_stdout(io.StringIO()):
-            self._eval.accumulate(part)
-        precision = self._eval.eval["precision"][:, :, :, 0, 0]  # IoU, recall, class
+            part.accumulate()
+        precision = part.eval["precision"][:, :, :, 0, 0]  # IoU, recall, class
         mean = precision.mean(axis=1)
         return np.where((precision < 0).any(axis=1), np.nan, mean)
 
@@ -117,37 +124,43 @@ class AveragePrecision:
         return Matches(np.concatenate(picture)[order], hits, counted, objects)
 
 
-def drawn_ap(matches: Matches, draws: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+def drawn_ap(
+    matches: Matches, draws: NDArray[np.floating[Any]], pictures: NDArray[np.intp]
+) -> NDArray[np.float64]:
     """Return AP at IoU 0.5 for draws of pictures.
 
     Args:
         matches: How the detections of a class fit its objects.
-        draws: `(draws, pictures)`: how often each picture was drawn.
+        draws: `(draws, n)`: how often each picture was drawn.
+        pictures: `(n,)` numbers of the pictures that are drawn from.
 
     Returns:
         `(draws,)`; NaN where no object was drawn.
     """
     weights = np.asarray(draws, np.float64)
-    objects = weights @ matches.objects
-    hits = np.flatnonzero(matches.right)
+    place = np.full(len(matches.objects), -1)
+    place[pictures] = np.arange(len(pictures))
+    picture = place[matches.picture]
+    objects = weights @ matches.objects[pictures]
+    hits = np.flatnonzero(matches.right & (picture >= 0))
     if not len(hits):
         return np.where(objects > 0, 0.0, np.nan)
     # Precision peaks at hits only, so wrong ones are counted from hit to hit.
-    wrong = np.flatnonzero(matches.counted & ~matches.right)
+    wrong = np.flatnonzero(matches.counted & ~matches.right & (picture >= 0))
     before = np.searchsorted(hits, wrong)
     table = np.zeros((len(hits) + 1, weights.shape[1]))
-    np.add.at(table, (before, matches.picture[wrong]), 1)
+    np.add.at(table, (before, picture[wrong]), 1)
     false = np.cumsum(table[:-1] @ weights.T, axis=0)
-    true = np.cumsum(weights.T[matches.picture[hits]], axis=0)
+    true = np.cumsum(weights.T[picture[hits]], axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         precision = np.where(true > 0, true / (true + false), 0.0)
         recall = true / objects
     best = np.maximum.accumulate(precision[::-1], axis=0)[::-1]
     values = np.full(len(weights), np.nan)
     for index in np.flatnonzero(objects > 0):
-        place = np.searchsorted(recall[:, index], _RECALLS, side="left")
-        column = np.append(best[:, index], 0.0)
-        values[index] = column[place].mean()
+        reached = np.searchsorted(recall[:, index], _RECALLS, side="left")
+        reached = reached[reached < len(hits)]
+        values[index] = best[reached, index].sum() / len(_RECALLS)
     return values
 
 

@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from imfuse.data.boxes import Boxes, read_boxes
 from imfuse.errors import BadValues, PairMismatch
 from imfuse.scoring.average_precision import AveragePrecision, Seen, drawn_ap
 from imfuse.scoring.judge import Item, Row
 from imfuse.scoring.lighting import light_of
-from imfuse.scoring.machine import RESAMPLES, MachineScores, by_class, draws, mean_over, parts
+from imfuse.scoring.machine import MachineScores, by_class, draws, mean_over, parts
 from imfuse.types import Float, Picture
 from imfuse.vision.classes import ClassMap, counterparts
-from imfuse.vision.detections import Detections
+from imfuse.vision.detections import Detections, suppress
 from imfuse.vision.labelling import as_values
 
 OWN = "dataset"
@@ -44,16 +45,19 @@ class Look:
     """What a detector found in a picture, and what is there.
 
     Attributes:
-        found: Objects it found, by its own classes.
+        found: Objects it found, by its own classes; for late fusion, those in the infrared and in
+            the visible picture.
         truths: True objects by name of the truth.
         light: `day` or `night`.
         size: Height and width of the picture.
+        how: Merges the objects of both pictures; None: there is one.
     """
 
-    found: Detections
+    found: tuple[Detections, ...]
     truths: Mapping[str, Boxes]
     light: str
     size: tuple[int, int]
+    how: "Merge | None" = None
 
 
 @dataclass(frozen=True)
@@ -64,11 +68,14 @@ class DetectionJudge:
         detector: The detector.
         truths: File with boxes by name of the truth; empty: the boxes of the set.
         class_map: Classes of the detector that count as a class of the truth; None: by names.
+        iou: Overlap above which boxes that count as one class are one object. A detector suppresses
+            within its own classes, and may see a van as car and as truck.
     """
 
     detector: Detector
     truths: Mapping[str, Path]
     class_map: ClassMap | None = None
+    iou: float = 0.65
 
     @property
     def name(self) -> str:
@@ -94,7 +101,7 @@ class DetectionJudge:
             ratio = np.array([columns / width, rows / height] * 2, np.float32)
             found = replace(found, xyxy=found.xyxy * ratio)
         light = light_of(item.name, item.pair)
-        return Row(name=item.name, values={}, detail=Look(found, truths, light, (rows, columns)))
+        return Row(name=item.name, values={}, detail=Look((found,), truths, light, (rows, columns)))
 
     def summarise(
         self,
@@ -111,17 +118,58 @@ class DetectionJudge:
         """
         looks = [_look(row) for row in sorted(rows, key=lambda one: one.name)]
         names = dict.fromkeys(name for look in looks for name in look.truths)
-        summaries = {
-            name: _summary(label, name, looks, self.detector.names, self.class_map)
-            for name in names
-        }
+        summaries = {name: self._summary(label, name, looks) for name in names}
         left_out = tuple(f"{name}: {why}" for name, why in failed)
         return {
-            name: replace(
-                one, about=self.detector.about(), notes=(*one.notes, *notes, *left_out)
-            )
+            name: replace(one, about=self.detector.about(), notes=(*one.notes, *notes, *left_out))
             for name, one in summaries.items()
         }
+
+    def _summary(self, label: str, truth: str, looks: Sequence[Look]) -> MachineScores:
+        names, occurring = _classes(look.truths[truth] for look in looks)
+        table = counterparts(self.detector.names, names, self.class_map)
+        known = sorted(set(table.tolist()) - {-1})
+        scored = [number for number in known if names[number] in occurring]
+        if not scored:
+            raise BadValues(
+                f"the truth {truth} has no object of a class that the detector knows",
+                expected=f"some of {', '.join(names[number] for number in known)}",
+            )
+        place = np.full(len(names) + 1, -1, np.int64)  # the last one: -1 stays -1
+        place[scored] = np.arange(len(scored))
+        seen = [
+            Seen(self._merged(look, place[table]), _objects(look.truths[truth], names, place))
+            for look in looks
+        ]
+        precision = AveragePrecision(seen, len(scored))
+        matches = [precision.matches(number) for number in range(len(scored))]
+        shown = [names[number] for number in scored]
+        part = parts([look.light for look in looks])
+        ap50: dict[str, dict[str, float]] = {}
+        ap: dict[str, dict[str, float]] = {}
+        drawn = {}
+        for light, pictures in part.items():
+            values = precision.values(pictures.tolist())
+            ap50[light], ap[light] = (
+                by_class(shown, values[0]),
+                by_class(shown, values.mean(axis=0)),
+            )
+            each = [drawn_ap(one, draws(len(pictures)), pictures) for one in matches]
+            drawn[light] = 100 * mean_over(np.stack(each), axis=0)
+        unknown = sorted(occurring - {names[number] for number in known})
+        return MachineScores(
+            label=label,
+            truth=truth,
+            measures={"ap50": ap50, "ap50_95": ap},
+            drawn=drawn,
+            count={light: len(pictures) for light, pictures in part.items()},
+            notes=(f"the detector does not know {', '.join(unknown)}",) if unknown else (),
+        )
+
+    def _merged(self, look: Look, table: NDArray[np.int64]) -> Detections:
+        """Return what counts as found in a picture, or in both of late fusion."""
+        found = [suppress(_counted(one, table), self.iou) for one in look.found]
+        return found[0] if look.how is None else look.how(*found)
 
     def _truths(self, item: Item) -> dict[str, Boxes]:
         size = item.pair.vis.size
@@ -169,9 +217,7 @@ def _look(row: Row) -> Look:
     return row.detail
 
 
-def merged(
-    ir: Sequence[Row], vis: Sequence[Row], how: "Merge"
-) -> list[Row]:
+def merged(ir: Sequence[Row], vis: Sequence[Row], how: "Merge") -> list[Row]:
     """Return the rows of late fusion: what was found in both sources, merged.
 
     Args:
@@ -179,11 +225,13 @@ def merged(
         vis: Rows of the visible ones.
         how: Merges the objects of two pictures.
     """
-    other = {row.name: _look(row) for row in ir}
+    first = {row.name: _look(row).found for row in ir}
     return [
-        replace(row, detail=replace(_look(row), found=how(other[row.name].found, _look(row).found)))
+        replace(
+            row, detail=replace(_look(row), found=(*first[row.name], *_look(row).found), how=how)
+        )
         for row in vis
-        if row.name in other
+        if row.name in first
     ]
 
 
@@ -193,49 +241,6 @@ class Merge(Protocol):
     def __call__(self, ir: Detections, vis: Detections) -> Detections:
         """Return the merged objects."""
         ...
-
-
-def _summary(
-    label: str,
-    truth: str,
-    looks: Sequence[Look],
-    detected: Sequence[str],
-    class_map: ClassMap | None,
-) -> MachineScores:
-    names, occurring = _classes(look.truths[truth] for look in looks)
-    table = counterparts(detected, names, class_map)
-    known = sorted(set(table.tolist()) - {-1})
-    scored = [number for number in known if names[number] in occurring]
-    if not scored:
-        raise BadValues(
-            f"the truth {truth} has no object of a class that the detector knows",
-            expected=f"some of {', '.join(names[number] for number in known)}",
-        )
-    place = np.full(len(names) + 1, -1, np.int64)  # the last one: -1 stays -1
-    place[scored] = np.arange(len(scored))
-    seen = [_seen(look.found, look.truths[truth], names, place[table], place) for look in looks]
-    precision = AveragePrecision(seen, len(scored))
-    matches = [precision.matches(number) for number in range(len(scored))]
-    shown = [names[number] for number in scored]
-    part = parts([look.light for look in looks])
-    ap50: dict[str, dict[str, float]] = {}
-    ap: dict[str, dict[str, float]] = {}
-    drawn = {}
-    for light, pictures in part.items():
-        values = precision.values(pictures.tolist())
-        ap50[light], ap[light] = by_class(shown, values[0]), by_class(shown, values.mean(axis=0))
-        weights = np.zeros((RESAMPLES, len(looks)))
-        weights[:, pictures] = draws(len(pictures))
-        drawn[light] = 100 * mean_over(np.stack([drawn_ap(one, weights) for one in matches]), axis=0)
-    unknown = sorted(occurring - {names[number] for number in known})
-    return MachineScores(
-        label=label,
-        truth=truth,
-        measures={"ap50": ap50, "ap50_95": ap},
-        drawn=drawn,
-        count={light: len(pictures) for light, pictures in part.items()},
-        notes=(f"the detector does not know {', '.join(unknown)}",) if unknown else (),
-    )
 
 
 def _classes(truths: Iterable[Boxes]) -> tuple[list[str], set[str]]:
@@ -248,22 +253,16 @@ def _classes(truths: Iterable[Boxes]) -> tuple[list[str], set[str]]:
     return list(names), occurring
 
 
-def _seen(
-    found: Detections,
-    boxes: Boxes,
-    names: Sequence[str],
-    of_detector: np.ndarray,
-    of_truth: np.ndarray,
-) -> Seen:
-    """Return detections and boxes by the classes that are scored."""
-    classes = np.where(
-        found.classes < len(of_detector), of_detector[found.classes.clip(0, len(of_detector) - 1)], -1
-    )
-    kept = Detections(found.xyxy, found.scores, classes).take(classes >= 0)
+def _counted(found: Detections, table: NDArray[np.int64]) -> Detections:
+    """Return detections by the classes that they count as, without those that count as none."""
+    inside = found.classes < len(table)
+    classes = np.where(inside, table[found.classes.clip(0, len(table) - 1)], -1)
+    return Detections(found.xyxy, found.scores, classes).take(classes >= 0)
+
+
+def _objects(boxes: Boxes, names: Sequence[str], table: NDArray[np.int64]) -> Boxes:
+    """Return boxes by the classes that are scored, without those of other classes."""
     numbers = np.array([names.index(name) for name in boxes.names], np.int64)
-    true = of_truth[numbers[boxes.classes]] if len(boxes) else np.zeros(0, np.int64)
-    inside = true >= 0
-    truth = replace(
-        boxes, xyxy=boxes.xyxy[inside], classes=true[inside], ignored=boxes.ignored[inside]
-    )
-    return Seen(kept, truth)
+    classes = table[numbers[boxes.classes]] if len(boxes) else boxes.classes
+    kept = classes >= 0
+    return replace(boxes, xyxy=boxes.xyxy[kept], classes=classes[kept], ignored=boxes.ignored[kept])

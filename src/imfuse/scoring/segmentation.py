@@ -201,4 +201,3 @@ def _iou(confusion: NDArray[np.number]) -> NDArray[np.float64]:
     right = np.diagonal(counts[..., :-1], axis1=-2, axis2=-1)
     union = counts.sum(axis=-1) + counts[..., :-1].sum(axis=-2) - right
     return np.divide(right, union, out=np.full_like(union, np.nan), where=union > 0)
-

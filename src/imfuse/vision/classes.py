@@ -86,7 +86,9 @@ def _fill(
                 continue
             index = _number_of(one, len(names))
             if index is None and one not in names:
-                raise UnknownName("class of the network", str(one), [name for name in names if name])
+                raise UnknownName(
+                    "class of the network", str(one), [name for name in names if name]
+                )
             found[names.index(str(one)) if index is None else index] = target
 
 

@@ -42,7 +42,7 @@ class Detections:
 def make_detections(
     xyxy: NDArray[np.generic], scores: NDArray[np.generic], classes: NDArray[np.generic]
 ) -> Detections:
-    """Return detections in order of their confidence, without empty boxes and values that are not finite.
+    """Return detections by confidence, without boxes that are empty or not finite.
 
     Args:
         xyxy: `(n, 4)` edges.

@@ -66,15 +66,25 @@ class Preparation:
         place = self.place((height, width), size)
         # Linear, also where it shrinks: so do the programs that these detectors were trained by.
         inner = cv2.resize(picture, (place.columns, place.rows), interpolation=cv2.INTER_LINEAR)
-        if inner.ndim == 2:
-            inner = np.repeat(inner[..., None], 3, axis=2)
-        if self.order == "bgr":
-            inner = inner[..., ::-1]
-        whole = np.full((*size, 3), self.margin, np.float32)
-        whole[place.top : place.top + place.rows, place.left : place.left + place.columns] = inner
-        mean, std = (np.asarray(one, np.float32) for one in (self.mean, self.std))
-        values = (whole * np.float32(self.scale) - mean) / std
-        return np.ascontiguousarray(values.transpose(2, 0, 1), np.float32), place
+        planes = (
+            np.broadcast_to(inner, (3, *inner.shape))
+            if inner.ndim == 2
+            else inner.transpose(2, 0, 1)
+        )
+        mean, std = (np.asarray(one, np.float32)[:, None, None] for one in (self.mean, self.std))
+        factor = np.float32(self.scale) / std
+        whole = np.empty((3, *size), np.float32)
+        whole[:] = self.margin * factor
+        rows, columns = (
+            slice(place.top, place.top + place.rows),
+            slice(place.left, place.left + place.columns),
+        )
+        np.multiply(
+            planes[:: -1 if self.order == "bgr" else 1], factor, out=whole[:, rows, columns]
+        )
+        if any(self.mean):
+            whole -= mean / std
+        return whole, place
 
 
 @dataclass(frozen=True)

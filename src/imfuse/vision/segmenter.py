@@ -61,6 +61,7 @@ class OnnxSegmenter:
 
     Attributes:
         spec: What the file says of itself; None for other people's.
+        sha256: SHA-256 of the file.
 
     Raises:
         WeightsError: The file is missing, corrupted, or takes something else than pictures.
@@ -77,11 +78,26 @@ class OnnxSegmenter:
         threads: int | None = None,
     ) -> None:
         self._model, self._file = model, OnnxFile(model, threads)
+        self.sha256 = self._file.sha256
         self.spec = _read_spec(self._file)
         self._input, fixed = _input(self._file)
         self._size = fixed if size is None else size
         self._scale = np.float32(scale)
         self._mean, self._std = (np.asarray(one, np.float32) for one in (mean, std))
+
+    def class_names(self, usual: Sequence[str]) -> tuple[str, ...]:
+        """Return names for the classes of a file that does not name them: usual ones, or numbers.
+
+        Args:
+            usual: Names for a file of as many classes.
+
+        Raises:
+            WeightsError: The file gives something else than logits or classes.
+        """
+        height, width = self._size or (64, 64)
+        found = self._run(np.zeros((1, 3, height, width), np.float32))
+        count = found.shape[1] if found.ndim == 4 and found.shape[1] > 1 else _HIGHEST + 1
+        return tuple(usual) if count == len(usual) else tuple(map(str, range(count)))
 
     def label(self, picture: Float) -> NDArray[np.uint8]:
         """Return the class of each pixel.

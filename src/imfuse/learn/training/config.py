@@ -9,11 +9,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt,
 
 from imfuse.errors import UnknownName, UsageError
 from imfuse.io.atomic import write_atomically
+from imfuse.io.yaml_file import read_yaml
 from imfuse.learn.recipes.recipe import Recipe
 from imfuse.learn.recipes.settings import Settings
 from imfuse.learn.recipes.table import Kind, find_recipe, names_of
 from imfuse.learn.training.settings import make_settings, shown
-from imfuse.learn.training.yaml_file import read_yaml
 
 FREE = ("workers", "checkpoint_every", "preview_every")
 """Settings that don't affect the weights: a run may be resumed with other values."""

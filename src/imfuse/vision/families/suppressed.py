@@ -114,7 +114,7 @@ def _whole(values: NDArray[Any]) -> bool:
     return bool((values >= 0).all() and (np.abs(values - np.rint(values)) < _ROUNDED).all())
 
 
-def _columns(  # noqa: PLR0913 - the columns of a table
+def _columns(
     outputs: Arrays,
     *,
     name: str,

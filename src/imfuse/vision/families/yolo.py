@@ -11,7 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imfuse.vision.detections import Detections
-from imfuse.vision.families.base import Arrays, Reading, Trial, from_centres, is_share, of_scores
+from imfuse.vision.families.base import (
+    LEAST_SCORE,
+    Arrays,
+    Reading,
+    Trial,
+    from_centres,
+    is_share,
+    of_scores,
+)
 from imfuse.vision.preparation import Preparation
 
 _STRIDES = (8, 16, 32)
@@ -93,7 +101,7 @@ def _cells(trial: Trial, strides: tuple[int, ...]) -> NDArray[np.float32]:
 
 def _objectness_first(outputs: Arrays, grid: NDArray[np.float32] | None = None) -> Detections:
     rows = next(iter(outputs.values()))[0].astype(np.float32)
-    likely = rows[:, 4] > 0
+    likely = rows[:, 4] > LEAST_SCORE  # no class can have more
     xywh, scores = rows[likely, :4], rows[likely, 4:5] * rows[likely, 5:]
     if grid is not None:
         place, stride = grid[likely, :2], grid[likely, 2:]

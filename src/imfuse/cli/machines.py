@@ -1,0 +1,203 @@
+"""`imfuse bench --task detect|segment`: what machines see in pictures."""
+
+import sys
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from imfuse.cli.console import parse_settings, print_json, print_table, say, say_list, show
+from imfuse.cli.progress import track
+from imfuse.errors import ImfuseError, UsageError
+
+if TYPE_CHECKING:
+    from imfuse.bench.machines import MachineSummary
+    from imfuse.data.sources import Source
+    from imfuse.scoring.detection import DetectionJudge
+    from imfuse.scoring.segmentation import SegmentationJudge
+
+
+class Task(StrEnum):
+    """Judge of a benchmark."""
+
+    QUALITY = "quality"
+    DETECT = "detect"
+    SEGMENT = "segment"
+
+
+DetectorOption = Annotated[
+    Path | None, typer.Option(metavar="FILE.onnx", help="--task detect: any ONNX detector.")
+]
+BoxesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[NAME=]FILE",
+        help="--task detect: true boxes (COCO JSON, YOLO or Pascal VOC folder); repeatable, to see "
+        "what the choice of truth decides. Default: those of the dataset.",
+    ),
+]
+SegmenterOption = Annotated[
+    Path | None, typer.Option(metavar="FILE.onnx", help="--task segment: any ONNX segmenter.")
+]
+LabelsOption = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="--task segment: true labels. Default: those of the dataset."),
+]
+MapOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--map",
+        metavar="MAP.yaml",
+        help="Classes of the network that count as one of the truth, in lines such as "
+        "`car: [car, bus]`. Default: by names and usual synonyms.",
+    ),
+]
+JudgeSetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--judge-set",
+        metavar="NAME=VALUE",
+        help="How the detector or segmenter is used, such as size=[640,640], scale=255, "
+        "order=bgr, score=0.01, iou=0.65; repeatable.",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of which machine.
+
+    Attributes:
+        task: `detect` or `segment`.
+        network: The ONNX file.
+        boxes: True boxes, `FILE` or `NAME=FILE`.
+        labels: Folder of true labels.
+        class_map: Map of classes.
+        settings: Settings as `NAME=VALUE`.
+    """
+
+    task: Task
+    network: Path | None
+    boxes: list[str]
+    labels: Path | None
+    class_map: Path | None
+    settings: list[str]
+
+
+def refuse_machine_options(*given: object) -> None:
+    """Refuse options of machine judges where metrics judge.
+
+    Raises:
+        UsageError: One is given.
+    """
+    if any(given):
+        raise UsageError(
+            "options of a detector or segmenter without --task",
+            expected="--task detect or --task segment with them",
+        )
+
+
+def bench_machines(
+    question: Question,
+    models: list[str],
+    data: str,
+    *,
+    fused: list[str],
+    split: str | None,
+    layout: str | None,
+    names: Path | None,
+    limit: int | None,
+    ir_range: str | None,
+    workers: int | None,
+    csv: Path | None,
+    markdown: Path | None,
+    report: Path | None,
+    as_json: bool,
+) -> None:
+    """Compare methods by what a detector or a segmenter sees in their pictures.
+
+    Raises:
+        ImfuseError: Something that was named can't be used.
+    """
+    from imfuse.bench.machines import BASELINES, SENSORS, MachineSummary
+    from imfuse.bench.run import Bench, competitors_of, parse_folder
+    from imfuse.cli.bench import infrared_of, say_source
+    from imfuse.cli.scores import check_outputs
+    from imfuse.data.opening import open_for_comparing
+    from imfuse.machine import available_cores
+    from imfuse.options import InfraredRange
+    from imfuse.ranges import shared_range
+
+    folders = [parse_folder(text) for text in fused]
+    inputs = [Path(data), *(folder for _, folder in folders), *([] if names is None else [names])]
+    check_outputs((csv, markdown, report), inputs=inputs)
+    source = open_for_comparing(data, split=split, layout=layout, names=names, limit=limit)
+    say_source(source)
+    judge = _judge(question, source)
+    competitors = [*SENSORS, *competitors_of(models, folders, baselines=BASELINES)]
+    wanted = InfraredRange.parse(ir_range) if ir_range is not None else None
+    pairs, workers = source.pairs(), workers or available_cores()
+    if wanted is not None:
+        wanted = shared_range((partial(infrared_of, p) for p in pairs), wanted, workers=workers)
+    run = Bench(competitors, pairs, [judge], audit=False, workers=workers, ir_range=wanted)
+    for _ in track(iter(run), len(run.pairs), "looking"):
+        pass
+    summary = MachineSummary.of(question.task.value, run)
+    _write(summary, csv, markdown)
+    say_list("left out", [f"{name}: {error}" for name, error in run.failed])
+    if as_json:
+        print_json({"data": data} | summary.as_dict())
+    else:
+        _show(summary)
+    if run.failed:
+        sys.exit(ImfuseError.exit_code)
+
+
+def _judge(question: Question, source: "Source") -> "DetectionJudge | SegmentationJudge":
+    from imfuse.bench.judges import detection_judge, segmentation_judge
+
+    settings, network = parse_settings(question.settings), question.network
+    detect = question.task is Task.DETECT
+    if network is None:
+        option = "--detector" if detect else "--segmenter"
+        raise UsageError(
+            f"--task {question.task} without a network", expected=f"{option} FILE.onnx"
+        )
+    if detect:
+        return detection_judge(network, question.boxes, question.class_map, settings)
+    return segmentation_judge(network, source.layout, question.labels, question.class_map, settings)
+
+
+def _write(summary: "MachineSummary", csv: Path | None, markdown: Path | None) -> None:
+    from imfuse.io.atomic import write_text
+    from imfuse.report.tables import plain_markdown, values_csv
+
+    if csv is not None:
+        write_text(csv, values_csv(*summary.values()))
+    if markdown is not None:
+        write_text(markdown, plain_markdown(summary.sections()))
+
+
+def _show(summary: "MachineSummary") -> None:
+    from shutil import get_terminal_size
+    from textwrap import fill
+
+    from rich.table import Table
+
+    for section in summary.sections():
+        show(f"\n{section.title}\n{fill(section.lead, get_terminal_size().columns)}")
+        table = Table(*section.header, box=None, pad_edge=False)
+        for column in table.columns:
+            column.no_wrap = True
+        for column in table.columns[1:]:
+            column.justify = "right"
+        for row in section.rows:
+            table.add_row(*row)
+        print_table(table)
+    for heading, text in summary.main[0].about.items():
+        say(f"{heading}: {text}")
+    for note in summary.notes():
+        say(f"note: {note}")
