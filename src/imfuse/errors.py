@@ -43,7 +43,8 @@ class ImfuseError(ValueError):
         found: What was found.
         expected: What would have been accepted; may be empty.
         remedy: What to do about it.
-        exit_code: Exit code of the command line: 3 for refused input, 2 for wrong usage.
+        exit_code: Exit code of the command line: 2 for wrong usage, 3 for refused input, 130 for an
+            interrupted training run.
     """
 
     exit_code = 3
@@ -128,7 +129,7 @@ class WeightsError(ImfuseError):
 
 
 class TrainingDiverged(ImfuseError):
-    """A loss or a gradient is no longer finite; the weights from before are kept."""
+    """A loss or a gradient is not finite, or nothing is learnt any more; the last state is kept."""
 
 
 class TrainingInterrupted(ImfuseError):

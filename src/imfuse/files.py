@@ -99,7 +99,7 @@ def check_output(out: Path, sources: Iterable[Path]) -> None:
     output_format(out)
     refuse_source(out, identities(sources))
     if not out.parent.is_dir():
-        remedy = "Make the folder first, or give another with -o."
+        remedy = "Make the folder first, or give another with -o (out=)."
         raise OutputError("the output's folder does not exist", file=out, remedy=remedy)
 
 

@@ -244,11 +244,13 @@ def _make_output(job: FolderJob) -> None:
                 "the output folder is an input folder",
                 file=job.out,
                 expected="a folder of its own",
-                remedy="Results would replace their sources. Give another folder with -o.",
+                remedy="Results would replace their sources. Give another folder with -o (out=).",
             )
     try:
         job.out.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         found = f"can't make the output folder ({reason})"
-        raise OutputError(found, file=job.out, remedy="Give another folder with -o.") from error
+        raise OutputError(
+            found, file=job.out, remedy="Give another folder with -o (out=)."
+        ) from error

@@ -94,8 +94,9 @@ class FuseOptions:
             (0) its result is blended with more and more of the infrared (visible) picture, until
             only that is left.
         max_memory: Bytes that one pair may take, counting its result but not its inputs. Large
-            pictures are fused in overlapping tiles, with the same result. None: 1 GB, and for
-            methods that must see the whole picture at once, half of the machine's memory.
+            pictures are fused in overlapping tiles, with the same result. None: 1 GB; for
+            methods that must see the whole picture at once, half of the machine's memory if that is
+            more.
         max_pixels: Pictures whose header declares more pixels are refused.
         threads: Number of threads inside the method, for methods that allow it to be set; None:
             all cores.

@@ -1,8 +1,9 @@
 """The record of a run in its output folder, so that the run can be resumed.
 
-`imfuse-run.json`, written when a run begins and left alone when it is resumed, holds its settings
-and sources. `imfuse-results.jsonl` gets a line for each result once the result is complete. A pair
-counts as done only if its line, its result and both of its sources still agree.
+`imfuse-run.json` holds the settings and sources of a run. It is written when the run begins, and
+again once the infrared range that the folder shares is found, which may be in a resumed run.
+`imfuse-results.jsonl` gets a line for each result once the result is complete. A pair counts as
+done only if its line, its result and both of its sources still agree.
 """
 
 import hashlib
@@ -93,7 +94,9 @@ class RunRecord:
                 write_atomically(folder / RESULTS_FILE, [])
         except OSError as error:
             found = f"can't read the files of the run ({error.strerror})"
-            raise OutputError(found, file=folder, remedy="Give another folder with -o.") from error
+            raise OutputError(
+                found, file=folder, remedy="Give another folder with -o (out=)."
+            ) from error
         return record
 
     def is_done(self, pair: PairFiles) -> bool:
@@ -129,7 +132,7 @@ class RunRecord:
                 + ", ".join(f"{key}={str(run.settings.get(key))[:80]}" for key in changed),
                 file=self.folder,
                 expected=", ".join(f"{key}={self.settings[key]}" for key in changed),
-                remedy="Resume with the same settings, or give another folder with -o.",
+                remedy="Resume with the same settings, or give another folder with -o (out=).",
             )
         if run.ir_range is not None and run.ir_range[0] != run.ir_range[1]:
             self.ir_range = InfraredRange(*run.ir_range)
@@ -153,7 +156,7 @@ def _check_regular(*files: Path) -> None:
     """
     for file in files:
         if file.exists() and not file.is_file():
-            remedy = "Remove it, or give another folder with -o."
+            remedy = "Remove it, or give another folder with -o (out=)."
             raise OutputError("not a regular file", file=file, remedy=remedy)
 
 

@@ -126,8 +126,8 @@ def fuse(
         str | None,
         typer.Option(
             metavar="AMOUNT",
-            help="Memory above the inputs; larger pictures are fused in tiles. Default: 1GB; half "
-            "of the machine's for methods that see the whole picture at once.",
+            help="Memory above the inputs; larger pictures are fused in tiles. Default: 1GB; for "
+            "methods that see the whole picture at once, half of the machine's if that is more.",
         ),
     ] = None,
     max_pixels: Annotated[
