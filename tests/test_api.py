@@ -213,7 +213,7 @@ def test_no_picture_that_came_from_a_file_is_replaced(tmp_path, which):
     ],
 )
 def test_options_of_wrong_types_are_named(options):
-    with pytest.raises(UsageError, match=next(iter(options)).replace("prefer_ir", "a share of")):
+    with pytest.raises(UsageError, match=next(iter(options))):
         imfuse.fuse(np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.uint8), **options)
 
 

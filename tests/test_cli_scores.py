@@ -176,7 +176,7 @@ def test_explain_names_the_convention_behind_a_number(run, data):
     assert f"mine {bits:.5f} = reference" in out
     assert "theirs" in out
     assert "cddfuse" in out
-    assert "unit=nats" in out.partition("what parts them")[2]
+    assert "unit=nats" in out.partition("they differ")[2]
     _, out, _ = run("explain", "MI", *numbers, *three(data), "--json")
     found = json.loads(out)
     assert "cddfuse" in found["theirs"]["matches"][0]["protocols"]

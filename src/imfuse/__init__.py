@@ -9,7 +9,7 @@ The public names below are imported when they are first used: `import imfuse` it
 NumPy nor ONNX Runtime.
 """
 
-TYPE_CHECKING = False  # type checkers take it for true; typing itself takes 20 ms to import
+TYPE_CHECKING = False  # type checkers treat it as true; importing typing takes 20 ms
 
 if TYPE_CHECKING:
     from imfuse.api import fuse as fuse
@@ -123,5 +123,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    """List the public names, also those not yet imported."""
+    """List the public names, including those not yet imported."""
     return __all__

@@ -1,4 +1,4 @@
-"""`python -m imfuse` is the command `imfuse`."""
+"""Run the command `imfuse` as `python -m imfuse`."""
 
 from imfuse.cli import main
 

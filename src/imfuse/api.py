@@ -1,4 +1,4 @@
-"""`imfuse.fuse` for Python: whatever kind of picture comes in, the same kind goes out."""
+"""Python API: `imfuse.fuse` returns the same kind of picture as it is given."""
 
 import os
 import sys
@@ -90,27 +90,27 @@ def fuse(
         ir: Infrared picture (medical: MRI or CT, gray): a path, the bytes of a file, a PIL
             image, a NumPy array `(H, W)`, `(H, W, 1 | 3 | 4)`, or a torch tensor `(H, W)`,
             `(C, H, W)` or `(B, C, H, W)`. Arrays and tensors hold uint8, uint16, or floats in
-            [0, 1], colours in RGB order; with `ir_range` also other values. Or a folder.
-        vis: Visible picture (medical: PET or SPECT, in colour), likewise. The result follows it
-            in size, depth, colour, transparency and metadata.
-        model: Name of a method, path of a model file, or an engine; None: the default. Or all
-            options in one `FuseOptions`.
-        out: File to write, whose ending names the format; for folders, the folder to write to.
+            [0, 1], colours in RGB order; with `ir_range`, other values too. Or a folder.
+        vis: Visible picture (medical: PET or SPECT, in colour), likewise. The result has its
+            size, depth, colour, transparency and metadata.
+        model: Name of a method, path of a model file, an engine, or a `FuseOptions` with all
+            options; None: the default method.
+        out: File to write, in the format of its extension; for folders, the folder to write to.
         options: Options by name, such as `resize="ir"` or `ir_range=(18, 36)`; see
             `imfuse.FuseOptions`.
 
     Returns:
-        With `out`, the path that was written. Otherwise the kind that `vis` is: encoded bytes in
+        With `out`, the path that was written. Otherwise the same kind as `vis`: encoded bytes in
         the same format, a PIL image, an array or a tensor of the same dtype and layout; for a
         path or a `Picture`, a `FusedImage`, and nothing is written.
 
     Raises:
-        ImfuseError: With a class that names the reason, and a message that says what to do. Of
-            folders: no pair could be fused.
+        ImfuseError: Its class names the reason, and its message says what to do. For folders: no
+            pair could be fused.
 
     Warns:
-        ImfuseWarning: About things such as an infrared picture in false colour, or pairs of a
-            folder that could not be fused.
+        ImfuseWarning: Something is odd, such as an infrared picture in false colour, or some
+            pairs of a folder could not be fused.
 
     Examples:
         >>> import imfuse, numpy as np
@@ -165,15 +165,16 @@ def fuse_folders(
         vis: Folder of visible pictures.
         out: Folder for the results; made if missing. A result is named after its visible picture.
         model: See `fuse`.
-        suffix: Ending of the results, such as `.png`; None: `.png`, or `.tif` for float pictures.
-        pair_regex: Regular expression for what must agree in two names; None: all but the ending.
-        pairs: CSV file with the columns `ir` and `vis` that lists the pairs instead.
-        workers: Pairs that are fused at one time; None: one a core.
+        suffix: File extension of the results; None: `.png`, or `.tif` for float pictures.
+        pair_regex: Regular expression for the part of two names that must agree; None: all but
+            the extension.
+        pairs: CSV file that lists the pairs instead, in the columns `ir` and `vis`.
+        workers: Number of pairs to fuse at a time; None: one per core.
         resume: Skip pairs that an earlier run with the same settings finished.
         options: Options by name; see `imfuse.FuseOptions`.
 
     Returns:
-        One result a pair, in no fixed order; those that failed hold their error.
+        One result per pair, in no fixed order; a failed one holds its error.
 
     Raises:
         ImfuseError: The folders don't match, or the output folder can't be used.
@@ -193,7 +194,7 @@ def fuse_folders(
 
 
 def load_model(model: str | Path | None = None, **options: Any) -> Engine:
-    """Return the engine that a name or a model file stands for.
+    """Return the engine for a name or a model file.
 
     Args:
         model: Name of a method or network, or path of a model file; None: the default method.
@@ -201,7 +202,7 @@ def load_model(model: str | Path | None = None, **options: Any) -> Engine:
 
     Raises:
         UnknownName: There is no such method.
-        WeightsError: The file is missing, or no fusion model.
+        WeightsError: The file is missing, or is not a fusion model.
     """
     return Fuser(model, **options).engine
 
@@ -220,14 +221,14 @@ def _is_path(value: object) -> TypeGuard[PathLike]:
 
 
 def _files_among(*pictures: Any) -> list[Path]:
-    """Return the files that pictures come from, as far as they tell."""
+    """Return the files that pictures come from, where known."""
     named = [one.name if isinstance(one, Picture) else one for one in pictures]
     named += [getattr(one, "filename", None) for one in pictures if is_pil(one)]
     return [Path(name) for name in named if _is_path(name)]
 
 
 def _warn(notes: Iterable[str], *, above: int = 0) -> None:
-    """Warn so that the line of the caller is shown, `above` functions further up than usual."""
+    """Warn at the line of the caller, `above` functions further up than usual."""
     for note in notes:
         warnings.warn(note, ImfuseWarning, stacklevel=3 + above)
 
@@ -253,7 +254,7 @@ def _fuse_one(fuser: Fuser, ir: Any, vis: Any) -> FusedImage:  # noqa: ANN401 - 
 
 
 def _like(vis: Any, fused: FusedImage, quality: int) -> Any:  # noqa: ANN401
-    """Turn a fused picture into the kind of thing that the visible one was."""
+    """Convert a fused picture to the kind that the visible one was."""
     if isinstance(vis, bytes | bytearray | memoryview):
         return encode_image(fused, fused.format or "PNG", quality=quality)
     if is_pil(vis):
@@ -267,7 +268,7 @@ def _like(vis: Any, fused: FusedImage, quality: int) -> Any:  # noqa: ANN401
 
 
 def _array_like(channels: int, fused: FusedImage) -> Pixels:
-    """Return `(H, W)`, or `(H, W, C)` with as many channels as came in (0: no channel axis)."""
+    """Return `(H, W)`, or `(H, W, C)` with the input's channels (0: no channel axis)."""
     if channels == 4 and fused.alpha is not None:
         return np.dstack([fused.pixels, fused.alpha])
     if channels == 1 and fused.pixels.ndim == 2:

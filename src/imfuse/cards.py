@@ -1,7 +1,7 @@
 """Facts about each network: its paper, cost, published weights, and scores measured here.
 
-The cards are data beside this module, so that showing one takes no PyTorch. They are written by
-`benchmarks/cards.py` from the networks themselves and from what the benchmarks measured.
+The cards are data beside this module, so that showing one needs no PyTorch. `benchmarks/cards.py`
+writes them from the networks themselves and from benchmark results.
 """
 
 import json
@@ -15,14 +15,14 @@ from imfuse.types import FusionSpec
 
 
 class Published(BaseModel):
-    """Weights that a network's authors publish, which are not part of imfuse."""
+    """Weights that a network's authors publish and that are not part of imfuse."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     home: str
     """Where they are published."""
     files: str
-    """Over what files they are spread; empty where it is one."""
+    """Files that they are split into; empty if there is only one."""
     licence: str
     """Terms that their authors state."""
     training_data: str
@@ -39,7 +39,7 @@ class Score(BaseModel):
     protocol: str
     """How the scores were computed; see `imfuse.metrics.protocols`."""
     means: dict[str, float]
-    """Symbol of a metric to the mean."""
+    """From metric symbol to mean."""
 
 
 class NetworkCard(BaseModel):
@@ -49,13 +49,13 @@ class NetworkCard(BaseModel):
 
     spec: FusionSpec
     good_for: str
-    """Uses that it suits, and those that it does not."""
+    """Uses that it suits, and uses that it does not."""
     gmacs_256: float
-    """Billions of multiply-accumulate operations for a pair of 256x256."""
+    """Billions of multiply-accumulate operations for a 256x256 pair."""
     milliseconds: float | None
-    """Time for a pair of 640x480 with ONNX Runtime on two cores; None: not measured."""
+    """Time for a 640x480 pair with ONNX Runtime on two cores; None: not measured."""
     peak_megabytes: float | None
-    """Memory above the inputs for the same; None: not measured."""
+    """Peak memory for the same pair, not counting the inputs; None: not measured."""
     published: Published | None
     """None: nobody publishes weights that imfuse can read."""
     scores: tuple[Score, ...] = ()
@@ -72,6 +72,6 @@ def find_card(name: str) -> NetworkCard:
     """Return the card of a network.
 
     Raises:
-        UnknownName: No network has this name; the message holds the closest ones.
+        UnknownName: No network has this name; the message suggests the closest ones.
     """
     return look_up("network", name, network_cards())

@@ -1,4 +1,4 @@
-"""Rendered example pairs, fused, with a page that shows them: what `make demo` runs."""
+"""Render example pairs, fuse them, and show them on a page, for `make demo`."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from imfuse.report.page import Row, side_by_side
 from imfuse.scenes import SCENES
 
 DEMO_SEED = 20
-"""A street with people in front of headlights."""
+"""Seed that gives a street with people in front of headlights."""
 
 
 def run_demo(out: Path, model: str | None = None) -> dict[str, object]:

@@ -5,14 +5,14 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters, line separators, changes of writing direction, and halves of characters."""
+"""Control characters, line separators, changes of writing direction, and lone surrogates."""
 
 _LONGEST = 1000
-"""Characters of each part of a message."""
+"""Maximum length of each part of a message, in characters."""
 
 
 def printable(name: object) -> str:
-    r"""Return a name or text in which every character that a terminal may not be sent is escaped.
+    r"""Escape every character of a name or text that is unsafe to send to a terminal.
 
     Control characters become `\x1b`; bytes of file names that are not UTF-8 become `\xff`.
     """
@@ -20,13 +20,13 @@ def printable(name: object) -> str:
 
 
 def _bounded(text: str) -> str:
-    """Return a text of bearable length: files and libraries have brought messages of megabytes."""
+    """Cut a text to `_LONGEST`: some files and libraries cause messages of megabytes."""
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} [...]"
 
 
 def _escaped(found: re.Match[str]) -> str:
     code = ord(found[0])
-    if 0xDC80 <= code <= 0xDCFF:  # how Python stands for such a byte
+    if 0xDC80 <= code <= 0xDCFF:  # how Python represents a byte that is not UTF-8
         code -= 0xDC00
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
@@ -43,7 +43,8 @@ class ImfuseError(ValueError):
         found: What was found.
         expected: What would have been accepted; may be empty.
         remedy: What to do about it.
-        exit_code: What the command line exits with: 3 for refused input, 2 for a usage mistake.
+        exit_code: Exit code of the command line: 2 for wrong usage, 3 for refused input, 130 for an
+            interrupted training run.
     """
 
     exit_code = 3
@@ -61,11 +62,11 @@ class ImfuseError(ValueError):
         super().__init__("\n".join(map(printable, text.split("\n"))))
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Let worker processes hand the error on (BaseException forgets keyword arguments)."""
+        """Let worker processes pass the error on (BaseException drops keyword arguments)."""
         return _rebuild, (type(self), self.found, self.file, self.expected, self.remedy)
 
     def as_dict(self) -> dict[str, str | None]:
-        """Return the parts of the error under their names, for `--json`."""
+        """Return the parts of the error by name, for `--json`."""
         return {
             "type": type(self).__name__,
             "file": self.file,
@@ -88,15 +89,15 @@ class UsageError(ImfuseError):
 
 
 class UnreadableImage(ImfuseError):
-    """A picture is missing, truncated, corrupted, or no picture at all."""
+    """A picture is missing, truncated, corrupted, or not a picture at all."""
 
 
 class UnsupportedImage(ImfuseError):
-    """A picture can be read but is of a kind that can't be fused: animated, several pages, ..."""
+    """A picture can be read but is of a kind that can't be fused: animated, multi-page, ..."""
 
 
 class ImageTooLarge(ImfuseError):
-    """A picture's header announces more pixels than the limit allows (decompression bomb guard)."""
+    """A picture's header declares more pixels than the limit allows (decompression bomb guard)."""
 
 
 class BadValues(ImfuseError):
@@ -104,19 +105,19 @@ class BadValues(ImfuseError):
 
 
 class DatasetNotFound(ImfuseError):
-    """A folder does not hold pictures in a layout that we know."""
+    """A folder does not hold pictures in a known layout."""
 
 
 class DownloadError(ImfuseError):
-    """A file can't be had from where it should be, or is not what it should be."""
+    """A file can't be downloaded from where it should be, or is not the expected file."""
 
 
 class PairMismatch(ImfuseError):
-    """Two pictures, or two folders, do not make a pair: sizes, names, or one file given twice."""
+    """Two pictures, or two folders, do not make a pair: sizes, names, or a file given twice."""
 
 
 class OutputError(ImfuseError):
-    """The result can't be written where, or in the format, that was asked for."""
+    """The result can't be written to the requested place or in the requested format."""
 
 
 class MemoryLimit(ImfuseError):
@@ -124,24 +125,24 @@ class MemoryLimit(ImfuseError):
 
 
 class WeightsError(ImfuseError):
-    """A model file is missing, corrupted, of another kind, or fails its checksum."""
+    """A model file is missing, corrupted, of the wrong kind, or fails its checksum."""
 
 
 class TrainingDiverged(ImfuseError):
-    """A loss or a gradient is no finite number any more; the weights before it are kept."""
+    """A loss or a gradient is not finite, or nothing is learnt any more; the last state is kept."""
 
 
 class TrainingInterrupted(ImfuseError):
-    """A training was asked to stop; its state is kept, and it can go on."""
+    """A training run was asked to stop; its state is kept, so that it can be resumed."""
 
     exit_code = 130
 
 
 class UnknownName(UsageError):
-    """A name is in none of our tables; the message holds the closest ones.
+    """A name is not known; the message suggests the closest ones.
 
     Args:
-        kind: What the name should have named, such as "method".
+        kind: Kind of thing that was named, such as "method".
         name: The unknown name.
         known: All names that exist.
     """

@@ -1,4 +1,4 @@
-"""The one route of a pair of files: check, read, fuse, write."""
+"""The only route for a pair of files: check, read, fuse, write."""
 
 import os
 from collections.abc import Iterable
@@ -22,9 +22,9 @@ class PairResult:
     Attributes:
         ir: Infrared picture.
         vis: Visible picture.
-        out: The result's file.
+        out: File of the result.
         model: Name of the method.
-        seconds: Time of the fusion itself.
+        seconds: Time that the fusion itself took.
         notes: Warnings.
         history: See `FusedImage.history`.
         error: Why there is no result; None where there is one.
@@ -47,7 +47,7 @@ def fuse_files(fuser: Fuser, ir: Path, vis: Path, out: Path) -> tuple[FusedImage
         fuser: The method.
         ir: Infrared picture.
         vis: Visible picture.
-        out: File to write; its ending names the format.
+        out: File to write; its extension sets the format.
 
     Raises:
         OutputError: The result can't be written there, or would replace a source.
@@ -91,15 +91,15 @@ def write_fused(
 
 
 def check_output(out: Path, sources: Iterable[Path]) -> None:
-    """Refuse an output that could only fail after the work is done, or that is a source.
+    """Refuse an output that is a source, or that would only fail after the work is done.
 
     Raises:
-        OutputError: The ending stands for no format, the folder is missing, or it is a source.
+        OutputError: The extension is unknown, the folder is missing, or the file is a source.
     """
     output_format(out)
     refuse_source(out, identities(sources))
     if not out.parent.is_dir():
-        remedy = "Make the folder first, or give another with -o."
+        remedy = "Make the folder first, or give another with -o (out=)."
         raise OutputError("the output's folder does not exist", file=out, remedy=remedy)
 
 

@@ -26,7 +26,7 @@ from imfuse.types import Engine, FusedImage, ImagePair
 _LOCK = ".imfuse-lock"
 _MOST_WORKERS = 1024
 _WITHOUT_EFFECT = ("max_memory", "max_pixels", "threads")
-"""Options that change no result."""
+"""Options that do not change the results."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +38,10 @@ class FolderJob:
         vis: Folder of visible pictures.
         out: Folder for the results; made if missing. A result is named after its visible picture.
         options: How to fuse. `max_memory` is for all workers together.
-        suffix: Ending of the results, such as `.png`; None: `.png`, or `.tif` for float pictures.
+        suffix: File extension of the results; None: `.png`, or `.tif` for float pictures.
         pair_regex: See `imfuse.io.pairs.match_folders`.
         pairs: CSV file that lists the pairs; see `imfuse.io.pairs.match_folders`.
-        workers: Pairs that are fused at one time.
+        workers: Number of pairs to fuse at a time.
         resume: Skip pairs that an earlier run finished.
     """
 
@@ -56,7 +56,7 @@ class FolderJob:
     resume: bool = False
 
     def settings(self, engine: Engine) -> dict[str, Any]:
-        """Return all that decides the results, for the run file and for `resume` to compare."""
+        """Return all that determines the results, for the run file and for `resume` to compare."""
         options = self.options.as_dict() | {"model": engine.spec.name}
         return {
             **{name: value for name, value in options.items() if name not in _WITHOUT_EFFECT},
@@ -71,16 +71,16 @@ class FolderJob:
 
 @dataclass(frozen=True, eq=False)
 class FolderRun:
-    """A folder job that has been checked and can be run once. It holds a lock on its folder.
+    """A folder job that has been checked and can be run once. It locks its output folder.
 
     Attributes:
         job: What to fuse.
         fuser: The method.
         matching: The pairs of the two folders.
-        record: What the output folder tells of the run.
+        record: Record of the run in the output folder.
         skipped: Pairs that an earlier run finished.
         pending: Pairs still to do.
-        finished: Results so far; complete also when the iteration was broken off and closed.
+        finished: Results so far; up to date even if the iteration was stopped early and closed.
     """
 
     job: FolderJob
@@ -93,17 +93,17 @@ class FolderRun:
     _lock: ExitStack = field(default_factory=ExitStack, repr=False)
 
     def __post_init__(self) -> None:
-        """Let go of the lock when a run is dropped without having been iterated."""
+        """Release the lock if a run is discarded without being iterated."""
         weakref.finalize(self, self._lock.close)
 
     @property
     def total(self) -> int:
-        """How many results a whole run gives."""
+        """Number of results of a complete run."""
         return len(self.pending) + len(self.matching.ambiguous)
 
     @property
     def needs_range(self) -> bool:
-        """True if all infrared pictures are read first, for the range that they share."""
+        """True if all infrared pictures are read first, to find their shared range."""
         wanted = self.fuser.options.infrared_range
         return wanted is not None and wanted.percent and self.record.ir_range is None
 
@@ -162,7 +162,7 @@ class FolderRun:
         return self.job.out / f"{pair.vis.stem}{self.job.suffix or suffix}"
 
     def _shared_range(self) -> InfraredRange | None:
-        """Return the range that percentiles stand for over the whole folder, so frames compare."""
+        """Return the values of percentiles over the whole folder, so that frames are comparable."""
         wanted = self.fuser.options.infrared_range
         if wanted is None or not wanted.percent:
             return None
@@ -212,7 +212,7 @@ def prepare(job: FolderJob) -> FolderRun:
 
 
 def default_suffix(picture: FusedImage) -> str:
-    """Return the ending of results where the user names none: lossless, and it holds the depth."""
+    """Return the default file extension of a result: a lossless format that keeps the depth."""
     return ".tif" if picture.pixels.dtype.kind == "f" else ".png"
 
 
@@ -244,11 +244,13 @@ def _make_output(job: FolderJob) -> None:
                 "the output folder is an input folder",
                 file=job.out,
                 expected="a folder of its own",
-                remedy="Results would replace their sources. Give another folder with -o.",
+                remedy="Results would replace their sources. Give another folder with -o (out=).",
             )
     try:
         job.out.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         found = f"can't make the output folder ({reason})"
-        raise OutputError(found, file=job.out, remedy="Give another folder with -o.") from error
+        raise OutputError(
+            found, file=job.out, remedy="Give another folder with -o (out=)."
+        ) from error

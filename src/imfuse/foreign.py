@@ -1,4 +1,4 @@
-"""Files that people mistake for readable pictures or models: their names, and advice for each."""
+"""Kinds of file that people mistake for readable pictures or models, with advice for each."""
 
 import re
 import zlib
@@ -10,7 +10,7 @@ _FRAMES = "Extract its frames as PNG files first, one file per frame."
 _SLICES = "Export the slices that you want to fuse as 16-bit PNG or TIFF files first."
 _UNPACK = "Unpack it, and give the pictures inside."
 
-_HEADS: tuple[tuple[int, bytes, str, str], ...] = (  # place, bytes there, name, remedy
+_HEADS: tuple[tuple[int, bytes, str, str], ...] = (  # offset, bytes there, name, remedy
     (0, b"GIF8", "a GIF file", "Convert it to PNG or TIFF first, one file per frame."),
     (0, b"%PDF", "a PDF file", _CONVERT),
     (0, b"\x00\x00\x00\x0cjP", "a JPEG 2000 file", _CONVERT),
@@ -44,7 +44,7 @@ _HEADS: tuple[tuple[int, bytes, str, str], ...] = (  # place, bytes there, name,
     (0, b"\xca\xac\x80\0", "a thermal file of InfiRay's", "Export its temperatures first."),
     (0, b"version https://git-lfs", "a Git LFS pointer, not the file itself", "Run git lfs pull."),
 )
-_BRANDS = (  # of ISO media files, in the list behind `ftyp`
+_BRANDS = (  # of ISO media files, in the list after `ftyp`
     (rb"avif|avis", "an AVIF file", _CONVERT),
     (rb"hei[cxms]|hev[cxms]|mif1|msf1", "a HEIC file", _CONVERT),
     (rb"crx ", "a raw file of Canon's", "Develop it to a 16-bit TIFF first."),
@@ -75,7 +75,7 @@ def _media(data: bytes) -> tuple[str, str]:
 
 
 def _packed(data: bytes) -> tuple[str, str]:
-    """Return the kind of a gzip file, from the first bytes of its content, and advice."""
+    """Return the kind of a gzip file, judged by the first bytes inside, and advice."""
     with suppress(zlib.error):
         head = zlib.decompressobj(31).decompress(data[:4096], 1024)
         for at, mark, title, remedy in _HEADS:
@@ -98,15 +98,15 @@ def _text(head: bytes) -> tuple[str, str] | None:
 
 
 def foreign_model(data: bytes) -> tuple[str, str] | None:
-    """Return the kind of a file that is no model, and advice; None if it may be one.
+    """Return the kind of a file that is not a model, and advice; None if it may be one.
 
-    ZIP files are left out, since PyTorch writes them.
+    A ZIP file may be one, since PyTorch writes them.
     """
     return None if data.startswith(b"PK") else foreign(data)
 
 
 def foreign_file(path: Path) -> tuple[str, str] | None:
-    """Return the same for a file, by its first bytes; None as well if it can't be read."""
+    """Return `foreign_model` of a file's first bytes; None also if it can't be read."""
     try:
         with path.open("rb") as file:
             return foreign_model(file.read(_HEAD))
@@ -115,4 +115,4 @@ def foreign_file(path: Path) -> tuple[str, str] | None:
 
 
 _HEAD = 4096
-"""Bytes by which a file is recognised."""
+"""Number of bytes by which a file is recognised."""

@@ -1,4 +1,4 @@
-"""The one place where luma is split, sizes are padded and cropped, and colour is put back."""
+"""The only place where luma is split off, sizes are padded and cropped, and colour is restored."""
 
 import time
 from dataclasses import replace
@@ -35,21 +35,21 @@ from imfuse.types import (
 )
 
 _TILED_MEMORY = 1_000_000_000
-"""Bytes that fusing one pair takes at most where the user sets no limit and tiles are possible."""
+"""Memory limit in bytes for one pair if the user sets none and tiles are possible."""
 
 _BYTES_PER_PIXEL = 56
 """Float copies of a window: infrared 4, RGB 12, luma 4, fused 4, difference 4, result 28."""
 
 _WINDOW_PIXELS = 4 << 20
-"""Most pixels of a window even where memory allows more: beyond the caches, larger is slower."""
+"""Maximum pixels of a window even if memory allows more: beyond the caches, larger is slower."""
 
 
 class Fuser:
     """Fuses pairs of pictures with one method. It keeps no state: threads may share a fuser.
 
     Args:
-        options: How to fuse: options, or only their model (a name, a path, or an engine).
-        aligner: Finds how the pictures lie upon each other; None: as the options say.
+        options: How to fuse: options, or just a model (a name, a path, or an engine).
+        aligner: Registers the pictures of a pair; None: as the options say.
         changes: Options by name that replace those of `options`; see `FuseOptions`.
 
     Raises:
@@ -90,9 +90,8 @@ class Fuser:
 
         Args:
             pair: Infrared and visible.
-            ir_range: Range for this pair; None: that of the options.
-            registration: How the pictures of this pair lie upon each other; None: what the aligner
-                finds.
+            ir_range: Range for this pair; None: the range of the options.
+            registration: Registration of this pair; None: found by the aligner.
 
         Returns:
             A picture with the size, depth, transparency and metadata of the visible one, in
@@ -131,7 +130,7 @@ class Fuser:
     def _framed(
         self, vis: Picture, ir: Picture, found: Registration, notes: list[str]
     ) -> tuple[Picture, Registration]:
-        """Return the visible picture on the pixels of the result, and how infrared maps there."""
+        """Return the visible picture at the result's size, and how infrared maps onto it."""
         if self.options.resize != "vis" or vis.size == ir.size or found.matrix is None:
             return vis, found
         notes.append(f"{vis.name}: resized from {vis.extent}")
@@ -190,7 +189,7 @@ class Fuser:
         return result
 
     def _fuse_window(self, ir: Float, vis_pixels: Pixels, name: str) -> Float:
-        """Fuse float windows; returns RGB where the visible picture or the engine is colour."""
+        """Fuse one window; return RGB if the visible picture or the engine's output is colour."""
         spec = self.engine.spec
         vis = _as_float(vis_pixels)
         luma = color.luma(vis) if vis.ndim == 3 else vis
@@ -203,7 +202,7 @@ class Fuser:
             self._check_padding(size, name)
         fused = self.engine.fuse(geometry.pad_to(ir, *size), geometry.pad_to(shown, *size))
         fused = fused[:height, :width]
-        # Sums in float64 are finite only if every value is, and take a sixth of checkRange's time.
+        # A float64 sum is finite only if every value is, and takes a sixth of checkRange's time.
         if not np.isfinite(cv2.sumElems(fused)).all():
             raise BadValues(
                 f"method {spec.name} gave NaN or infinite values",
@@ -220,7 +219,7 @@ class Fuser:
         """Refuse a picture that grows beyond the memory limit when it is padded."""
         spec = self.engine.spec
         needed = size[0] * size[1] * (spec.bytes_per_pixel + _BYTES_PER_PIXEL)
-        # Small pictures are fused whatever the limit, as long as they can't do harm.
+        # Small pictures are fused whatever the limit, as long as they do no harm.
         if needed > max(self.max_memory, _TILED_MEMORY):
             raise MemoryLimit(
                 f"{spec.name} pads the picture to {size[1]}x{size[0]}, which exceeds the limit of "
@@ -230,7 +229,7 @@ class Fuser:
             )
 
     def _towards_one(self, fused: Float, ir: Float, vis: Float) -> Float:
-        """Blend a result with one of its sources, as `prefer_ir` says."""
+        """Blend a result with the source that `prefer_ir` favours."""
         share = np.float32(abs(2 * self.options.prefer_ir - 1))
         if self.options.prefer_ir > 0.5:
             source = ir if fused.ndim == 2 else ir[..., None]
@@ -240,7 +239,7 @@ class Fuser:
 
 
 def default_max_memory(engine: Engine) -> int:
-    """Return the bytes that a pair may take above its inputs where the user sets no limit."""
+    """Return the default memory limit of a pair, in bytes, not counting its inputs."""
     return max(_TILED_MEMORY, 0 if engine.spec.tile else total_memory() // 2)
 
 
@@ -252,18 +251,18 @@ def _as_float(pixels: Pixels) -> Float:
 
 
 def _show(vis_pixels: Pixels, where: Mask, fused: Float) -> None:
-    """Put the visible picture where there is no infrared."""
+    """Show the visible picture where there is no infrared."""
     shown = _as_float(vis_pixels[where])
     fused[where] = shown[:, None] if shown.ndim < fused.ndim - 1 else shown
 
 
 def _store(values: Float, into: Pixels) -> None:
-    """Clamp to [0, 1] and round (half to even) into the depth of the result."""
+    """Clamp to [0, 1] and round (half to even) to the depth of the result."""
     if into.dtype == np.float32:
         np.clip(values, 0, 1, out=into)
         return
     scaled = np.clip(values, 0, 1)
-    if into.dtype == np.uint8:  # in one go, and rounded in the same way
+    if into.dtype == np.uint8:  # in one pass, with the same rounding
         into[...] = cv2.convertScaleAbs(scaled, alpha=SCALES[into.dtype])
     else:
         scaled *= np.float32(SCALES[into.dtype])
@@ -276,14 +275,14 @@ def _whole(height: int, width: int) -> geometry.Tile:
 
 
 def _without_folders(notes: list[str], *pictures: Picture) -> list[str]:
-    """Return notes for the history, which travels with the picture, without anybody's folders."""
+    """Strip the user's folders from the notes, as the history travels with the picture."""
     for name in {one.name for one in pictures if one.name}:
         notes = [note.replace(name, Path(name).name) for note in notes]
     return notes
 
 
 def _enough(engine: Engine, height: int, width: int, result_bytes: int) -> int:
-    """Return megabytes that surely suffice: the whole picture, or one generous tile of it."""
+    """Return megabytes that are sure to suffice for the picture, or one generous tile of it."""
     tile = engine.spec.tile
     side = height * width if tile is None else (4 * tile.halo + 8 * tile.stride + 64) ** 2
     per_pixel = engine.spec.bytes_per_pixel + _BYTES_PER_PIXEL

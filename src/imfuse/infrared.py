@@ -1,4 +1,4 @@
-"""Infrared pictures made ready for fusing: gray, without holes, calibrated, within one range."""
+"""Prepare infrared pictures for fusion: gray, without holes, calibrated, in one range."""
 
 from dataclasses import dataclass
 
@@ -13,13 +13,13 @@ from imfuse.samples import sample_values, spread
 from imfuse.types import RAW_TYPES, SCALES, Float, Mask, Picture, Pixels
 
 _GRAY_TOLERANCE = 0.02
-"""Mean channel difference below which three channels count as gray: JPEG colour noise is less."""
+"""Mean channel difference below which three channels count as gray; JPEG noise stays below it."""
 
 _NARROW = {np.dtype(np.uint8): 1 / 8, np.dtype(np.uint16): 1 / 4, np.dtype(np.float32): 1 / 4}
-"""Share of a type's range below which infrared hardly shows. 14-bit counts fill 1/4 of 16 bits."""
+"""Part of a type's range below which infrared hardly shows. 14-bit counts fill 1/4 of 16 bits."""
 
 _NARROW_MEASUREMENTS = 1 / 4
-"""The same share of a given range for types that have no range of their own."""
+"""The same part of a given range, for types that have no range of their own."""
 
 _STRIP_ROWS = 256
 
@@ -35,7 +35,7 @@ class Infrared:
         offset: Physical value of a stored 0.
         low: Physical value that becomes 0.
         high: Physical value that becomes 1.
-        clips: Whether values beyond the range are cut off.
+        clips: True if values outside the range are clipped.
     """
 
     pixels: Pixels
@@ -66,12 +66,12 @@ class Infrared:
 
 
 def prepare_infrared(picture: Picture, wanted: InfraredRange | None, notes: list[str]) -> Infrared:
-    """Make an infrared picture ready.
+    """Prepare an infrared picture for fusion.
 
     Args:
-        picture: As it was read.
-        wanted: Which values become black and white; None: the full range of the pixels' type.
-        notes: Gets a line for everything that a user should know.
+        picture: The picture as read.
+        wanted: Values that become black and white; None: the full range of the pixels' type.
+        notes: List that gets a line for everything that the user should know.
 
     Raises:
         BadValues: No pixel has data; float values are outside [0, 1] and no range was given; or
@@ -107,7 +107,7 @@ def prepare_infrared(picture: Picture, wanted: InfraredRange | None, notes: list
 
 
 def is_gray(pixels: Pixels) -> bool:
-    """Return True for one channel, or three that hold one gray picture but for coding noise."""
+    """Return True for one channel, or three that are equal apart from coding noise."""
     if pixels.ndim == 2:
         return True
     difference = 0.0
@@ -127,7 +127,7 @@ def calibration_of(picture: Picture) -> tuple[float, float]:
 
 
 def missing_in(picture: Picture) -> Mask | None:
-    """Return True where there is no data: as the reader found, or fully transparent."""
+    """Return a mask of pixels without data (as the reader found, or transparent); None: none."""
     missing = picture.nodata
     if picture.alpha is not None and not picture.alpha.all():
         clear = picture.alpha == 0
@@ -150,7 +150,7 @@ def ends_of(values: Float, wanted: InfraredRange, file: object) -> tuple[float, 
 
 
 def _full_range(picture: Picture, pixels: Pixels, values: Float, notes: list[str]) -> float:
-    """Return the white of a type, and say where a picture does not fit or hardly uses it."""
+    """Return the white value of a type; refuse values that don't fit, and note a narrow range."""
     kind = pixels.dtype
     low, high = spread(values, whole_bytes=kind == np.uint8 and pixels.ndim == 2)
     advice = _option(f"{low:g}:{high:g}" if low < high else "LOW:HIGH")
@@ -174,14 +174,14 @@ def _full_range(picture: Picture, pixels: Pixels, values: Float, notes: list[str
 
 
 def _option(ends: str) -> str:
-    """Return the option for a range as the command line and Python take it."""
+    """Return the option for a range, as the command line and as Python take it."""
     return f"--ir-range {ends} (ir_range='{ends}')"
 
 
 def _note_misfit(
     picture: Picture, values: Float, ends: tuple[float, float], notes: list[str]
 ) -> None:
-    """Say where a range misses a picture, or is so wide that the picture hardly shows."""
+    """Add a note if a range misses a picture, or is so wide that the picture hardly shows."""
     least, most = min(ends), max(ends)
     share = float(np.mean((values < least) | (values > most)))
     low, high = spread(values)
@@ -203,7 +203,7 @@ def check_scale(name: str, pixels: Pixels, *, remedy: str) -> None:
     """Refuse values whose black and white are unknown: measurements, and floats outside [0, 1].
 
     Raises:
-        BadValues: The pixels are such values.
+        BadValues: The pixels hold such values.
     """
     kind = pixels.dtype
     if kind not in RAW_TYPES and kind != np.float32:

@@ -1,7 +1,7 @@
 """Run many items through the same stages: decode, work, sink. Stages of different items overlap.
 
-This is the one runner of imfuse. Folders are fused, scored, compared and labelled by it, and an
-error that nobody foresaw becomes a named one here and nowhere else.
+This is the only runner in imfuse: it fuses, scores, compares and labels folders, and only here
+does an unexpected error become a named one.
 """
 
 import queue
@@ -49,11 +49,11 @@ def run_jobs(
     finish that stage, nothing further starts, and all threads end.
 
     Args:
-        items: The source. It is read as slowly as items are finished.
-        stages: Functions that run in threads: the first gets the item, each further one what the
-            one before returned.
-        workers: Threads of each stage.
-        ordered: Whether outcomes keep the order of the items; otherwise they come as they finish.
+        items: The source. It is read only as fast as items are finished.
+        stages: Functions that run in threads: the first gets the item, each later one the result
+            of the one before.
+        workers: Number of threads per stage.
+        ordered: True to keep the order of the items; otherwise outcomes come as they finish.
 
     Yields:
         One outcome for each item.
@@ -68,14 +68,14 @@ def run_jobs(
 
 
 _PATIENCE = 0.5
-"""Seconds after which a waiting main thread looks for interrupts on systems that need it."""
+"""Seconds after which a waiting main thread checks for interrupts, on systems that need it."""
 
 _stoppers: set[Callable[[], None]] = set()
 
 
 @contextmanager
 def stoppable(stop: Callable[[], None]) -> Iterator[None]:
-    """Let the user end long work in a stage by a second interrupt.
+    """Let the user end long work in a stage with a second interrupt.
 
     Args:
         stop: Makes the work end soon; called from another thread.
@@ -88,7 +88,7 @@ def stoppable(stop: Callable[[], None]) -> Iterator[None]:
 
 
 def as_named(error: BaseException) -> ImfuseError:
-    """Return an error that was foreseen as it is, and any other as one that asks to be reported."""
+    """Return a named error as it is; turn any other into one that says what to do."""
     if isinstance(error, ImfuseError):
         return error
     if isinstance(error, MemoryError):
@@ -115,7 +115,7 @@ def _in_order(
 
 
 class _Overlap(Generic[Item]):
-    """A thread pool per stage, one behind the other."""
+    """A chain of thread pools, one per stage."""
 
     def __init__(self, stages: Sequence[Callable[[Any], Any]], workers: int) -> None:
         self._stages, self._workers = stages, workers
@@ -189,5 +189,5 @@ class _Overlap(Generic[Item]):
         try:
             self._pools[stage].submit(self._run_stage, stage, value).add_done_callback(done)
         except RuntimeError:
-            if not self._stopped:  # only pools that were shut down with the run take nothing
+            if not self._stopped:  # only pools shut down with the run may refuse work
                 raise

@@ -1,4 +1,4 @@
-"""How every table of names is read: methods, networks, recipes, metrics, layouts, conventions."""
+"""Look-up in every table of names: methods, networks, recipes, metrics, layouts, conventions."""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -10,15 +10,15 @@ _T = TypeVar("_T")
 
 
 def look_up(kind: str, name: str, table: Mapping[str, _T]) -> _T:
-    """Return what stands behind a name.
+    """Return the entry of a table with this name.
 
     Args:
-        kind: What the names are of, such as "method", for the message.
+        kind: Kind of thing that the table lists, such as "method", for the message.
         name: The name.
-        table: All names there are.
+        table: All entries by name.
 
     Raises:
-        UnknownName: The table has no such name; the message holds the closest ones.
+        UnknownName: The table has no such name; the message suggests the closest ones.
     """
     if name not in table:
         raise UnknownName(kind, name[:80], table)
@@ -26,7 +26,7 @@ def look_up(kind: str, name: str, table: Mapping[str, _T]) -> _T:
 
 
 def import_target(target: str) -> Any:  # noqa: ANN401 - whatever the module holds
-    """Import what `module:attribute` names, as in the values of literal tables and entry points.
+    """Import the object that `module:attribute` names, as tables and entry points write it.
 
     Raises:
         ImportError: There is no such module.

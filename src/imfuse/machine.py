@@ -8,7 +8,7 @@ from pathlib import Path
 
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-"""Numbers of glibc's mallopt(3)."""
+"""Parameter numbers of glibc's mallopt(3)."""
 
 _ASSUMED_MEMORY = 8_000_000_000
 """Memory in bytes to assume if the machine does not report any."""
@@ -33,10 +33,10 @@ def total_memory() -> int:
 
 @cache
 def keep_freed_memory() -> None:
-    """Let glibc keep what one picture freed for the next one.
+    """Let glibc keep the memory freed by one picture for the next.
 
-    By default it gives memory back to the system and is handed it again page by page, which takes
-    up to a third of the time of a picture. Other systems' libraries don't have `mallopt`.
+    By default it returns memory to the system and gets it back page by page, which takes up to a
+    third of the time of a picture. Other C libraries don't have `mallopt`.
     """
     with suppress(AttributeError, OSError, TypeError):
         mallopt = ctypes.CDLL(None).mallopt

@@ -1,4 +1,4 @@
-"""Options of fusing, written once: the command line, Python, folder runs and servers carry them."""
+"""Fusion options, defined once for the command line, Python, folder runs and servers."""
 
 import math
 import re
@@ -11,12 +11,12 @@ from imfuse.errors import UnknownName, UsageError
 from imfuse.types import Engine
 
 Runtime: TypeAlias = Literal["onnxruntime", "openvino", "openvino-bf16"]
-"""What runs `.onnx` files."""
+"""Runtime for `.onnx` files."""
 
 RUNTIMES: tuple[Runtime, ...] = ("onnxruntime", "openvino", "openvino-bf16")
 
 MAX_PIXELS = 500_000_000
-"""Most pixels that a picture may have unless the caller allows more (decompression bomb guard)."""
+"""Default limit on the pixels of a picture (decompression bomb guard)."""
 
 _PART = r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*(%?)\s*"
 
@@ -27,12 +27,12 @@ class InfraredRange:
 
     Attributes:
         low: Value, or percentile, that becomes 0.
-        high: Value, or percentile, that becomes 1. Below `low` it turns black-hot to white-hot.
-        percent: Whether both are percentiles of the infrared picture, 0 to 100; otherwise they are
+        high: Value, or percentile, that becomes 1. If below `low`, black-hot becomes white-hot.
+        percent: True if both are percentiles of the infrared picture, 0 to 100; otherwise they are
             values in the picture's own units.
 
     Raises:
-        UsageError: The two are equal or not finite, or percentiles outside 0 to 100.
+        UsageError: The two are equal or not finite, or are percentiles outside 0 to 100.
     """
 
     low: float
@@ -48,7 +48,7 @@ class InfraredRange:
             raise UsageError(f"infrared range {self}", expected="percentiles from 0% to 100%")
 
     def __str__(self) -> str:
-        """Return the range as the command line takes it."""
+        """Return the range as written on the command line."""
         unit = "%" if self.percent else ""
         return f"{self.low:g}{unit}:{self.high:g}{unit}"
 
@@ -80,29 +80,31 @@ AUTO_RANGE = InfraredRange(0.5, 99.5, percent=True)
 
 @dataclass(frozen=True, kw_only=True)
 class FuseOptions:
-    """How to fuse. All values have defaults, and are checked when the options are made.
+    """How to fuse. All options have defaults, and are checked on creation.
 
     Attributes:
         model: Name of a method, path of a model file, or an engine; None: the default method.
-        resize: Which picture to bring to the other's size where the two differ: `ir` or `vis`.
-            None: pairs of different sizes are refused.
-        stretch: Whether `resize` may change the proportions of a picture by more than 2 %.
+        resize: Picture to resize to the other's size if the two differ: `ir` or `vis`. None: pairs
+            of different sizes are refused.
+        stretch: True if `resize` may change the proportions of a picture by more than 2 %.
         ir_range: Infrared values (in the picture's own units) that become black and white; values
-            beyond are cut off. Given in reverse order it turns black-hot into white-hot. Also two
+            beyond are clipped. In reverse order, they turn black-hot into white-hot. Also two
             percentiles or `auto`; see `InfraredRange`. None: the full range of the picture's type.
-        prefer_ir: Share of the infrared picture, 0 to 1. At 1/2 the method decides; from there to 1
-            (to 0) its result is blended more and more with the infrared (visible) picture, which
-            at the end is all that is left.
-        max_memory: Bytes that one pair may take above its inputs, the result included. Large
-            pictures are worked on in overlapping tiles, with the same result. None: 1 GB, and for
-            methods that must see the whole picture at once, half of the machine's memory.
-        max_pixels: Pictures with more pixels by their header are refused.
-        threads: Threads inside the method, for methods that can tell; None: all cores.
-        runtime: What runs an `.onnx` file: `onnxruntime`; `openvino`, which is faster and an
-            extra; or `openvino-bf16`, which rounds to bfloat16 on processors that have it, and is
-            several times faster there. Other models ignore it.
+        prefer_ir: Weight of the infrared picture, 0 to 1. At 1/2 the method decides; towards 1
+            (0) its result is blended with more and more of the infrared (visible) picture, until
+            only that is left.
+        max_memory: Bytes that one pair may take, counting its result but not its inputs. Large
+            pictures are fused in overlapping tiles, with the same result. None: 1 GB; for
+            methods that must see the whole picture at once, half of the machine's memory if that is
+            more.
+        max_pixels: Pictures whose header declares more pixels are refused.
+        threads: Number of threads inside the method, for methods that allow it to be set; None:
+            all cores.
+        runtime: Runtime for an `.onnx` file: `onnxruntime`; `openvino`, which is faster and an
+            extra; or `openvino-bf16`, which rounds to bfloat16 on processors that support it, and
+            is several times faster there. Other models ignore it.
         quality: Quality of JPEG results, 1 to 100.
-        settings: What an `.onnx` file of other people does not say of itself, as `(key, value)`
+        settings: Description of an `.onnx` file that does not describe itself, as `(key, value)`
             pairs or a mapping; see `imfuse.engines.describe.SETTINGS`.
 
     Raises:
@@ -122,7 +124,7 @@ class FuseOptions:
     settings: tuple[tuple[str, str], ...] | Mapping[str, str] = ()
 
     def __post_init__(self) -> None:
-        """Check all values, and bring the range and the settings into one form."""
+        """Check all values, and normalise the range and the settings."""
         pairs = tuple(sorted((key, str(value)) for key, value in dict(self.settings).items()))
         object.__setattr__(self, "settings", pairs)
         if isinstance(self.ir_range, str):
@@ -134,7 +136,7 @@ class FuseOptions:
         if self.stretch and self.resize is None:
             raise UsageError("stretch without resize", expected="--resize (resize=) ir or vis")
         if not (_is_number(self.prefer_ir) and 0 <= self.prefer_ir <= 1):
-            raise UsageError(f"a share of {self.prefer_ir!r} for one picture", expected="0 to 1")
+            raise UsageError(f"prefer_ir={self.prefer_ir!r}", expected="a number from 0 to 1")
         if self.runtime not in RUNTIMES:
             expected = f"one of {', '.join(RUNTIMES)}"
             raise UsageError(f"runtime={self.runtime!r}", expected=expected)
@@ -150,7 +152,7 @@ class FuseOptions:
     def of(
         cls, options: "FuseOptions | str | Path | Engine | None" = None, **changes: Any
     ) -> "FuseOptions":
-        """Return options, or those of a model alone, with some of them changed.
+        """Return options, or options for a model alone, with some of them changed.
 
         Raises:
             UsageError: A value makes no sense, or there is no option of that name.
@@ -165,11 +167,11 @@ class FuseOptions:
 
     @property
     def infrared_range(self) -> InfraredRange | None:
-        """The range of the infrared picture, in its one form."""
+        """The range of the infrared picture, in its normalised form."""
         return cast("InfraredRange | None", self.ir_range)
 
     def loading(self) -> dict[str, Any]:
-        """Return what `imfuse.engines.load` needs of the options, by its parameters' names."""
+        """Return the options that `imfuse.engines.load` needs, by its parameter names."""
         return {
             "model": self.model,
             "threads": self.threads,
@@ -191,7 +193,7 @@ def _two_numbers(ends: object) -> InfraredRange:
     """Return the range between two numbers.
 
     Raises:
-        UsageError: It is anything else.
+        UsageError: These are not two numbers.
     """
     try:
         low, high = (float(end) for end in ends)  # type: ignore[attr-defined]

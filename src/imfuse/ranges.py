@@ -1,4 +1,4 @@
-"""Infrared ranges that many pictures share: percentiles over a folder, or over a stream so far."""
+"""Infrared ranges shared by many pictures: percentiles over a folder, or over a stream so far."""
 
 from collections.abc import Callable, Iterable
 from contextlib import closing
@@ -16,11 +16,11 @@ from imfuse.types import Float, Picture
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Values that stand for an infrared picture's, in the units of `--ir-range`.
+    """Values that represent an infrared picture, in the units of `--ir-range`.
 
     Attributes:
-        values: One row, without dead pixels, telemetry rows and pixels without data.
-        kind: Unit of the values, or the pixels' type where the unit is not known.
+        values: `(N,)`, without dead pixels, telemetry rows and pixels without data.
+        kind: Unit of the values, or the type of the pixels if the unit is not known.
         name: Name of the picture in messages.
     """
 
@@ -35,7 +35,7 @@ class Sample:
 
 
 def sample_infrared(picture: Picture) -> Sample:
-    """Return values that stand for a picture's."""
+    """Return values that represent an infrared picture."""
     known, missing = picture.calibration, missing_in(picture)
     kind = str(picture.pixels.dtype) if known is None else known.unit
     if missing is not None and missing.all():
@@ -48,7 +48,7 @@ def sample_infrared(picture: Picture) -> Sample:
 def pooled_range(
     samples: Iterable[Sample], wanted: InfraredRange, *, file: object = None
 ) -> InfraredRange:
-    """Return the values that percentiles stand for over many pictures together.
+    """Return the values of percentiles over many pictures together.
 
     Args:
         samples: Values of each picture.
@@ -56,7 +56,7 @@ def pooled_range(
         file: The folder or picture that an error names.
 
     Raises:
-        BadValues: The pictures hold one value only, or none, or differ in type or unit.
+        BadValues: The pictures hold only one value, or none, or differ in type or unit.
     """
     values, first = [np.empty(0, np.float32)], None
     for sample in samples:
@@ -82,11 +82,11 @@ def shared_range(
     workers: int = 1,
     file: object = None,
 ) -> InfraredRange:
-    """Return the values that percentiles stand for over the infrared pictures of a whole folder.
+    """Return the values of percentiles over all infrared pictures of a folder.
 
     Args:
-        readers: Functions that read one picture each. What they can't read is left out, and
-            reported when its pair is due.
+        readers: Functions that read one picture each. Pictures that can't be read are left out
+            here, and reported when their pairs are processed.
         wanted: The percentiles. A range of values is returned as it is.
         workers: Number of pictures to read at the same time.
         file: The folder that an error names.

@@ -1,7 +1,7 @@
 """Literal tables from names to the objects that implement them, imported only on demand.
 
 Packages outside imfuse add methods through the entry point group `imfuse.methods`, whose values
-point at an `imfuse.types.Engine`, like the values of the table here.
+point to an `imfuse.types.Engine`, like those of the table here.
 """
 
 from functools import cache
@@ -41,7 +41,7 @@ def find_method(name: str) -> Engine:
     """Return the engine with this name.
 
     Raises:
-        UnknownName: No method has this name; the message holds the closest ones.
+        UnknownName: No method has this name; the message suggests the closest ones.
         ImfuseError: The package behind a plug-in can't be imported.
     """
     target = look_up("method", name, _methods())

@@ -1,8 +1,9 @@
 """The record of a run in its output folder, so that the run can be resumed.
 
-`imfuse-run.json`, written when a run begins and left alone when it is resumed, holds its settings
-and sources. `imfuse-results.jsonl` gets a line for each result once the result is whole. A pair
-counts as done only where its line, its result and both of its sources still agree.
+`imfuse-run.json` holds the settings and sources of a run. It is written when the run begins, and
+again once the infrared range that the folder shares is found, which may be in a resumed run.
+`imfuse-results.jsonl` gets a line for each result once the result is complete. A pair counts as
+done only if its line, its result and both of its sources still agree.
 """
 
 import hashlib
@@ -26,13 +27,13 @@ RUN_FILE = "imfuse-run.json"
 """Name of the file in the output folder that holds the settings of the run."""
 
 RESULTS_FILE = "imfuse-results.jsonl"
-"""Name of the file in the output folder that lists finished results, one JSON object a line."""
+"""Name of the file in the output folder that lists finished results, one JSON object per line."""
 
 _LONGEST = 1 << 20
-"""Bytes of a run file, or of a line of results, above which it is none of ours."""
+"""Maximum bytes of a run file, or of a line of results; anything longer is not ours."""
 
 Stamp = tuple[int, int] | None
-"""Size in bytes and time of the last change in nanoseconds; None where there is no file."""
+"""Size in bytes and modification time in nanoseconds; None where there is no file."""
 
 
 class _Run(BaseModel):
@@ -67,8 +68,8 @@ class RunRecord:
 
     Attributes:
         folder: The output folder.
-        settings: What decides the results.
-        ir_range: The infrared range that the whole folder shares; None: there is none yet.
+        settings: Everything that determines the results.
+        ir_range: The infrared range that the whole folder shares; None: not known yet.
     """
 
     folder: Path
@@ -78,7 +79,7 @@ class RunRecord:
 
     @classmethod
     def open(cls, folder: Path, settings: dict[str, Any], *, resume: bool) -> "RunRecord":
-        """Begin a record, or read that of the run to resume.
+        """Start a record, or read the record of the run to resume.
 
         Raises:
             OutputError: The files can't be read or written, or the run had other settings.
@@ -93,11 +94,13 @@ class RunRecord:
                 write_atomically(folder / RESULTS_FILE, [])
         except OSError as error:
             found = f"can't read the files of the run ({error.strerror})"
-            raise OutputError(found, file=folder, remedy="Give another folder with -o.") from error
+            raise OutputError(
+                found, file=folder, remedy="Give another folder with -o (out=)."
+            ) from error
         return record
 
     def is_done(self, pair: PairFiles) -> bool:
-        """Return True if an earlier run finished a pair, and its files are as they were then."""
+        """Return True if an earlier run finished a pair, and its files have not changed since."""
         result = self._done.get(_names(pair.ir, pair.vis))
         if result is None or None in result.files:
             return False
@@ -110,8 +113,8 @@ class RunRecord:
         self._write()
 
     def add(self, result: PairResult) -> None:
-        """Store a finished result. Threads may do so at the same time."""
-        # One write of an appended line: nothing of it is lost or mixed with another's.
+        """Store a finished result. Several threads may do so at the same time."""
+        # The line is appended in one write, so it can't be lost or mixed with another.
         with (self.folder / RESULTS_FILE).open("ab", buffering=0) as file:
             file.write(_line(result))
 
@@ -129,7 +132,7 @@ class RunRecord:
                 + ", ".join(f"{key}={str(run.settings.get(key))[:80]}" for key in changed),
                 file=self.folder,
                 expected=", ".join(f"{key}={self.settings[key]}" for key in changed),
-                remedy="Resume with the same settings, or give another folder with -o.",
+                remedy="Resume with the same settings, or give another folder with -o (out=).",
             )
         if run.ir_range is not None and run.ir_range[0] != run.ir_range[1]:
             self.ir_range = InfraredRange(*run.ir_range)
@@ -138,7 +141,7 @@ class RunRecord:
 
 
 def sha256_of(file: object) -> str | None:
-    """Return the SHA-256 of a file; None for what is no file, such as a method's name."""
+    """Return the SHA-256 of a file; None for anything else, such as a method's name."""
     path = split_section(Path(file))[0] if isinstance(file, str | Path) else None
     if path is None or not path.is_file():
         return None
@@ -149,11 +152,11 @@ def _check_regular(*files: Path) -> None:
     """Refuse pipes and devices, from which reading may never end.
 
     Raises:
-        OutputError: One is there, and is no regular file.
+        OutputError: One exists and is not a regular file.
     """
     for file in files:
         if file.exists() and not file.is_file():
-            remedy = "Remove it, or give another folder with -o."
+            remedy = "Remove it, or give another folder with -o (out=)."
             raise OutputError("not a regular file", file=file, remedy=remedy)
 
 
@@ -167,7 +170,7 @@ def _read_run(file: Path) -> _Run:
 
 
 def _results(file: Path) -> Iterator[_Result]:
-    """Yield the lines of a results file but for those that make no sense, as a kill leaves them."""
+    """Yield the valid lines of a results file; a killed run may leave a broken one."""
     if not file.exists():
         return
     with file.open("rb") as lines:

@@ -1,4 +1,4 @@
-"""Values that stand for a picture: its range without dead pixels and rows of telemetry."""
+"""Values that represent a picture: its range without dead pixels and rows of telemetry."""
 
 import cv2
 import numpy as np
@@ -7,20 +7,20 @@ from imfuse.ops import color
 from imfuse.types import RAW_TYPES, Float, Mask, Pixels
 
 _TAIL = 0.001
-"""Share of pixels at either end that says nothing of a picture's range."""
+"""Fraction of pixels at either end that is ignored when judging a picture's range."""
 
 _EDGE_ROWS = 4
-"""Rows at the upper and lower edge in which cameras store telemetry."""
+"""Number of rows at the upper and lower edge where cameras store telemetry."""
 
 _LEAST_ROWS = 48
-"""Rows of the smallest pictures with telemetry: sensors of 80x60 store it, those of 32x24 don't."""
+"""Minimum rows of a picture with telemetry: 80x60 sensors store it, 32x24 ones don't."""
 
 _SAMPLED = 1 << 14
-"""Pixels that suffice to tell a picture's percentiles."""
+"""Number of pixels that is enough to find a picture's percentiles."""
 
 
 def sample_values(pixels: Pixels, missing: Mask | None) -> Float:
-    """Return up to 16,384 gray values, without single odd pixels and rows of telemetry."""
+    """Return up to 16,384 gray values, without isolated odd pixels and rows of telemetry."""
     height, width = pixels.shape[:2]
     if height >= _LEAST_ROWS:
         inner = slice(_EDGE_ROWS, height - _EDGE_ROWS)
@@ -31,7 +31,7 @@ def sample_values(pixels: Pixels, missing: Mask | None) -> Float:
     gray = np.ascontiguousarray(pixels[::step, ::step])
     if gray.dtype in RAW_TYPES:
         gray = gray.astype(np.float32)
-    gray = cv2.medianBlur(gray, 3)  # dead pixels are single ones
+    gray = cv2.medianBlur(gray, 3)  # dead pixels are isolated
     if gray.ndim == 3:
         gray = color.luma(gray.astype(np.float32))
     known = None if missing is None else ~missing[::step, ::step]
@@ -40,9 +40,9 @@ def sample_values(pixels: Pixels, missing: Mask | None) -> Float:
 
 
 def spread(values: Float, *, whole_bytes: bool = False) -> tuple[float, float]:
-    """Return the least and the largest value, but for the last per mille at either end.
+    """Return the smallest and the largest value, ignoring 0.1 % at either end.
 
-    Values that are known to be whole numbers from 0 to 255 are counted, which is faster.
+    With `whole_bytes`, all values are whole numbers from 0 to 255 and are counted, which is faster.
     """
     low = min(int(_TAIL * values.size), (values.size - 1) // 2)
     high = values.size - 1 - low
@@ -57,5 +57,5 @@ def spread(values: Float, *, whole_bytes: bool = False) -> tuple[float, float]:
 def is_constant(pixels: Pixels) -> bool:
     """Return True if all pixels hold the same value, or the same colour."""
     first = pixels[0, 0]
-    # A few rows tell it of nearly all pictures.
+    # A few rows settle it for nearly all pictures.
     return bool((pixels[::64] == first).all() and (pixels == first).all())

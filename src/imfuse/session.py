@@ -1,4 +1,4 @@
-"""State between the frames of a stream: the only place where there is any."""
+"""The only place that keeps state between the frames of a stream."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from imfuse.io.inputs import ImageLike
 
 _KEPT = 0.9
-"""Share of the range so far that stays with each new frame: it settles within a second or so."""
+"""Weight of the range so far at each new frame: the range settles within a second or so."""
 
 
 class Session:
     """Fuses the frames of two cameras one after the other.
 
-    Where the options ask for a range by percentiles (`auto`), each frame alone would get its own
-    range and the picture would flicker; a session lets the range follow slowly. How the cameras
-    lie upon each other is found once, with the first frame, and again when sizes change. One
-    thread at a time may push frames.
+    If the options ask for a range by percentiles (`auto`), frames fused on their own would each
+    get their own range, and the video would flicker; a session lets the range follow slowly. The
+    cameras are registered once, with the first frame, and again when sizes change. Only one thread
+    at a time may push frames.
 
     Args:
         options: How to fuse; see `imfuse.Fuser`.
@@ -50,7 +50,7 @@ class Session:
             vis: Visible frame, likewise.
 
         Raises:
-            ImfuseError: See `Fuser.fuse`. The state is as before then.
+            ImfuseError: See `Fuser.fuse`. The state is then unchanged.
         """
         limit = self.fuser.options.max_pixels
         pair = ImagePair(
@@ -67,9 +67,9 @@ class Session:
         return fused
 
     def _next_range(self, ir: Picture) -> tuple[InfraredRange | None, str | None]:
-        """Return the range of a frame, percentiles followed slowly, and the kind of its values.
+        """Return the range of a frame, with percentiles smoothed, and the kind of its values.
 
-        Values of another type or unit begin a range of their own.
+        Values of another type or unit start a range of their own.
         """
         wanted = self.fuser.options.infrared_range
         if wanted is None or not wanted.percent:

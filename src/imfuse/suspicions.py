@@ -1,4 +1,4 @@
-"""Oddities of a pair: said if it can be fused all the same, and refused if not."""
+"""Oddities of a pair: noted if it can be fused all the same, and refused if not."""
 
 from dataclasses import replace
 
@@ -13,23 +13,23 @@ from imfuse.types import RAW_TYPES, SCALES, Float, Picture, Pixels
 
 _SAMPLED = 1 << 16
 _PLAINLY = 0.1
-"""Difference of channels that coding noise does not reach, as a share of white."""
+"""Difference of channels that coding noise does not reach, as a fraction of white."""
 
 _SHARE = 0.01
-"""Share of pixels that are coloured in a visible picture at least: streets at night have few."""
+"""Minimum fraction of coloured pixels in a visible picture: streets at night have few."""
 
 _FAINTLY = 0.04
-"""Difference of channels that a gray picture has nowhere: its coding noise is brightness alone."""
+"""Difference of channels that a gray picture never has: its coding noise is in brightness alone."""
 
 _DIM = 1 / 4
-"""Share of white that a visible picture of 16 bits or floats reaches at least, even at night."""
+"""Minimum fraction of white that a 16-bit or float visible picture reaches, even at night."""
 
 _LEAST = 64
-"""Pixels from which a picture of one value is odd."""
+"""Number of pixels from which a picture of one value is odd."""
 
 
 def notes_of_readers(*pictures: Picture) -> list[str]:
-    """Return what was said when pictures were read, each note with the name of its picture."""
+    """Return the notes made when pictures were read, each with the name of its picture."""
     return [
         note if note.startswith(picture.name) else f"{picture.name}: {note}"
         for picture in pictures
@@ -38,7 +38,7 @@ def notes_of_readers(*pictures: Picture) -> list[str]:
 
 
 def without_false_alpha(picture: Picture, notes: list[str]) -> Picture:
-    """Make a picture solid whose alpha channel is a picture: the result would be see-through."""
+    """Make a picture opaque if its alpha is a picture, lest the result be see-through."""
     if picture.alpha is None or not alpha_is_picture(picture.alpha):
         return picture
     notes.append(
@@ -50,7 +50,7 @@ def without_false_alpha(picture: Picture, notes: list[str]) -> Picture:
 
 
 def notes_on(ir: Picture, vis: Picture) -> list[str]:
-    """Return what is odd about a pair."""
+    """Return notes on what is odd about a pair."""
     notes: list[str] = []
     colours = _colourfulness(ir.pixels)
     if (colours > _PLAINLY).mean() > _SHARE and is_gray(vis.pixels):
@@ -86,7 +86,7 @@ def check_visible(vis: Picture) -> None:
             expected="8 bits, 16 bits without sign, or floats in 0..1",
             remedy="Convert it first. Infrared comes first; were the two swapped?",
         )
-    # Integers are whole pictures whatever value a tag declares to mean nothing.
+    # Integer pictures are complete, whatever value a tag declares to mean "no data".
     if vis.nodata is not None and vis.pixels.dtype.kind == "f":
         raise BadValues(
             f"{int(vis.nodata.sum()):,} pixels of the visible picture have no value",
@@ -98,7 +98,7 @@ def check_visible(vis: Picture) -> None:
 
 
 def _note_dim(vis: Picture, notes: list[str]) -> None:
-    """Say where a visible picture of more than 8 bits reaches a small part of its range only."""
+    """Note a visible picture of more than 8 bits that reaches only a small part of its range."""
     kind = vis.pixels.dtype
     if kind == np.uint8:  # dark pictures in 8 bits are dark scenes
         return
@@ -113,7 +113,7 @@ def _note_dim(vis: Picture, notes: list[str]) -> None:
 
 
 def _colourfulness(pixels: Pixels) -> Float:
-    """Return by how much the channels of some pixels differ, as shares of white."""
+    """Return how much the channels of some pixels differ, as fractions of white."""
     if pixels.ndim == 2:
         return np.zeros(1, np.float32)
     step = max(1, pixels[..., 0].size // _SAMPLED)

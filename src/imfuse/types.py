@@ -1,4 +1,4 @@
-"""The values that travel between the parts: pictures, pairs, and what a method says of itself."""
+"""The values passed between the parts: pictures, pairs, and descriptions of methods."""
 
 import unicodedata
 from collections.abc import Mapping
@@ -13,19 +13,19 @@ Float: TypeAlias = NDArray[np.float32]
 """A float32 array of values in [0, 1]: `(H, W)`, or `(H, W, 3)` in RGB order."""
 
 Pixels: TypeAlias = NDArray[Any]
-"""Pixels in the depth of their file: uint8, uint16, float32; infrared also int16, int32, uint32."""
+"""Pixels at the depth of their file: uint8, uint16, float32; infrared also int16, int32, uint32."""
 
 Mask: TypeAlias = NDArray[np.bool_]
-"""An array `(H, W)` of truth values."""
+"""A boolean array `(H, W)`."""
 
 GeoValue: TypeAlias = tuple[int, ...] | tuple[float, ...] | str
 """Value of a GeoTIFF tag: numbers, or ASCII text."""
 
 SCALES = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0, np.dtype(np.float32): 1.0}
-"""Value of white per pixel type. A range is a matter of the type and is never guessed."""
+"""White value of each pixel type. A range follows from the type and is never guessed."""
 
 RAW_TYPES = frozenset({np.dtype(np.int16), np.dtype(np.int32), np.dtype(np.uint32)})
-"""Pixel types of measurements. They have no value of white: infrared needs a range with them."""
+"""Pixel types of measurements. They have no white value, so infrared in them needs a range."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +39,9 @@ class Metadata:
     dpi: tuple[float, float] | None = None
     """Horizontal and vertical resolution in dots per inch."""
     xmp: bytes | None = None
-    """XMP packet (XML), as it was."""
+    """XMP packet (XML), unchanged."""
     geo: Mapping[int, GeoValue] = field(default_factory=dict)
-    """GeoTIFF's tags by number: where on Earth the pixels lie. Empty where the file has none."""
+    """GeoTIFF tags by number: where on Earth the pixels lie. Empty where the file has none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,11 +66,11 @@ class Picture:
     """One picture as it was read, in its own depth.
 
     Attributes:
-        pixels: `(H, W)` gray or `(H, W, 3)` RGB; uint8, uint16, or float32, which is in [0, 1]
-            but for infrared pictures with a range. Infrared may also be int16, int32 or uint32.
+        pixels: `(H, W)` gray or `(H, W, 3)` RGB; uint8, uint16, or float32, in [0, 1] except for
+            infrared pictures with a range. Infrared may also be int16, int32 or uint32.
         alpha: `(H, W)` in the dtype of `pixels`, or None where the file has no transparency.
         nodata: `(H, W)` bool, True where the sensor gave no value; None: it gave one everywhere.
-            The pixels there hold no meaning, but are finite.
+            The pixels there are meaningless, but finite.
         calibration: How pixels become physical values; None where the file does not say.
         metadata: EXIF, ICC profile, resolution, XMP and GeoTIFF tags.
         name: The path, or a word such as `<bytes>`, for messages.
@@ -103,7 +103,7 @@ class Picture:
         return self.pixels.ndim == 3
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Pixels:  # noqa: FBT001 - NumPy's protocol
-        """Return the pixels, so that NumPy functions take a picture as it is."""
+        """Return the pixels, so that NumPy functions accept a picture directly."""
         return np.array(self.pixels, dtype=dtype, copy=copy)
 
 
@@ -111,8 +111,7 @@ class Picture:
 class ImagePair:
     """Two pictures of one scene, infrared first, of any two sizes.
 
-    Nothing says that they are registered: an `Aligner` finds how they lie upon each other.
-    Colour is taken from the second.
+    They need not be registered: an `Aligner` does that. Colour is taken from the second.
     """
 
     ir: Picture
@@ -126,11 +125,11 @@ class Registration:
     Attributes:
         matrix: `(3, 3)` float64 that maps an infrared pixel `(x, y, 1)` to the visible pixel, up to
             scale. Coordinates have their origin at the centre of the upper left pixel. None: only
-            `field` tells.
+            `field` defines the mapping.
         field: `(H, W, 2)` float32: for each output pixel, the `(x, y)` in the infrared picture
-            that it shows; None: the matrix says it all.
-        estimator: Who found it: `none` (the pictures lie pixel on pixel), `resize` (both show the
-            same field of view), `rig` (a rig file), or `auto` (a search).
+            that it shows; None: the matrix alone defines the mapping.
+        estimator: How it was found: `none` (the pictures match pixel by pixel), `resize` (both
+            show the same field of view), `rig` (a rig file), or `auto` (a search).
         confidence: From 0 to 1; 1 where it was not estimated.
         outside: `(H, W)` bool, True for output pixels that the infrared picture does not cover;
             None: it covers all.
@@ -144,26 +143,27 @@ class Registration:
 
 
 class Aligner(Protocol):
-    """Something that finds how the two pictures of a pair lie upon each other."""
+    """Something that registers the two pictures of a pair."""
 
     def register(self, pair: ImagePair) -> Registration:
         """Return the registration of a pair.
 
         Raises:
-            PairMismatch: The pair can't be registered, or not surely enough.
+            PairMismatch: The pair can't be registered, or not reliably enough.
         """
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class FusedImage(Picture):
-    """A fused picture, with what made it.
+    """A fused picture, with a record of how it was made.
 
     Attributes:
         model: Name of the method.
         seconds: Wall time of the fusion itself, without decoding and encoding.
         history: What was done, as plain values: `imfuse` (version), `model`, `weights_sha256`,
-            `options`, `registration`, `warnings`.
+            `options`, `ir_range` (the infrared values that became black and white),
+            `registration`, `warnings`.
         physical: `(H, W)` float32 physical values of the infrared picture (see `Calibration`),
             warped into place but otherwise untouched, NaN where there are none; None where the
             infrared picture has no calibration.
@@ -176,37 +176,37 @@ class FusedImage(Picture):
 
 
 def _plain_text(text: str) -> str:
-    """Refuse characters that a terminal would obey, or that make text look like other text."""
+    """Refuse characters that a terminal acts on, or that make text look like other text."""
     if any(unicodedata.category(one) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for one in text):
         raise ValueError("it holds control characters")
     return text
 
 
 Text: TypeAlias = Annotated[str, Field(max_length=4000), AfterValidator(_plain_text)]
-"""A line that is shown to people, and may come from a file of strangers."""
+"""A line that is shown to people, and may come from an untrusted file."""
 
 _LARGEST = 1 << 16
-"""Most that a rule may ask for, in pixels; pictures of that side exceed every memory."""
+"""Maximum that a rule may ask for, in pixels; pictures with such sides exceed any memory."""
 
 
 class SizeRule(BaseModel):
-    """Sizes that an engine takes; `Fuser` pads up to them and crops back."""
+    """Sizes that an engine accepts; `Fuser` pads up to them and crops back."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     minimum: int = Field(default=1, ge=1, le=_LARGEST)
     """Smallest height and width in pixels."""
     multiple: int = Field(default=1, ge=1, le=_LARGEST)
-    """Height and width are multiples of this."""
+    """Height and width must be multiples of this."""
 
 
 class TileRule(BaseModel):
-    """How a picture may be cut so that the tiles' results equal the whole's."""
+    """How a picture may be cut into tiles whose results equal that of the whole."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     halo: int = Field(ge=0, le=_LARGEST)
-    """Pixels around an output pixel that can influence it."""
+    """Pixels on each side of an output pixel that can influence it."""
     stride: int = Field(default=1, ge=1, le=_LARGEST)
     """Tiles start at multiples of this (decimation grids, overlapping patches)."""
 
@@ -244,17 +244,17 @@ class FusionSpec(BaseModel):
     """Function that bounds the engine's output; `none`: values may leave [0, 1] and are clamped."""
     size: SizeRule = SizeRule()
     tile: TileRule | None = None
-    """None: the result depends on the whole picture, which then is never cut."""
+    """None: the result depends on the whole picture, which is then never cut."""
     symmetric: bool = False
     """True if exchanging infrared and (gray) visible leaves the fused luma unchanged."""
     parameters: int = Field(default=0, ge=0)
-    """Trainable parameters; 0 for classical methods."""
+    """Number of trainable parameters; 0 for classical methods."""
     bytes_per_pixel: int = Field(default=64, ge=0, le=1 << 32)
-    """Working memory per pixel above inputs and output, rounded up."""
+    """Working memory per pixel besides inputs and output, rounded up."""
     training_data: Text = ""
     training_terms: Text = ""
     training_steps: int | None = None
-    """Steps of training behind the weights; None: nobody knows, or there are none."""
+    """Training steps behind the weights; None: unknown, or there were none."""
 
     @model_validator(mode="before")
     @classmethod

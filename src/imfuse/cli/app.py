@@ -1,4 +1,4 @@
-"""The sub-commands put together, and errors turned into messages and exit codes."""
+"""Put the sub-commands together, and turn errors into messages and exit codes."""
 
 import errno
 import os
@@ -31,16 +31,16 @@ _LEARN = {
     *("torch", "onnx", "safetensors", "onnxscript"),
     *("lightning_fabric", "yaml", "tensorboard", "transformers"),
 }
-"""Packages that only come with the extra `learn`."""
+"""Packages that come only with the extra `learn`."""
 
 _LONGEST = 500
-"""Characters of what Typer says about a value, which it quotes whole."""
+"""Maximum length in characters of Typer's message about a value, which it quotes in full."""
 
 
 class _Commands(TyperGroup):
-    """All commands, with names for what the operating system refuses in any of them.
+    """All commands, with named errors for what the operating system refuses in any of them.
 
-    Every option that takes a file may be given a name that is too long, for example.
+    For example, every option that takes a file may be given a name that is too long.
     """
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - Typer keeps its type to itself
@@ -66,7 +66,7 @@ app = typer.Typer(
     name="imfuse",
     cls=_Commands,
     no_args_is_help=True,
-    pretty_exceptions_enable=False,  # a fault of ours should show a plain traceback
+    pretty_exceptions_enable=False,  # a bug should show a plain traceback
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(fuse.fuse)
@@ -102,17 +102,17 @@ def _root(
 
 def run(arguments: list[str]) -> None:
     """Run the command line and exit; see `imfuse.cli.main`."""
-    # Before NumPy and OpenCV are loaded: pairs are fused in parallel, and each one's small matrix
-    # products on all cores as well would only get into one another's way; and what OpenCV finds
-    # odd about a file is said in our own words.
+    # Before NumPy and OpenCV are loaded: pairs are fused in parallel, so spreading each one's small
+    # matrix products over all cores as well would only slow them down; and what OpenCV finds odd
+    # about a file is reported in our own words.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     with calm_interrupts():
         try:
             with guarded_streams():
                 code = _exit_code(arguments)
-        except ImfuseError as error:  # of the streams
-            with suppress(OSError, ValueError, AttributeError):  # where nobody reads, it is None
+        except ImfuseError as error:  # from the streams
+            with suppress(OSError, ValueError, AttributeError):  # a closed stderr is None
                 sys.stderr.write(f"error: {error}\n")
             code = error.exit_code
         except KeyboardInterrupt:
@@ -121,7 +121,7 @@ def run(arguments: list[str]) -> None:
 
 
 def _exit_code(arguments: list[str]) -> int:
-    """Run the command line; say what went wrong, and return what to exit with."""
+    """Run the command line; print what went wrong, and return the exit code."""
     try:
         try:
             app(arguments, prog_name="imfuse")
@@ -140,7 +140,7 @@ def _exit_code(arguments: list[str]) -> int:
 
 
 def _missing(error: ModuleNotFoundError) -> ImfuseError | ModuleNotFoundError:
-    """Return the error to show where a package of the extra `learn` is missing."""
+    """Return the error to show when a package of the extra `learn` is missing."""
     package = (error.name or "").partition(".")[0]
     if package not in _LEARN:
         return error

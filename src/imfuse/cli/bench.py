@@ -1,4 +1,4 @@
-"""`imfuse bench`: methods side by side."""
+"""`imfuse bench`: compare methods side by side."""
 
 import sys
 from dataclasses import replace
@@ -106,7 +106,7 @@ def bench(
     ] = None,
     quoted: Annotated[
         str | None,
-        typer.Option(metavar="DATASET", help="Show the papers' rows for MSRS, TNO, ... as quoted."),
+        typer.Option(metavar="DATASET", help="Also quote the papers' rows for MSRS, TNO, ..."),
     ] = None,
     audit: Annotated[
         bool,
@@ -118,7 +118,7 @@ def bench(
         typer.Option(
             metavar="LOW:HIGH|LOW%:HIGH%|auto",
             help="Infrared values that become black and white, for fusing and scoring; percentiles "
-            "are of all pairs together. Default: the type's full range.",
+            "are over all pairs together. Default: the type's full range.",
         ),
     ] = None,
     workers: WorkersOption = None,
@@ -132,8 +132,8 @@ def bench(
 ) -> None:
     """Fuse, score, and time methods side by side, by metrics or by what machines see.
 
-    Ranks are given by every protocol, with how stable they are; an audit shows which scores could
-    be had by tricks; the best two methods are compared by a paired test.
+    Every protocol ranks the methods, and the stability of the ranks is shown; an audit shows which
+    scores can be raised by tricks; a paired test compares the best two methods.
 
     For example `imfuse bench --models gff,mst-sr --data msrs/test --quoted MSRS --report b.html`,
     or `imfuse bench --task detect --detector yolox.onnx --data msrs/test`.
@@ -198,7 +198,7 @@ def bench(
         _write_report(report, summary, run, data)
     say_list("left out", [f"{name}: {error}" for name, error in run.failed])
     for evaluation in summary.main:
-        # What failed stands in the list above, once for all of them.
+        # Failures are in the list above, once for all methods.
         say_list(f"remarks on {evaluation.label}", replace(evaluation, failed=()).remarks())
     if as_json:
         print_json({"data": data} | summary.as_dict())
@@ -214,7 +214,7 @@ def infrared_of(pair: "NamedPair") -> "Picture":
 
 
 def say_source(source: "Source") -> None:
-    """Say which part of a set is compared on, and what was left out of it."""
+    """Print which part of a dataset is used, and which files were left out."""
     splits = {entry.split for entry in source.entries} - {""}
     if source.layout.forms and splits:
         say(
@@ -238,7 +238,7 @@ def _two(text: str) -> tuple[str, str]:
 
 
 def _scorers(protocols: str, channel: str | None, metrics: str | None) -> "list[Scorer]":
-    """Return one scorer a protocol, each with those of the metrics that it has."""
+    """Return one scorer per protocol, each with those of the metrics that it has."""
     from imfuse.metrics.catalogue import find_metric
     from imfuse.metrics.protocols import find_protocol
     from imfuse.scoring.scorer import Scorer

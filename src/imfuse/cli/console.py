@@ -1,6 +1,6 @@
 """Shared parts of the commands: where output goes, and how options with units are read.
 
-Results go to stdout, and with `--json` they are one object there; everything else goes to stderr.
+Results go to stdout (with `--json`, as one JSON value); everything else goes to stderr.
 """
 
 import json
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]
 
 _NARROWEST = 16
-"""Characters of a column that may wrap."""
+"""Minimum width in characters of a column that may wrap."""
 
 _GAP = 2
-"""Most characters between two columns."""
+"""Maximum number of characters between two columns."""
 
 _MOST_BRACKETS = 100
-"""Most lists, or mappings, in a setting: how deep they nest is bounded by their number."""
+"""Maximum number of lists, or of mappings, in a setting, which also bounds how deep they nest."""
 
 _UNITS = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
 
@@ -41,7 +41,7 @@ def show(text: str) -> None:
 
 
 def _lines(text: str) -> str:
-    """Return text whose lines hold no control characters, as names of files may bring them."""
+    """Escape control characters in the lines of a text, as file names may contain them."""
     return "\n".join(map(printable, text.split("\n")))
 
 
@@ -56,7 +56,7 @@ def print_json(value: Mapping[str, object] | list[dict[str, object]]) -> None:
 
 
 def print_table(table: "Table") -> None:
-    """Write a table to stdout; on a narrow terminal its lines run on rather than lose digits."""
+    """Write a table to stdout; on a narrow terminal its lines overflow rather than lose digits."""
     from rich.cells import cell_len
     from rich.console import Console
 
@@ -85,7 +85,7 @@ def parse_bytes(text: str) -> int:
     """Read an amount of memory such as `800MB`, `1GB` or `2GiB`.
 
     Raises:
-        UsageError: It is none.
+        UsageError: The text is not an amount.
     """
     found = re.fullmatch(r"([0-9.]+(?:e[0-9]+)?)\s*([KMG]I?)?B?", text.strip().upper(), re.I)
     try:
@@ -93,14 +93,14 @@ def parse_bytes(text: str) -> int:
     except (ValueError, OverflowError):  # several dots, or more than floats hold
         amount = 0
     if amount <= 0:
-        raise UsageError(f"{text!r} is no amount of memory", expected="e.g. 800MB or 2GiB")
+        raise UsageError(f"{text!r} is not an amount of memory", expected="e.g. 800MB or 2GiB")
     return amount
 
 
 def parse_settings(texts: Iterable[str]) -> dict[str, object]:
     """Read settings such as `levels=3`, `fusion=mean` or `refine=true`.
 
-    What is written like a JSON value is one; anything else is a word.
+    A value in JSON syntax is read as JSON; anything else is a string.
 
     Raises:
         UsageError: One has no `=`.
@@ -116,13 +116,13 @@ def parse_settings(texts: Iterable[str]) -> dict[str, object]:
             raise UsageError(f"{name[:40]}={value[:40]}...", expected="a value that nests less")
         try:
             settings[name] = json.loads(value)
-        except ValueError:  # also whole numbers of thousands of digits
+        except ValueError:  # including integers of thousands of digits
             settings[name] = value
     return settings
 
 
 def parse_words(texts: Iterable[str]) -> dict[str, str]:
-    """Read settings such as `range=-1:1`; all values stay words.
+    """Read settings such as `range=-1:1`; all values stay strings.
 
     Raises:
         UsageError: One has no `=`.
@@ -138,11 +138,11 @@ def parse_size(text: str) -> tuple[int, int]:
     """Read a picture size `WIDTHxHEIGHT` and return height and width.
 
     Raises:
-        UsageError: It is none.
+        UsageError: The text is not a size.
     """
     found = re.fullmatch(r"([1-9][0-9]{0,5})x([1-9][0-9]{0,5})", text.strip())
     if not found:
-        raise UsageError(f"{text!r} is no size", expected="WIDTHxHEIGHT, e.g. 640x480")
+        raise UsageError(f"{text!r} is not a size", expected="WIDTHxHEIGHT, e.g. 640x480")
     return int(found[2]), int(found[1])
 
 
@@ -150,7 +150,7 @@ def parse_preference(text: str) -> float:
     """Read `ir=0.6` or `vis=0.6` and return the share of the infrared picture.
 
     Raises:
-        UsageError: It is none.
+        UsageError: The text is neither, or the share is not from 0 to 1.
     """
     found = re.fullmatch(r"(ir|vis)=([0-9.]+)", text.strip())
     try:

@@ -1,4 +1,4 @@
-"""`imfuse data`: list sets of pairs, check that one is whole, download one."""
+"""`imfuse data`: list, check and download datasets of pairs."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -33,7 +33,7 @@ LayoutOption = Annotated[
 
 
 def complete_origin(incomplete: str) -> list[str]:
-    """Complete the name of a set that can be downloaded."""
+    """Complete the name of a downloadable dataset in the shell."""
     from imfuse.data.catalogue import LAYOUTS
 
     names = (name for name, layout in LAYOUTS.items() if layout.origin is not None)
@@ -147,8 +147,8 @@ def get(
 ) -> None:
     """Download a dataset from where its authors published it, and verify each file.
 
-    Run it again after an interruption: what is there and whole is kept, and the rest goes on where
-    it broke off.
+    Run it again after an interruption: complete files are kept, and the rest continues where it
+    stopped.
     """
     from imfuse.cli.progress import track
     from imfuse.data.catalogue import find_layout

@@ -14,7 +14,7 @@ _PURPOSES = {
     "openvino": "run networks faster",
     "dev": "work on imfuse itself",
 }
-"""What an extra is for."""
+"""Purpose of each extra."""
 
 
 def doctor(as_json: JsonOption = False) -> None:

@@ -1,4 +1,4 @@
-"""`imfuse evaluate`: fused pictures scored against their sources."""
+"""`imfuse evaluate`: score fused pictures against their sources."""
 
 import sys
 from enum import StrEnum
@@ -59,7 +59,7 @@ class ChannelName(StrEnum):
 ChannelOption = Annotated[
     ChannelName | None,
     typer.Option(
-        help="Of colour pictures: luma, luma in 256 levels, or the mean over R, G, B. "
+        help="For colour pictures: luma, luma in 256 levels, or the mean over R, G, B. "
         "Default: the protocol's own."
     ),
 ]
@@ -163,7 +163,7 @@ def evaluate(
 
 
 def _labels(paths: list[Path], first: str | None) -> list[str]:
-    """Name each path after itself, with its folder's name before it where two would be alike."""
+    """Return each path's name as its label, with the parent folder's name if two would be equal."""
     names = [path.resolve().name if path.is_dir() else path.stem for path in paths]
     if len(set(names)) < len(names):
         names = [f"{path.resolve().parent.name}/{n}" for path, n in zip(paths, names, strict=True)]
@@ -175,7 +175,7 @@ def _labels(paths: list[Path], first: str | None) -> list[str]:
 
 
 def parse_metrics(text: str | None) -> list[str] | None:
-    """Read a list of symbols; `papers` stands for the nine of the papers."""
+    """Read a list of symbols; `papers` stands for the papers' nine metrics."""
     if text is None:
         return None
     from imfuse.metrics.catalogue import PAPER_METRICS
@@ -185,7 +185,7 @@ def parse_metrics(text: str | None) -> list[str] | None:
 
 
 def check_kinds(fused: Path, ir: Path, vis: Path) -> bool:
-    """Return whether three folders were given.
+    """Return True if three folders were given.
 
     Raises:
         UsageError: Some are folders and some are not.
@@ -208,11 +208,11 @@ def shared_options(
     workers: int | None,
     pairs: Path | None = None,
 ) -> "FuseOptions":
-    """Return options in which percentiles of folders have become values.
+    """Return options with the percentiles of a folder replaced by values.
 
     Raises:
         UsageError: Files and folders are mixed.
-        ImfuseError: The folders don't match, or their infrared pictures hold one value only.
+        ImfuseError: The folders don't match, or their infrared pictures hold only one value.
     """
     wanted = options.infrared_range
     if wanted is None or not wanted.percent or not check_kinds(fused, ir, vis):
@@ -220,7 +220,7 @@ def shared_options(
     from imfuse.machine import available_cores
     from imfuse.scoring.sources import with_shared_range
 
-    say("reading all infrared pictures for the range that they share")
+    say("reading all infrared pictures to find their shared range")
     workers = workers or available_cores()
     return with_shared_range(options, ir, vis, pair_regex=pair_regex, pairs=pairs, workers=workers)
 

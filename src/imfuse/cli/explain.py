@@ -1,4 +1,4 @@
-"""`imfuse explain`: why two people get two values of one metric for the same pictures."""
+"""`imfuse explain`: why two people get different values of a metric for the same pictures."""
 
 import sys
 from pathlib import Path
@@ -48,8 +48,8 @@ def explain(
         Path | None,
         typer.Option(
             metavar="FILE|DIR",
-            help="Also compare with this picture of what the result should look like, or with a "
-            "folder of such pictures, named like the fused ones.",
+            help="Also compare with this picture of the ideal result, or with a folder of such "
+            "pictures, named like the fused ones.",
         ),
     ] = None,
     pair_regex: PairRegexOption = None,
@@ -146,7 +146,7 @@ def _show(
 
     of = f"mean of {count} pictures" if count > 1 else "one picture"
     show(f"{info.symbol}, {info.title}{f' in {info.unit}' if info.unit else ''}: {of}")
-    table = Table("value", "who computes it so", "what departs from our definition", box=None)
+    table = Table("value", "computed this way by", "departures from our definition", box=None)
     table.columns[0].justify = "right"
     for finding in findings:
         marks = [who for who, (_, fitting, _) in asked.items() if finding in fitting]
@@ -161,7 +161,7 @@ def _show(
     print_table(table)
     for who, (printed, fitting, nearest) in asked.items():
         if fitting:
-            others = f" (and {len(fitting) - 1} less plain ways)" if len(fitting) > 1 else ""
+            others = f" (and {len(fitting) - 1} less simple ways)" if len(fitting) > 1 else ""
             show(f"{who} {printed} = {fitting[0].by}{others}")
         else:
             share = 100 * (nearest.value / float(printed) - 1) if float(printed) else float("inf")
@@ -174,16 +174,16 @@ def _show(
 
 
 def _show_difference(asked: "dict[str, tuple[str, list[Finding], Finding]]") -> None:
-    """Say in what the most plausible ways of the two numbers differ."""
+    """Print the differences between the most plausible ways to compute the two numbers."""
     if not all(fitting for _, fitting, _ in asked.values()):
-        say("One of the two numbers matches no way, so what parts them stays open.")
+        say("One of the two numbers matches nothing, so their difference stays unexplained.")
         return
     mine, theirs = (set(fitting[0].ways[0].departures) for _, fitting, _ in asked.values())
     if mine == theirs:
-        show("both numbers were made in the same way")
+        show("both numbers were computed in the same way")
         return
     parts = [
         f"{who}: {'; '.join(sorted(only)) or 'our definition there'}"
         for who, only in (("mine", mine - theirs), ("theirs", theirs - mine))
     ]
-    show(f"what parts them: {' | '.join(parts)}")
+    show(f"they differ: {' | '.join(parts)}")

@@ -1,4 +1,4 @@
-"""`imfuse fuse`: two files, or two folders."""
+"""`imfuse fuse`: fuse two files, or two folders."""
 
 import sys
 import time
@@ -126,8 +126,8 @@ def fuse(
         str | None,
         typer.Option(
             metavar="AMOUNT",
-            help="Memory above the inputs; larger pictures are fused in tiles. Default: 1GB; half "
-            "of the machine's for methods that see the whole picture at once.",
+            help="Memory above the inputs; larger pictures are fused in tiles. Default: 1GB; for "
+            "methods that see the whole picture at once, half of the machine's if that is more.",
         ),
     ] = None,
     max_pixels: Annotated[
@@ -230,7 +230,7 @@ def _fuse_files(ir: Path, vis: Path, out: Path, options: "FuseOptions", *, as_js
 
 
 def _say_range(fuser: "Fuser", result: "PairResult") -> None:
-    """Say which values percentiles stood for."""
+    """Print the values that the percentiles stood for."""
     wanted = fuser.options.infrared_range
     if wanted is not None and wanted.percent:
         low, high = result.history["ir_range"]
@@ -238,7 +238,7 @@ def _say_range(fuser: "Fuser", result: "PairResult") -> None:
 
 
 def _say_model(engine: "Engine") -> None:
-    """Say under which terms others' weights are, and what was assumed, before they are used."""
+    """Print the licence of others' weights, and what was assumed, before they are used."""
     spec = engine.spec
     for note in getattr(engine, "notes", ()):
         say(f"warning: {spec.name}: {note}")
@@ -253,7 +253,7 @@ def _fuse_folders(job: "FolderJob", *, as_json: bool) -> None:
     run = prepare(job)
     _say_model(run.fuser.engine)
     if run.needs_range:
-        say("reading all infrared pictures for the range that they share")
+        say("reading all infrared pictures to find their shared range")
     interrupted = False
     try:
         for _ in track(iter(run), run.total, "fusing"):

@@ -1,4 +1,4 @@
-"""`imfuse models`: what there is to fuse with."""
+"""`imfuse models`: list the fusion methods and networks, and describe one."""
 
 import json
 from collections.abc import Mapping
@@ -94,7 +94,7 @@ def info(
 
 
 def _describe(spec: "FusionSpec") -> dict[str, object]:
-    """Return what a method says of itself, by headings."""
+    """Return a method's own description, by heading."""
     return {
         "paper": spec.paper or "-",
         "year": spec.year or "-",
@@ -114,7 +114,7 @@ def _describe(spec: "FusionSpec") -> dict[str, object]:
 
 
 def _describe_weights(spec: "FusionSpec") -> dict[str, object]:
-    """Return where a method's weights, or its rules, come from, by headings."""
+    """Return where a method's weights, or its rules, come from, by heading."""
     return {
         "licence": spec.licence,
         "training data": spec.training_data or "none",
@@ -123,7 +123,7 @@ def _describe_weights(spec: "FusionSpec") -> dict[str, object]:
 
 
 def _card_of_run(model: Path) -> Mapping[str, Any] | None:
-    """Return the card of the run that a model file lies in, None where there is none."""
+    """Return the card of the run that a model file lies in; None if there is none."""
     try:
         card = json.loads((model.parent / "card.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -133,7 +133,7 @@ def _card_of_run(model: Path) -> Mapping[str, Any] | None:
 
 
 def _describe_training(card: Mapping[str, Any]) -> dict[str, object]:
-    """Return how weights were trained, by headings: of a part of imfuse, or of a run."""
+    """Return how weights were trained, by heading: those shipped with imfuse, or of a run."""
     steps, planned = (sum(stage[key] for stage in card["stages"]) for key in ("steps", "planned"))
     scores = "  ".join(f"{symbol} {value:.4g}" for symbol, value in card["scores"].items())
     at_commit = f", at commit {card['commit']}" if "commit" in card else ""
@@ -154,7 +154,7 @@ def _describe_training(card: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _describe_card(card: "NetworkCard") -> dict[str, object]:
-    """Return what is known of a network besides, by headings."""
+    """Return what else is known of a network, by heading."""
     cost = f"{card.gmacs_256:.4g} billion multiply-adds for 256x256"
     if card.milliseconds is not None:
         cost += f"; {card.milliseconds:.0f} ms and {card.peak_megabytes:.0f} MB for 640x480"

@@ -1,4 +1,4 @@
-"""How far a run over many pictures is: a bar on a terminal, nothing elsewhere."""
+"""Progress of a run over many pictures: a bar on a terminal, nothing elsewhere."""
 
 import time
 from collections.abc import Generator
@@ -11,7 +11,7 @@ _T = TypeVar("_T")
 def track(
     results: Generator[_T, None, None], total: int, title: str, unit: str = "pairs"
 ) -> Generator[_T, None, None]:
-    """Hand on what a run yields, and show its progress on stderr if that is a terminal.
+    """Pass on what a run yields, and show its progress on stderr if that is a terminal.
 
     Closing this generator (or an interrupt) closes the run.
     """

@@ -23,7 +23,7 @@ def output_row(result: "PairResult") -> dict[str, object]:
 
 
 def summarise(run: "FolderRun", seconds: float, *, interrupted: bool) -> None:
-    """Say how a folder run ended."""
+    """Print how a folder run ended."""
     written = [result for result in run.finished if not result.error]
     if run.record.ir_range is not None:
         say(f"infrared range {run.fuser.options.infrared_range}: {run.record.ir_range}")

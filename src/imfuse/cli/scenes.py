@@ -1,4 +1,4 @@
-"""`imfuse scenes` and `imfuse demo`: pairs of our own, rendered with known truth."""
+"""`imfuse scenes` and `imfuse demo`: rendered pairs, with known ground truth."""
 
 from pathlib import Path
 from typing import Annotated
@@ -34,8 +34,8 @@ def scenes(
 ) -> None:
     """Render labelled infrared and visible pairs of made-up scenes.
 
-    Labels are the nine classes of MSRS, masks mark people, cars and bikes. With --misalign, flow/
-    holds the true displacement (float32 NumPy files, pixels).
+    Labels are the nine classes of MSRS; masks mark people, cars and bikes. With --misalign, flow/
+    holds the true displacement in pixels (float32 NumPy files).
     """
     from imfuse.data.rendered import render_pairs
 

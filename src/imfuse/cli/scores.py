@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def check_outputs(wanted: "Sequence[Path | None]", *, inputs: "Sequence[Path]" = ()) -> None:
-    """Refuse what could only fail after the work is done, and what would destroy something.
+    """Refuse outputs that would only fail after the work is done, or that would destroy a file.
 
     Raises:
         OutputError: A file can't be written, is an input, or is asked for twice.
@@ -23,7 +23,7 @@ def check_outputs(wanted: "Sequence[Path | None]", *, inputs: "Sequence[Path]" =
 
     paths = [path for path in wanted if path is not None]
     resolved = [path.resolve() for path in paths]
-    # Looked at only where an output is there already: datasets have many files.
+    # Listed only if an output exists already, since datasets have many files.
     sources = identities(files_of(inputs) if any(path.exists() for path in paths) else ())
     for path in paths:
         refuse_source(path, sources)
@@ -59,7 +59,7 @@ def write_tables(
 
 
 def show_table(evaluations: "Sequence[Evaluation]") -> None:
-    """Print one table, a row a metric: of one evaluation with spread and names, of several bare."""
+    """Print one table, a row per metric; a single evaluation also gets spread and titles."""
     from rich.table import Table
 
     from imfuse.report.grid import ARROWS
@@ -90,7 +90,7 @@ def show_table(evaluations: "Sequence[Evaluation]") -> None:
         f"picture{'' if counts == '1' else 's'}, pairs {' '.join(sorted(hashes))}\n"
     )
     if len(hashes) > 1:
-        say("warning: the columns are over different pairs and do not compare")
+        say("warning: the columns are over different pairs and not comparable")
 
 
 def _number(value: float) -> str:

@@ -65,7 +65,7 @@ def train(
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a segmenter the way the papers do that guide or judge fusion by it.
+    """Train a segmenter as the papers do that guide or judge fusion by one.
 
     For example `imfuse segment train segformer-b0 --data MSRS --on fused:fused/ -o run
     --budget 2h`, then `imfuse segment run run/model.onnx fused-test/ -o labels/`.
@@ -105,7 +105,7 @@ def run(
         float, typer.Option(help="255 for models that take values from 0 to 255 instead of 0 to 1.")
     ] = 1.0,
     mean: Annotated[
-        str, typer.Option(metavar="R,G,B", help="Values to subtract from each channel then.")
+        str, typer.Option(metavar="R,G,B", help="Values to subtract from each channel next.")
     ] = "0,0,0",
     std: Annotated[
         str, typer.Option(metavar="R,G,B", help="Values to divide each channel by after that.")
@@ -118,9 +118,9 @@ def run(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Label every picture of a folder: a PNG of the same name, whose values are classes.
+    """Label every picture of a folder: write a PNG of the same name whose values are classes.
 
-    For example, with a file made on Cityscapes by the usual values of ImageNet:
+    For example, with a model trained on Cityscapes with ImageNet's usual mean and std:
     `imfuse segment run cityscapes.onnx vis/ -o labels/ --mean 0.485,0.456,0.406
     --std 0.229,0.224,0.225 --map '13=1,11=2,12=2,18=3,17=3,*=0'`
     """
@@ -182,9 +182,9 @@ def score(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Score labels against true ones, as papers do: from the pixels of all pictures together.
+    """Score labels against true ones, as papers do: over the pixels of all pictures together.
 
-    The background counts as a class, and true labels of 255 are not counted.
+    The background counts as a class; pixels whose true label is 255 are not counted.
     """
     from imfuse.vision.labelling import score_folders
 
@@ -241,7 +241,7 @@ def parse_map(text: str) -> dict[int | str, int]:
     """Read a map of classes such as `2=1,0=2,*=0`.
 
     Raises:
-        UsageError: It is none.
+        UsageError: The text is not a map.
     """
     classes: dict[int | str, int] = {}
     for part in text.split(","):

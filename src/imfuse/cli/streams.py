@@ -1,7 +1,7 @@
-"""Standard streams and signals as they are outside of a friendly terminal.
+"""Standard streams and signals, made robust outside of a friendly terminal.
 
-A stream may be closed, full, read by a program that has left, or of an encoding that lacks most
-characters; and Ctrl-C comes at any time, often more than once. None of it shows a traceback.
+A stream may be closed, full, read by a program that has ended, or in an encoding that lacks most
+characters; and Ctrl-C comes at any time, often more than once. None of this shows a traceback.
 """
 
 import os
@@ -15,21 +15,21 @@ from typing import Any
 from imfuse.errors import OutputError
 
 INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells count: 128 and the number of the signal."""
+"""Exit code after Ctrl-C, by the convention of shells: 128 plus the number of the signal."""
 
 _READER_LEFT = 141
-"""Exit code where the reader of a pipe has left, as shells count it for other programs."""
+"""Exit code if the reader of a pipe has ended, as shells report it for other programs."""
 
 _AT_ONCE = 3
-"""Interrupts after which nothing is waited for any more."""
+"""Number of interrupts at which the process ends without waiting for anything."""
 
 
 class _Guarded:
-    """A stream whose failures become named errors, or are passed over.
+    """A stream whose failures become named errors, or are ignored.
 
     Args:
-        stream: The stream; None where it is closed.
-        title: Name for messages; None: failures are passed over, as nobody could read of them.
+        stream: The stream; None if it is closed.
+        title: Name for messages; None: failures are ignored, as nobody could read about them.
     """
 
     def __init__(self, stream: Any, title: str | None) -> None:  # noqa: ANN401 - whatever stands there
@@ -57,11 +57,11 @@ class _Guarded:
             raise SystemExit(_READER_LEFT) from None
         reason = getattr(error, "strerror", None) or "it is closed"
         raise OutputError(
-            f"can't write to {self._title}: {reason}", remedy="What was written to files is whole."
+            f"can't write to {self._title}: {reason}", remedy="Files already written are complete."
         ) from error
 
     def _let_go(self) -> None:
-        """Send the rest nowhere: Python would try to write it again at its end, and complain."""
+        """Discard the rest: Python would try to write it again on exit, and complain."""
         with suppress(OSError, ValueError, AttributeError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
@@ -73,9 +73,9 @@ class _Guarded:
 
 @contextmanager
 def guarded_streams() -> Generator[None, None, None]:
-    """Replace the standard streams by ones that fail in words.
+    """Replace the standard streams by ones whose failures are named errors.
 
-    Characters that their encoding lacks are escaped: a redirect on Windows has a few hundred.
+    Characters that their encoding lacks are escaped; a redirect on Windows has only a few hundred.
     """
     _fill_descriptors()
     before = sys.stdout, sys.stderr
@@ -93,7 +93,7 @@ def guarded_streams() -> Generator[None, None, None]:
 
 
 def _fill_descriptors() -> None:
-    """Open what is closed of the first three: else a picture's file would become one of them."""
+    """Open any closed one of the first three descriptors, lest a picture's file become it."""
     with suppress(OSError):
         while (opened := os.open(os.devnull, os.O_RDWR)) < 3:
             pass
@@ -102,14 +102,14 @@ def _fill_descriptors() -> None:
 
 @contextmanager
 def calm_interrupts() -> Generator[None, None, None]:
-    """Let Ctrl-C end the work in order, and the third one end the process at once."""
+    """Let Ctrl-C end the work cleanly, and the third one end the process at once."""
     count = 0
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         nonlocal count
         count += 1
         if count >= _AT_ONCE:
-            os._exit(INTERRUPTED)  # what is on the disk is whole at any time
+            os._exit(INTERRUPTED)  # files on disk are complete at any time
         raise KeyboardInterrupt
 
     try:
@@ -120,5 +120,5 @@ def calm_interrupts() -> Generator[None, None, None]:
     try:
         yield
     finally:
-        # After an interrupt the process is about to end, and must not be disturbed in that.
+        # After an interrupt the process is about to end, and must not be interrupted again.
         signal.signal(signal.SIGINT, signal.SIG_IGN if count else before)

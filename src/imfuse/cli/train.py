@@ -1,4 +1,4 @@
-"""`imfuse train`: a paper's training procedure, on one's own pairs, within a budget."""
+"""`imfuse train`: a paper's training procedure, on your own pairs, within a budget."""
 
 from typing import Annotated
 

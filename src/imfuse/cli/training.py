@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from imfuse.learn.training.state import State
 
 _LINE_EVERY = 30.0
-"""Seconds between two lines on how far a training is, where there is no terminal."""
+"""Seconds between two lines of progress, where there is no terminal."""
 
 DataOption = Annotated[
     list[str] | None,
@@ -59,21 +59,21 @@ def carry_out(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Train, or resume a training that was interrupted, and report the result.
+    """Train, or resume an interrupted run, and report the result.
 
     Args:
-        given: Fields of the configuration, those that were not given as None.
+        given: Fields of the configuration; None for each that was not given.
         changes: Settings that were given.
         kind: The kind of recipe.
         config: File of settings.
         out: Folder of the run.
-        resume: Whether to resume the run that is there.
+        resume: True to resume the run in that folder.
         device: Where to train.
-        dry_run: Whether to show stages and settings instead.
-        as_json: Whether to print the card, or the settings, as JSON.
+        dry_run: True to show stages and settings instead of training.
+        as_json: True to print the card, or the settings, as JSON.
 
     Raises:
-        UsageError: The options do not fit one another.
+        UsageError: The options do not fit together.
     """
     run, state, folder = _set_up(
         given,
@@ -117,7 +117,7 @@ def _set_up(
     device: str,
     dry_run: bool,
 ) -> "tuple[Run, State | None, Path]":
-    """Return the run, the state to resume from or None, and the folder."""
+    """Return the run, the state to resume from (or None), and the folder."""
     from imfuse.io.yaml_file import read_yaml
     from imfuse.learn.training.budget import parse_budget
     from imfuse.learn.training.config import FREE, make_config
@@ -132,15 +132,15 @@ def _set_up(
         if not dry_run:
             check_folder(folder)
         if timed and asked.steps is None:
-            say(f"trying a few steps, to see how many make {asked.budget}")
+            say(f"trying a few steps, to see how many fit into {asked.budget}")
         return prepare(asked, device=device), None, folder
     folder = _folder_of(out)
     free = {name: value for name, value in changes.items() if name in FREE}
     anything = base or changes != free or any(value is not None for value in given.values())
     if anything and not given["recipe"]:
         expected = (
-            f"--resume and -o, besides them {', '.join(FREE)} by --set, or the whole command that "
-            "began it"
+            f"--resume and -o, with no other settings than {', '.join(FREE)}, or the whole command "
+            "that started the run"
         )
         raise UsageError("part of a command", expected=expected)
     begun = make_config(base, given, changes, kind) if anything else None
@@ -154,14 +154,14 @@ def _set_up(
 
 
 def _folder_of(out: Path | None) -> Path:
-    """Return the folder of a run, or refuse to do without."""
+    """Return the folder of a run; refuse to go on without one."""
     if out is None:
         raise UsageError("no folder for the run", expected="-o RUN")
     return out
 
 
 def _tell_left_out(run: "Run") -> None:
-    """Say which files of the data make no pair."""
+    """Print which files of the data make no pair."""
     left_out = run.source.unmatched
     if left_out:
         path, reason = left_out[0]
@@ -172,7 +172,7 @@ def _tell_left_out(run: "Run") -> None:
 
 
 def _plan_line(run: "Run") -> str:
-    """Return a line on what the run will do."""
+    """Return a line that says what the run will do."""
     planned, steps = sum(stage.steps for stage in run.plan), sum(run.steps)
     scale = (
         "" if planned == steps else f", {steps / planned:.2%} of the {planned} of the full schedule"
@@ -185,14 +185,14 @@ def _plan_line(run: "Run") -> str:
 
 
 def _memory(run: "Run") -> list[int]:
-    """Return about how many bytes a step of each stage takes."""
+    """Return roughly how many bytes a step of each stage takes."""
     from imfuse.learn.training.memory import stage_bytes
 
     return stage_bytes(run)
 
 
 def _tell_sizes(run: "Run", changes: Mapping[str, Any], needed: list[int]) -> None:
-    """Warn of stages that a given batch or crop is not meant for, and of too little memory."""
+    """Warn of stages that a given batch or crop does not apply to, and of too little memory."""
     from imfuse.learn.recipes.settings import value_of
     from imfuse.learn.training.memory import memory_warnings
 
@@ -246,7 +246,7 @@ def _show_plan(run: "Run", changes: Mapping[str, Any], *, as_json: bool) -> None
 
 @contextmanager
 def _watching(run: "Run") -> Generator[Callable[["Progress"], None]]:
-    """Show progress: a bar on a terminal, a line every half a minute elsewhere."""
+    """Show progress: a bar on a terminal, a line every half minute elsewhere."""
     import time
 
     from rich.console import Console

@@ -1,4 +1,4 @@
-"""`imfuse convert` and `imfuse export`: weights from one kind of file to another."""
+"""`imfuse convert` and `imfuse export`: convert weights from one kind of file to another."""
 
 from dataclasses import asdict
 from enum import StrEnum
@@ -22,7 +22,7 @@ def convert(
         list[Path],
         typer.Argument(
             metavar="FILE... [OUT]",
-            help="Published file of weights (or the files over which it is spread; FILE#NAME takes "
+            help="Published file of weights (or the files that it is split into; FILE#NAME takes "
             "one of several state dicts), or an ONNX file; then the file to write, unless -o names "
             "it.",
         ),
@@ -36,7 +36,7 @@ def convert(
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Setting of the network, as it was built. For an ONNX file: ir=NAME, vis=NAME, "
+            help="Setting that the network was built with. For an ONNX file: ir=NAME, vis=NAME, "
             "order=ir,vis, layout=nhwc, range=-1:1, output=NAME, output-range=0:255, overlap=N, "
             "halo=N, memory=BYTES, name=, title=, licence=.",
         ),
@@ -49,8 +49,8 @@ def convert(
     `imfuse models list` shows the networks, `imfuse models info NAME` where weights are published.
 
     An ONNX file of any network that fuses two pictures gets a description, so that `imfuse fuse -m`
-    takes it: its inputs are told by their channels and names, a trial run checks the result, and
-    --set says what can't be found out.
+    takes it: its inputs are recognised by their channels and names, a trial run checks the result,
+    and --set gives what can't be found out.
 
     For example `imfuse convert SeAFusion.pth seafusion.safetensors`,
     `imfuse convert CDDFuse_MIF.pth medical.safetensors --set residual=none`, or
@@ -162,6 +162,6 @@ def export(
 
 
 def _check_folder(out: Path) -> None:
-    """Refuse what could only fail after the work is done."""
+    """Refuse an output that would only fail after the work is done."""
     if not out.parent.is_dir():
         raise OutputError("its folder does not exist", file=out, remedy="Make the folder first.")

@@ -144,4 +144,4 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         found = f"can't make the folder ({error.strerror})"
-        raise OutputError(found, file=folder, remedy="Give another with -o.") from error
+        raise OutputError(found, file=folder, remedy="Give another with -o (out=).") from error

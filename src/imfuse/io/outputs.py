@@ -29,7 +29,7 @@ def refuse_source(out: Path, sources: frozenset[tuple[int, int]]) -> None:
             "the output is one of the inputs",
             file=out,
             expected="another file",
-            remedy="Give another name with -o. A link may lead from one to the other.",
+            remedy="Give the output another name. A link may lead from one to the other.",
         )
 
 

@@ -41,7 +41,7 @@ def find_metric(symbol: str) -> Metric:
     """Return the metric with this symbol; case, `_` and `-` make no difference.
 
     Raises:
-        UnknownName: There is none; the message holds the closest ones.
+        UnknownName: There is none; the message suggests the closest ones.
     """
     wanted = symbol.replace("_", "-").casefold()
     for known, metric in METRICS.items():

@@ -73,8 +73,8 @@ def chen_blum(
         Y. Chen, R. S. Blum, "A new automated quality assessment algorithm for image fusion", Image
         and Vision Computing 27(10), 2009, doi:10.1016/j.imavis.2007.12.002.
 
-    Departures: the paper leaves the viewing distance open; 15 degrees is what its public
-    implementation (Z. Liu) takes. Where neither of two pictures has contrast, everything counts as
+    Departures: the paper leaves the viewing distance open; the 15 degrees are those of its public
+    implementation (Z. Liu). Where neither of two pictures has contrast, everything counts as
     preserved; sources without contrast have equal weight.
     """
     kind = degrees, grid, stretch, border
@@ -111,7 +111,7 @@ def chen_varshney(
         border: How pictures are extended for the gradients; `zero` in VIFB, which turns the frame
             into an edge.
         last_blocks: Blocks at the lower and right border are averaged over their pixels, or over
-            256 with zeros in place of what they lack (VIFB).
+            256 with zeros for the missing ones (VIFB).
 
     Returns:
         In squared gray levels, at least 0, lower is better.

@@ -31,14 +31,14 @@ def cross_entropy(
 ) -> float:
     """Return how far the fused picture's histogram is from the sources' histograms.
 
-    CE = [D(A, F) + D(B, F)] / 2, D(S, F) = sum p_S log2(p_S / p_F) over 256 levels: the divergence
-    of Kullback and Leibler, which the field calls cross entropy.
+    CE = [D(A, F) + D(B, F)] / 2, D(S, F) = sum p_S log2(p_S / p_F) over 256 levels: the
+    Kullback-Leibler divergence, which the field calls cross entropy.
 
     Args:
         trio: The pictures.
         compares: `histograms`: as above. `sigmoids`: the binary cross entropy, in nats, between
-            1 / (1 + exp(-F)) and the mean of the same of the sources, averaged over the pixels
-            (IVIF_ZOO); only levels below some 17 matter to it.
+            1 / (1 + exp(-F)) and the mean of the sources' sigmoids, averaged over the pixels
+            (IVIF_ZOO); only levels below about 17 matter to it.
         empty_levels: Treatment of levels that a picture does not have. `half a pixel`: half a pixel
             is added to each level of each picture. `left out`: levels missing from either picture
             are skipped (VIFB); values below 0 then occur, and a constant fused picture may score
@@ -52,8 +52,8 @@ def cross_entropy(
         fruit detection", Biosystems Engineering 103(1), 2009,
         doi:10.1016/j.biosystemseng.2009.02.009.
 
-    Departures: The formula as printed is infinite where the fused picture lacks a level, as most
-        do; hence the half pixel.
+    Departures: The formula as printed is infinite if the fused picture lacks a level, as most
+        pictures do; hence the half pixel.
     """
     if compares == "sigmoids":
         return _sigmoid_cross_entropy(trio)
@@ -90,7 +90,7 @@ def nonlinear_correlation(
 
     Q_NCIE = 1 + sum (e_i / 3) log256(e_i / 3), with e_i the eigenvalues of the 3 x 3 matrix of
     correlations between infrared, visible and fused picture. The nonlinear correlation of two
-    pictures is their mutual information to the base 256, from histograms of 256 levels.
+    pictures is their mutual information in base 256, from histograms of 256 levels.
 
     Args:
         trio: The pictures.
@@ -136,7 +136,7 @@ def tsallis_information(
     q: float = TSALLIS_ORDER,
     measure: Literal["information", "entropies"] = "information",
 ) -> float:
-    """Return the mutual information of Tsallis between the fused picture and its sources.
+    """Return the Tsallis mutual information between the fused picture and its sources.
 
     I_q(F; A) + I_q(F; B), I_q(X; Y) = [1 - sum p(x, y)^q / (p(x) p(y))^(q - 1)] / (1 - q), from
     histograms of 256 levels; at q = 1 the mutual information in bits.
@@ -149,7 +149,7 @@ def tsallis_information(
             which a dull fused picture raises.
 
     Returns:
-        At least 0; higher is better. Values of different q do not compare.
+        At least 0; higher is better. Values for different q are not comparable.
 
     References:
         N. Cvejic, C. N. Canagarajah, D. R. Bull, "Image fusion metric based on mutual information

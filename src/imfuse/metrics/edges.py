@@ -25,7 +25,7 @@ class _Sigmoid:
     centre: float
 
     def inverse(self, likeness: NDArray[_T]) -> NDArray[_T]:
-        """Return top / perceived in place of `likeness`, which saves two divisions."""
+        """Overwrite `likeness` with top / perceived and return it, which saves two divisions."""
         likeness -= self.centre
         likeness *= -self.slope
         np.exp(likeness, out=likeness)
@@ -105,7 +105,7 @@ def edge_transfer(
 
     Args:
         trio: The pictures.
-        constants: `2000`: as above. `2005`: those of `artefacts`, with which Qabf, Labf and Nabf
+        constants: `2000`: as above. `2005`: those of `artefacts`, which make Qabf, Labf and Nabf
             add up to 1; the other arguments then have no effect.
         border: How pictures are extended. `zero`: as in all kits, so that values are comparable;
             the frame is then an edge that every fused picture keeps: 4 % of the value on MSRS and
@@ -220,13 +220,13 @@ def artefacts(
     stronger than both source edges. With strength g by Sobel / 8 and orientation as for
     `edge_transfer` (angles of lines, pictures reflected at borders),
     Q = sqrt(0.9999 / (1 + exp(-19 (G - 0.5))) * 0.9995 / (1 + exp(-22 (A - 0.5)))) and G = 0 where
-    either strength is 0; w = g^1.5 where g is at least 2 gray levels a pixel, else 0.001.
+    either strength is 0; w = g^1.5 where g is at least 2 gray levels per pixel, else 0.001.
 
     Args:
         trio: The pictures.
         counted: `by source`: as above, by Kumar, so that kept, lost and made-up information add up
             to 1. `twice`: sum n (2 - Q_AF - Q_BF)(wA + wB) / sum (wA + wB), by Petrovic and Xydeas.
-        least_weight: Weight of edges weaker than 2 gray levels a pixel; 0 in IVIF_ZOO.
+        least_weight: Weight of edges weaker than 2 gray levels per pixel; 0 in IVIF_ZOO.
 
     Returns:
         0 to 1; lower is better. NaN where `least_weight` is 0 and no edge is strong enough.

@@ -135,7 +135,7 @@ class Evaluation(Mapping[str, float]):
 
     @property
     def pairs_sha256(self) -> str:
-        """SHA-256 of the sorted pair names, one per line; tables with equal hashes compare."""
+        """SHA-256 of the sorted pair names, one per line; equal hashes make tables comparable."""
         return pairs_sha256(self.names)
 
     def remarks(self) -> list[str]:
@@ -183,7 +183,7 @@ class Evaluation(Mapping[str, float]):
 
 
 def pairs_sha256(names: Sequence[str]) -> str:
-    """Return the SHA-256 of the sorted names, one a line."""
+    """Return the SHA-256 of the sorted names, one per line."""
     return hashlib.sha256("\n".join(sorted(names)).encode("utf-8", "surrogateescape")).hexdigest()
 
 

@@ -39,13 +39,13 @@ def feature_mutual_information(
     the mixture of independence and of the most (or, where they are anticorrelated, least)
     dependent distribution with these margins that has the correlation c of the two windows:
     H = w HU + (1 - w) F G, HU = min(F, G) or HL = max(F + G - 1, 0), w = c / (correlation under
-    HU or HL). FMI = mean over windows and both sources of 2 I(F; S) / (H(F) + H(S)), where windows
-    that are equal count 1.
+    HU or HL). FMI = mean over windows and both sources of 2 I(F; S) / (H(F) + H(S)), where equal
+    windows count 1.
 
     Args:
         trio: The pictures.
         feature: `gradient`: length of the gradient by central differences. `horizontal gradient`:
-            its component along the rows, which the authors' program uses. `pixel`: the values.
+            its component along the rows, as in the authors' program. `pixel`: the values.
             `edge`: 1 at edges found by MATLAB's function `edge` (thinned maxima of the Sobel
             strength), else 0 (Tang's kit, which calls it FMI_pixel). `dct`: cosine transform of the
             whole picture. `wavelet`: one level of the discrete Meyer wavelet, all four subbands.

@@ -131,7 +131,7 @@ def _kept_information(fused: Plane, source: Plane, window: Window, noise: float)
 
 
 def _divisor(source: Plane, window: Window) -> Map:
-    """Return the variance, raised to what rounding alone may produce, as a safe divisor."""
+    """Return the variance as a safe divisor: at least what rounding alone may produce."""
     mean, variance, _ = moments(source, window)
     least = mean * mean
     least *= ROUNDING
@@ -164,7 +164,7 @@ def visual_information_fidelity_for_fusion(trio: Trio) -> float:
         Y. Han, Y. Cai, Y. Cao, X. Xu, "A new image fusion performance metric based on visual
         information fidelity", Information Fusion 14(2), 2013, doi:10.1016/j.inffus.2011.08.002.
 
-    Departures: it follows what is known of the authors' published program (VIF's windows, noise
+    Departures: this follows what is known of the authors' published program (VIF's windows, noise
         0.005 * 255^2, choice and weights of the scales), which slides a window where the paper
         speaks of blocks. Where both gains are equal (0), however, the source with more information
         counts instead of the second one, so that swapping the sources changes nothing. Colour is

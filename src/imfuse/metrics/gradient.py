@@ -1,4 +1,4 @@
-"""SF, AG, EI: sharpness of the fused picture. All ignore the sources, and noise raises all."""
+"""SF, AG, EI: sharpness of the fused picture. All ignore the sources, and noise raises them all."""
 
 import math
 from typing import Literal, TypeAlias
@@ -60,9 +60,9 @@ def spatial_frequency(
     CF^2 along the columns.
 
     Args:
-        trio: The pictures; only the fused one is looked at.
+        trio: The pictures; only the fused one is used.
         mean_over: `differences`: their actual numbers, M(N - 1) and (M - 1)N. `pixels`: both sums
-            are divided by MN (VIFB), which lowers the value by some 0.1 %.
+            are divided by MN (VIFB), which lowers the value by about 0.1 %.
         white: The value of white; 1 in older versions of Tang's kit.
 
     Returns:
@@ -93,13 +93,13 @@ def average_gradient(
     borders, over all MN pixels.
 
     Args:
-        trio: The pictures; only the fused one is looked at.
+        trio: The pictures; only the fused one is used.
         differences: `central`: all kits here. `forward`: from a pixel to the next, over the
-            (M - 1)(N - 1) pixels that have a next in both directions, as printed in older papers.
+            (M - 1)(N - 1) pixels with a next one in both directions, as printed in older papers.
         norm: `root mean square`: as above. `euclidean`: sqrt(Fx^2 + Fy^2) (SMFNet), larger by
             the square root of 2.
         mean_over: Divisor of the sum. `intervals`: (M - 1)(N - 1) (Tang's kit, VIFB).
-            `pixels`: MN (CDDFuse, SMFNet, IVIF_ZOO), smaller by some 0.4 %.
+            `pixels`: MN (CDDFuse, SMFNet, IVIF_ZOO), smaller by about 0.4 %.
 
     Returns:
         Gray levels per pixel, at least 0; higher is better.
@@ -128,7 +128,7 @@ def edge_intensity(trio: Trio, *, border: Border = "repeated") -> float:
     EI = mean sqrt(Sx^2 + Sy^2), with the Sobel operators not divided by 8.
 
     Args:
-        trio: The pictures; only the fused one is looked at.
+        trio: The pictures; only the fused one is used.
         border: How the picture is extended. `repeated`: VIFB and the MATLAB kits. `zero`: IVIF_ZOO,
             which counts the frame of a bright picture as an edge.
 
@@ -167,7 +167,7 @@ METRICS: tuple[Metric, ...] = (
         info=MetricInfo(
             symbol="AG",
             title="average gradient",
-            unit="gray levels a pixel",
+            unit="gray levels per pixel",
             better="higher",
             reference="Cui et al. 2015, doi:10.1016/j.optcom.2014.12.032",
             minimum=2,
@@ -186,7 +186,7 @@ METRICS: tuple[Metric, ...] = (
         info=MetricInfo(
             symbol="EI",
             title="edge intensity",
-            unit="8 gray levels a pixel",
+            unit="eighths of a gray level per pixel",
             better="higher",
             reference="folklore",
             minimum=2,

@@ -51,7 +51,7 @@ def bits(histogram: Counts) -> float:
 def _simplest(levels: Levels, *planes: Plane) -> Levels:
     """Return `nearest` where the mapping makes no difference to entropies.
 
-    Whole gray levels stay what they are when rounded, and apart when stretched.
+    Whole gray levels do not change when rounded, and stay distinct when stretched.
     """
     return "nearest" if all(plane.is_whole for plane in planes) else levels
 

@@ -25,11 +25,11 @@ def entropy(trio: Trio, *, levels: Levels = "nearest", offset: float = 0.0) -> f
     EN = -sum p log2(p + offset) over 256 levels, where p is the share of pixels at a level.
 
     Args:
-        trio: The pictures; only the fused one is looked at.
+        trio: The pictures; only the fused one is used.
         levels: How values become levels. `nearest`: rounded (all but VIFB). `floor`: rounded down
             (VIFB).
         offset: Constant added inside the logarithm: 0, or 1e-7 (IVIF_ZOO), which lowers the value
-            by some 1e-5.
+            by about 1e-5.
 
     Returns:
         Bits, 0 for a constant picture to 8; higher is better.
@@ -54,7 +54,7 @@ def standard_deviation(
     SD = sqrt(sum (F - mean F)^2 / MN).
 
     Args:
-        trio: The pictures; only the fused one is looked at.
+        trio: The pictures; only the fused one is used.
         divided_by: Divisor of the sum of squares. `pixels`: all kits here. `pixels less
             one`: MATLAB's std2. `nothing`: the kit of NestFuse and RFN-Nest, whose values grow with
             the size of the picture.

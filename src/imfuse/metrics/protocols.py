@@ -15,7 +15,7 @@ from imfuse.metrics.metric import PLAIN, Convention
 Channel: TypeAlias = Literal["y", "gray", "rgb-mean"]
 """Channel of colour pictures that is compared.
 
-`y`: BT.601 luma, not rounded. `gray`: luma rounded to 256 levels in the way of the protocol's kit.
+`y`: BT.601 luma, not rounded. `gray`: luma rounded to 256 levels as in the protocol's kit.
 `rgb-mean`: the average of the metric over R, G and B (a gray picture is used for all three).
 """
 
@@ -120,6 +120,6 @@ def find_protocol(name: str) -> Protocol:
     """Return the protocol with this name.
 
     Raises:
-        UnknownName: There is none; the message holds the closest ones.
+        UnknownName: There is none; the message suggests the closest ones.
     """
     return look_up("protocol", name, PROTOCOLS)

@@ -36,7 +36,7 @@ class Ranking:
 
 
 def rank(evaluations: Sequence[Evaluation], infos: Mapping[str, MetricInfo]) -> Ranking:
-    """Rank methods by the mean over the metrics of their rank in each; ties share a rank.
+    """Rank methods by their mean rank over the metrics; ties share a rank.
 
     If a metric is undefined for any method on some pair, only the pairs on which all methods have a
     value count for it.
@@ -47,7 +47,7 @@ def rank(evaluations: Sequence[Evaluation], infos: Mapping[str, MetricInfo]) -> 
     """
     symbols = [s for s in evaluations[0] if all(s in e for e in evaluations)]
     sign = np.array([1.0 if infos[s].better == "lower" else -1.0 for s in symbols])
-    # By method, pair and metric; turned so that smaller is better everywhere.
+    # By method, pair and metric; with signs such that smaller is better everywhere.
     table = (
         np.stack([np.stack([e.columns[s] for s in symbols], axis=1) for e in evaluations]) * sign
     )
@@ -124,8 +124,7 @@ def compare(
     """Compare two methods on the same pairs by a paired sign-flip test of each metric.
 
     Under the null hypothesis the sign of each pair's difference is a coin toss; the p-value is the
-    share of 10,000 random sign patterns (and the observed one) whose mean is at least as far from
-    0.
+    share of 10,000 random sign patterns (and the observed one) with a mean at least as far from 0.
 
     References:
         R. A. Fisher, "The Design of Experiments", 1935; S. Holm, "A simple sequentially rejective

@@ -1,7 +1,7 @@
 """Segmentation scores, for judging fused pictures by how well a segmenter works on them.
 
-Counts are collected over all pictures and divided at the end, as the papers do; a mean of
-per-picture values would weigh a class by the pictures it happens to be in.
+Counts are collected over all pictures and divided at the end, as in the papers; a mean of
+per-picture values would weight a class by the pictures that it happens to be in.
 """
 
 from collections.abc import Sequence

@@ -84,8 +84,8 @@ def root_mean_squared_error(trio: Trio, *, error: ErrorKind = "mean-square") -> 
     Args:
         trio: Fused picture and sources.
         error: `mean-square`: the root of MSE; `norm-over-pixels`: the mean over the sources of
-            `||F - S|| / (M N)`, where the root is taken of the sum and not of the mean, so that the
-            value shrinks as pictures grow (VIFB).
+            `||F - S|| / (M N)`, with the root taken of the sum, not of the mean, so that the value
+            shrinks as pictures grow (VIFB).
 
     Returns:
         In gray levels, at least 0, lower is better.
@@ -113,7 +113,7 @@ def peak_signal_to_noise(
 
     Args:
         trio: Fused picture and sources.
-        scale: Unit of the error; `unit` with a peak of 255 gives 48.13 dB too many (Tang,
+        scale: Unit of the error; `unit` with a peak of 255 gives 48.13 dB too much (Tang,
             IVIF_ZOO).
         error: As in RMSE; `norm-over-pixels` in place of a mean square in VIFB.
         peak: 255, or the fused picture's maximum (CDDFuse).

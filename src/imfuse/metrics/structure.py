@@ -53,12 +53,12 @@ def structural_similarity(
         trio: Fused picture and sources.
         window: `gaussian`: 11x11, sigma 1.5; `uniform`: 7x7 with sample variances, the default of
             scikit-image (CDDFuse).
-        assumed_range: L in gray levels. 2, scikit-image's former guess for floats, in CDDFuse;
+        assumed_range: L in gray levels; 2 in CDDFuse (scikit-image's former guess for floats),
             effectively 1 in Tang's kit and IVIF_ZOO. Both make the constants negligible, so that
             tiny differences decide whether flat regions count fully or not at all.
         border: Only windows inside the picture, or a picture extended by its edge pixels (Tang).
         over_sources: Sum, as in most kits, or mean (Tang).
-        missing_weight: 1 minus the sum of the window's weights. In IVIF_ZOO it is 6.15e-8 by
+        missing_weight: 1 minus the sum of the window's weights. In IVIF_ZOO it is 6.15e-8 from
             rounding to float32, which has a visible effect because its squared values go up to
             65025.
 
@@ -104,7 +104,7 @@ def multi_scale_structural_similarity(
     Args:
         trio: Fused picture and sources.
         definition: `multi-exposure`: MEF-SSIM of Ma and others over three scales, which Tang's kit
-            computes under this name (then the other arguments have no meaning).
+            computes under this name (the other arguments then have no effect).
         assumed_range: As in SSIM; 1 in IVIF_ZOO.
         odd_sizes: Treatment of an odd last row or column: it is repeated, or the blocks begin one
             pixel outside the picture, in zeros (IVIF_ZOO).

@@ -26,8 +26,8 @@ class Window:
     """A square window of weights, with its border rule and precision.
 
     Attributes:
-        taps: Weights along a side, an odd number with the sum 1; a pixel's weight is the product of
-            those of its row and its column.
+        taps: Weights along a side, an odd number of them that sum to 1; a pixel's weight is the
+            product of those of its row and its column.
         border: Treatment of windows at the edge of the picture.
         precise: True to filter in float64 rather than float32, at four times the cost. Needed where
             the divisor of a variance may be near zero.
@@ -51,7 +51,7 @@ class Window:
 
 
 class Moments(NamedTuple):
-    """Mean minus `shift`, and variance, per pixel as the window's centre. Read-only."""
+    """Mean minus `shift`, and variance, in the window centred on each pixel. Read-only."""
 
     mean: Map
     variance: Map
@@ -59,20 +59,20 @@ class Moments(NamedTuple):
 
 
 def gaussian_taps(size: int, sigma: float) -> tuple[float, ...]:
-    """Return a sampled Gaussian of `size` weights, an odd number, with the sum 1."""
+    """Return a sampled Gaussian of `size` weights (an odd number) that sum to 1."""
     return _normalised(np.arange(size) - size // 2, sigma)
 
 
 def lopsided_taps(size: int, sigma: float) -> tuple[float, ...]:
     """Return a Gaussian sampled at `size` even steps from -(size + 1) / 2 to (size - 1) / 2.
 
-    None of our definitions uses it; a public kit filters with it, half a pixel off the centre.
+    None of our definitions uses it; a public kit filters with it, half a pixel off centre.
     """
     return _normalised(np.linspace(-(size + 1) / 2, (size - 1) / 2, size), sigma)
 
 
 def uniform_taps(size: int) -> tuple[float, ...]:
-    """Return `size` equal weights with the sum 1."""
+    """Return `size` equal weights that sum to 1."""
     return (1 / size,) * size
 
 

@@ -1,4 +1,4 @@
-"""Qy of Yang and others: SSIM with the source that matters."""
+"""Yang's Qy: SSIM with the source that matters."""
 
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -12,7 +12,7 @@ K1, K2 = 0.01, 0.03
 """Constants that stabilise the ratios of means and of variances, as fractions of the data range."""
 
 ALIKE = 0.75
-"""SSIM of the sources from which Qy weights them by their variances."""
+"""SSIM between the sources from which on Qy weights them by their variances."""
 
 SIZE, SIGMA = 7, 1.5
 """Side of the Gaussian window and its standard deviation, in pixels."""
@@ -32,8 +32,8 @@ def yang_similarity(
 ) -> float:
     """Return Qy: SSIM with both sources where they are similar, with the better one elsewhere.
 
-    Where SSIM(A, B) of a window is at least 0.75, it counts `w SSIM(A, F) + (1 - w) SSIM(B, F)`
-    with `w = var A / (var A + var B)`; elsewhere the larger of the two. Qy is the mean over all
+    A window where SSIM(A, B) is at least 0.75 counts `w SSIM(A, F) + (1 - w) SSIM(B, F)` with
+    `w = var A / (var A + var B)`; any other, the larger of the two. Qy is the mean over all
     windows.
 
     Args:

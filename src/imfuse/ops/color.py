@@ -1,4 +1,4 @@
-"""Luma of RGB pictures (ITU-R BT.601, full range), and fused luma put back into colour."""
+"""Luma of RGB pictures (ITU-R BT.601, full range), and its replacement by fused luma."""
 
 import cv2
 import numpy as np
@@ -21,7 +21,7 @@ def with_luma(rgb: Float, old: Float, new: Float) -> Float:
 
     In YCbCr with any fixed pair of luma weights, exchanging Y and keeping Cb and Cr adds the same
     number to R, G and B: R = Y + 2(1 - Kr)(Cr - 1/2) and so on. Adding `new - old` is therefore
-    that conversion there and back, without the rounding of printed matrices: the same luma gives
+    the round trip through YCbCr without the rounding of printed matrices: the same luma gives
     exactly the same picture.
 
     Args:

@@ -15,8 +15,8 @@ def clipped_mean(picture: Float, radius: int) -> Float:
     """Return the mean over a square window; at edges, over the part inside the picture.
 
     Args:
-        picture: Any size, also smaller than the window.
-        radius: The window has 2 * radius + 1 pixels a side.
+        picture: Any size, even smaller than the window.
+        radius: The window has 2 * radius + 1 pixels per side.
     """
     side = 2 * radius + 1
     mean = cv2.boxFilter(picture, cv2.CV_32F, (side, side), borderType=cv2.BORDER_CONSTANT)
@@ -27,12 +27,12 @@ def guided_filter(guide: Float, target: Float, radius: int, epsilon: float) -> F
     """Return the target smoothed so that it follows the edges of the guide.
 
     In each window the target is fitted by `a * guide + b` with the penalty `epsilon * a ** 2`; a
-    pixel's result is the mean over the fits of all windows that hold it (equations 4, 5 and 8).
+    pixel's result is the mean of the fits in all windows that contain it (equations 4, 5 and 8).
 
     Args:
         guide: Picture whose edges are kept, in [0, 1].
         target: The picture to smooth, of the same size.
-        radius: The windows have 2 * radius + 1 pixels a side, cropped at the edges of the picture.
+        radius: Windows have 2 * radius + 1 pixels per side, cropped at the edges of the picture.
         epsilon: Variance of the guide below which a window counts as flat.
 
     References:

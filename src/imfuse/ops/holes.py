@@ -1,4 +1,4 @@
-"""Filling of pixels that hold no value, so that filters and networks see nothing there."""
+"""Filling of pixels that hold no value, so that filters and networks see no edges there."""
 
 import cv2
 import numpy as np
@@ -9,12 +9,12 @@ from imfuse.types import Mask, Pixels
 def fill_nearest(pixels: Pixels, missing: Mask) -> Pixels:
     """Give each missing pixel the value of the nearest pixel that has one.
 
-    A constant or an inpainted value would make an edge where the data end, which pyramids and
-    networks take for detail of the scene; the nearest value makes none.
+    A constant or an inpainted value would make an edge where the data ends, which pyramids and
+    networks would take for detail of the scene; the nearest value makes none.
 
     Args:
         pixels: `(H, W)` or `(H, W, C)` of any type.
-        missing: `(H, W)`, True where there is no value; False somewhere.
+        missing: `(H, W)`, True where there is no value; not True everywhere.
 
     Returns:
         A copy, or `pixels` itself where nothing is missing.

@@ -61,7 +61,7 @@ def blend(first: NDArray[_T], second: NDArray[_T], count: NDArray[np.uint8]) -> 
 def select(first: NDArray[_T], second: NDArray[_T]) -> NDArray[_T]:
     """Return the coefficients of larger magnitude, compared by 3x3 maxima and a 3x3 majority vote.
 
-    Departures: the paper has no rule for a tied window. It gives the mean of both coefficients
-        here, so that swapping the sources changes nothing.
+    Departures: the paper has no rule for a tied window. Here it gives the mean of both
+        coefficients, so that swapping the sources changes nothing.
     """
     return blend(first, second, votes(np.abs(first), np.abs(second)))

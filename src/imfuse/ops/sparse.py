@@ -22,14 +22,14 @@ _SPENT = 1e-10
 
 
 def pursue(signals: Double, dictionary: Double, tolerance: float, atoms: int) -> Double:
-    """Return sparse codes of signals by orthogonal matching pursuit, all signals in step.
+    """Return sparse codes of signals by orthogonal matching pursuit, all signals in lockstep.
 
     Each step takes the atom that correlates best with the residual of a signal, and projects the
     signal onto all atoms taken so far. The projections are kept as an orthonormal basis
     (Gram-Schmidt in double precision); the codes follow from it by back substitution.
 
     Args:
-        signals: `(n, d)`, one signal a row.
+        signals: `(n, d)`, one signal per row.
         dictionary: `(d, k)`, atoms of unit length as columns.
         tolerance: A signal is done when the length of its residual is at most this.
         atoms: Maximum number of atoms to take, at most d.
@@ -90,9 +90,9 @@ def _lengths(rows: Double) -> Double:
 def fuse_patches(first: Float, second: Float, dictionary: Double, tolerance: float) -> Float:
     """Return the fusion of two pictures by sparse codes of their overlapping patches.
 
-    The mean is subtracted from patches of 8x8, two pixels apart, which are then coded. In each pair
-    the code with the larger 1-norm gives the fused patch, and the mean of that source is added
-    back. Overlapping patches are averaged; pixels that no patch covers (a last odd row or column,
+    Patches of 8x8, two pixels apart, are coded after their mean is subtracted. In each pair the
+    code with the larger 1-norm gives the fused patch, and the mean of that source is added back.
+    Overlapping patches are averaged; pixels that no patch covers (a last odd row or column,
     pictures below 8x8) are the mean of both.
 
     Args:

@@ -1,4 +1,4 @@
-"""Warping of one picture onto the pixels of another, without values that were not there.
+"""Warping of one picture onto the pixels of another, without inventing new extremes.
 
 Coordinates are `(x, y)` with their origin at the centre of the upper left pixel.
 """
@@ -29,7 +29,7 @@ def scaling(old: tuple[int, int], new: tuple[int, int]) -> Matrix:
 
 
 def resample(values: Float, height: int, width: int) -> Float:
-    """Bring float values to another size; each result lies between the values around it.
+    """Resample float values to another size; each result lies between the values around it.
 
     Area averaging where the picture shrinks in both directions (no aliasing), linear otherwise.
     """
@@ -39,7 +39,7 @@ def resample(values: Float, height: int, width: int) -> Float:
 
 
 def positions(matrix: Matrix, window: tuple[slice, slice]) -> Float:
-    """Return where each pixel of a window comes from.
+    """Return the source position of each pixel of a window.
 
     Args:
         matrix: Maps a pixel of the source to a pixel of the result, up to scale.
@@ -59,14 +59,14 @@ def positions(matrix: Matrix, window: tuple[slice, slice]) -> Float:
 
 
 def warp(values: Float, at: Float) -> Float:
-    """Return the values at given places, interpolated linearly; beyond the edge, the edge's."""
+    """Return the values at given positions, interpolated linearly; outside, those of the edge."""
     x, y = np.ascontiguousarray(at[..., 0]), np.ascontiguousarray(at[..., 1])
     warped = cv2.remap(values, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(warped, np.float32)
 
 
 def beyond(at: Float, size: tuple[int, int]) -> Mask:
-    """Return True for places that lie outside of a picture of this height and width."""
+    """Return True for positions outside a picture of this height and width."""
     height, width = size
     x, y = at[..., 0], at[..., 1]
     inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)

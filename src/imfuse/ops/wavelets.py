@@ -57,7 +57,7 @@ class _Filter:
 
 _Q_LOW = _Filter({9: _A0, 7: _A2, 6: _A3, 5: _A4, 4: _A5, 2: _A7}, a_first=True)
 _Q_HIGH = _Filter({0: -_A0, 2: -_A2, 3: _A3, 4: -_A4, 5: _A5, 7: _A7}, a_first=False)
-"""Derive the high-pass filter: the low-pass reversed, with the sign of every second tap changed."""
+"""High-pass filter: the low-pass reversed, with the sign of every second tap changed."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ def analyse(picture: Float, levels: int) -> DualTree:
 
     Args:
         picture: Any size. Height and width are first padded to a multiple of `2 ** levels` by
-            mirroring the lower and the right edge, so that the samples at the upper left keep their
-            place at any size.
+            mirroring at the lower and the right edge, so that samples keep their place relative to
+            the upper left corner at any size.
         levels: Number of levels, at least 1.
     """
     height, width = picture.shape

@@ -73,13 +73,13 @@ def label_folder(
             "the output folder is the input folder",
             file=out,
             expected="a folder of its own",
-            remedy="Labels would replace pictures. Give another folder with -o.",
+            remedy="Labels would replace pictures. Give another folder with -o (out=).",
         )
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         found = f"can't make the output folder ({error.strerror})"
-        raise OutputError(found, file=out, remedy="Give another folder with -o.") from error
+        raise OutputError(found, file=out, remedy="Give another folder with -o (out=).") from error
     seen: set[str] = set()
     sources = identities(files)
 

@@ -74,6 +74,6 @@ def _files(source: Source, folder: Path) -> list[Path]:
             f"no fused picture of {len(missing)} pairs, such as {missing[0]}",
             file=folder,
             expected="one for each pair, with the same name except for the extension",
-            remedy="Fuse the pairs first: imfuse fuse IR VIS -o FOLDER.",
+            remedy="Fuse the pairs first: `imfuse fuse IR VIS -o FOLDER`.",
         )
     return [there[name] for name in wanted]

@@ -102,7 +102,7 @@ class BFFRRecipe(FusionRecipe):
         """Return the stages: the warm start, if there is one, and semantic training."""
         settings = self.settings
         if settings.semantic > 0:
-            remedy = "Add rendered pairs, which have labels: --data scenes:200."
+            remedy = "Add rendered pairs, which have labels: --data scenes:200 (data=)."
             require_labels(source, self.name, settings.classes, remedy=remedy)
             require_size(settings.crop, self.name, trained=True)
             removed_classes(source, settings.removed)

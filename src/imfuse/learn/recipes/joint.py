@@ -114,8 +114,8 @@ class JointRecipe(FusionRecipe):
             source,
             self.name,
             settings.classes,
-            remedy="Add rendered pairs, which have labels (--data scenes:200), or train without "
-            "the segmenter: --set gamma=0 --set rounds=1.",
+            remedy="Add rendered pairs, which have labels (--data scenes:200, data=), or train "
+            "without the segmenter: --set gamma=0 --set rounds=1 (settings=).",
         )
         stages = []
         for m in range(settings.rounds):

@@ -31,7 +31,7 @@ def require_labels(source: Source, name: str, classes: int, *, remedy: str) -> N
         if layout.classes and len(layout.classes) > classes:
             raise UsageError(
                 f"{layout.name} has {len(layout.classes)} classes, {name} is set to {classes}",
-                remedy=f"Train with --set classes={len(layout.classes)}.",
+                remedy=f"Train with --set classes={len(layout.classes)} (settings=).",
             )
 
 
@@ -67,5 +67,5 @@ def check_labels(labels: Tensor, classes: int) -> None:
             f"label {int(labels[wrong][0])}",
             expected=f"0 to {classes - 1}, or {IGNORED} for unknown",
             remedy=f"Find the files with `imfuse data check DIR --classes {classes}`, or train "
-            "with --set classes=N.",
+            "with --set classes=N (settings=).",
         )

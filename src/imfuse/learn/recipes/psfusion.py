@@ -143,8 +143,8 @@ class PSFusionRecipe(FusionRecipe):
         """
         settings = self.settings
         remedy = (
-            "Add rendered pairs, which have labels (--data scenes:200), or train without labels: "
-            "--set salient=[] --set network.semantic_heads=false."
+            "Add rendered pairs, which have labels (--data scenes:200, data=), or train without "
+            "labels: --set salient=[] --set network.semantic_heads=false (settings=)."
         )
         if cast(PSFusion, self.fusion).semantic_heads is not None:
             require_labels(source, self.name, settings.classes, remedy=remedy)

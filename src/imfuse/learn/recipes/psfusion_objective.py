@@ -226,7 +226,7 @@ def _check_size(ir: Tensor) -> None:
         raise UsageError(
             f"pictures of {height}x{width} pixels for psfusion",
             expected=f"multiples of {multiple}",
-            remedy="Train on crops: --set crop=256.",
+            remedy="Train on crops: --set crop=256 (settings=).",
         )
 
 

@@ -105,8 +105,8 @@ class RefineFuseRecipe(FusionRecipe):
                 source,
                 self.name,
                 settings.salient,
-                remedy="Add rendered pairs, which have labels (--data scenes:200), or make masks "
-                "from contrast only: --set salient=[].",
+                remedy="Add rendered pairs, which have labels (--data scenes:200, data=), or make "
+                "masks from contrast only: --set salient=[] (settings=).",
             )
         return [Planned("train", ceil(len(source) / settings.batch) * settings.epochs)]
 

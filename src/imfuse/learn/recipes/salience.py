@@ -46,8 +46,8 @@ def check_salient(source: Source, name: str, classes: Classes, *, remedy: str) -
         raise UsageError(
             f"the salient classes {', '.join(map(str, classes))} are "
             + ", but ".join(f"{meaning} in {name}" for name, meaning in meanings.items()),
-            remedy="Give the labels of warm objects, such as --set salient=[8,9], and combine only "
-            "datasets that number their classes alike.",
+            remedy="Give the labels of warm objects, such as --set salient=[8,9] (settings=), and "
+            "combine only datasets that number their classes alike.",
         )
 
 
@@ -56,7 +56,7 @@ def _names(layout: Layout, classes: Classes) -> tuple[str, ...]:
         raise UsageError(
             f"salient class {max(classes)}, but {layout.name} has {len(layout.classes)} classes",
             expected=f"0 to {len(layout.classes) - 1}",
-            remedy="Give its labels of warm objects: --set salient=[1,2].",
+            remedy="Give its labels of warm objects: --set salient=[1,2] (settings=).",
         )
     return tuple(layout.classes[one] for one in classes)
 

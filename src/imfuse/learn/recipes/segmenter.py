@@ -136,7 +136,7 @@ class SegmenterRecipe(Recipe):
             self.name,
             self.settings.classes,
             remedy="Label them with a segmenter that you have (imfuse segment run), or add "
-            "rendered pairs, which have labels (--data scenes:200).",
+            "rendered pairs, which have labels (--data scenes:200, data=).",
         )
         return self.stages(len(source))
 

@@ -84,8 +84,9 @@ class SMFNetRecipe(FusionRecipe):
         if own.stages == "second" and own.weights is None:
             raise UsageError(
                 "stages=second without weights",
-                expected="a network that stage I has trained: --set weights=FILE",
-                remedy="Train both stages, or skip the first one with --set stages=joined.",
+                expected="a network that stage I has trained: --set weights=FILE (settings=)",
+                remedy="Train both stages, or skip the first one with --set stages=joined "
+                "(settings=).",
             )
         if own.crop is not None and own.crop[0] != own.crop[1]:
             raise UsageError(f"crop {own.crop}", expected="square patches, such as crop=128")

@@ -168,7 +168,7 @@ def make_config(
     if merged["recipe"] is None:
         raise UsageError(f"no {kind or 'recipe'}", expected=f"one of {', '.join(names_of(kind))}")
     if not merged["data"]:
-        raise UsageError("no pairs to train on", expected="--data DIR, or --data scenes:200")
+        raise UsageError("no pairs to train on", expected="--data DIR or --data scenes:200 (data=)")
     # This repeats the same run, unless something is changed.
     if set(changes) <= set(FREE) and all(given[name] in (None, stored.get(name)) for name in given):
         merged["steps"] = stored.get("steps")
@@ -208,8 +208,8 @@ def check_same(asked: RunConfig, begun: RunConfig, kind: type[Recipe], folder: P
         raise UsageError(
             f"{', '.join(unlike)}: not what the training began with",
             file=folder,
-            remedy="Resume with --resume and -o alone, or start a new training elsewhere. Only "
-            f"{', '.join(FREE)} may change.",
+            remedy="Resume with --resume and -o alone (resume=True, with out= and the rest as "
+            f"before), or start a new training elsewhere. Only {', '.join(FREE)} may change.",
         )
 
 

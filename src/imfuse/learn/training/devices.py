@@ -51,7 +51,9 @@ def _devices(device: str) -> tuple[str, int]:
         count = 1 if device == "gpu" else int(device)
         if not 1 <= count <= torch.cuda.device_count():
             found = f"{count} GPUs asked for, {torch.cuda.device_count()} there"
-            raise UsageError(found, remedy="Use --device cpu, or a PyTorch built for your GPU.")
+            raise UsageError(
+                found, remedy="Use --device cpu (device='cpu'), or a PyTorch built for your GPU."
+            )
         return "cuda", count
     raise UsageError(f"device {device!r}", expected="auto, cpu, gpu, or a number of GPUs")
 

@@ -34,7 +34,7 @@ def check_folder(folder: Path) -> None:
         raise OutputError(
             "it holds a training already" if begun else "the folder is not empty",
             file=folder,
-            remedy="Resume it with --resume, or choose another folder."
+            remedy="Resume it with --resume (resume=True), or choose another folder."
             if begun
             else "Choose another folder.",
         )

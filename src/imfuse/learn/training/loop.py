@@ -259,7 +259,7 @@ class Trainer:
             raise TrainingInterrupted(
                 f"stopped after step {state.total} of {sum(self.steps)}",
                 file=self.folder,
-                remedy="Resume it with --resume.",
+                remedy="Resume it with --resume (resume=True).",
             )
 
     def _preview(self, step: int) -> None:

@@ -183,7 +183,8 @@ def fit(run: Run, folder: Path, state: State | None, watch: Watch) -> tuple[Trai
         raise TrainingInterrupted(
             f"a process that reads pairs was ended from outside ({error})",
             file=folder,
-            remedy="Resume with --resume; if memory ran out, with --set workers=0.",
+            remedy="Resume with --resume (resume=True); if memory ran out, with --set workers=0 "
+            "(settings=).",
         ) from error
 
 

@@ -173,11 +173,11 @@ def signature(path: Path) -> tuple[int, int]:
 def _resumable(config: RunConfig, folder: Path, kind: Kind | None) -> type[Recipe]:
     recipe = find_recipe(config.recipe)
     if kind is not None and recipe.kind != kind:
-        command = "imfuse segment train" if config.recipe in SEGMENTERS else "imfuse train"
+        command = "segment train" if config.recipe in SEGMENTERS else "train"
         raise UsageError(
             f"a training of {config.recipe}",
             file=folder,
-            remedy=f"Resume it with {command} --resume.",
+            remedy=f"Resume it with `imfuse {command} --resume`.",
         )
     return recipe
 
@@ -207,7 +207,7 @@ def _refuse_repeats(data: Sequence[str]) -> None:
         raise UsageError(
             "given twice as data",
             file=twice[0] if twice else "scenes",
-            remedy="To repeat a dataset, give it once, and --set times.NAME=2.",
+            remedy="To repeat a dataset, give it once, and --set times.NAME=2 (settings=).",
         )
 
 

@@ -189,7 +189,7 @@ class Running:
         return TrainingDiverged(
             f"{where}: {what} not finite, with {', '.join(batch.names[:3])}",
             remedy="The last checkpoint is kept. Lower the learning rate, or try "
-            "--set precision=float32; look at the pairs named.",
+            "--set precision=float32 (settings=); look at the pairs named.",
         )
 
 
