@@ -14,7 +14,7 @@ $(VENV)/.core: pyproject.toml constraints.txt
 
 $(VENV)/.full: pyproject.toml constraints.txt
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --constraint constraints.txt --editable '.[learn,imagenet,openvino,dev]'
+	$(PIP) install --constraint constraints.txt --editable '.[learn,imagenet,judge,openvino,dev]'
 	touch $(VENV)/.core $@
 
 setup: $(VENV)/.full

@@ -53,7 +53,7 @@ class MachineSummary:
     failed: Sequence[tuple[str, str]]
 
     @classmethod
-    def of(cls, task: str, bench: Bench[Mapping[str, MachineScores]]) -> "MachineSummary":
+    def of(cls, task: str, bench: Bench[dict[str, MachineScores]]) -> "MachineSummary":
         """Summarise a finished benchmark whose judge is a detector or a segmenter.
 
         Raises:

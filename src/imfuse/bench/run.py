@@ -148,12 +148,9 @@ class Bench(Generic[_T]):
 
     def _score(self, loaded: tuple[NamedPair, ImagePair]) -> _Outcome:
         named, pair = loaded
-        name, known = named.name, named.annotations
+        name = named.name
         seen = as_fused(pair, FuseOptions(ir_range=self.ir_range))
-        labels, boxes = (
-            known() if any(judge.needs_annotations for judge in self.judges) else (None, None)
-        )
-        item = Item(name, seen, labels=labels, boxes=boxes)
+        item = Item(name, seen, named.annotations)
         scores: dict[tuple[str, str], Row] = {}
         for competitor in self.competitors:
             fused = competitor.fused(name, pair, self.ir_range)

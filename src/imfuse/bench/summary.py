@@ -44,7 +44,7 @@ class Summary:
     @classmethod
     def of(
         cls,
-        bench: Bench,
+        bench: Bench[Evaluation],
         *,
         speeds: Mapping[str, Speed],
         quoted: Sequence[QuotedRow] = (),

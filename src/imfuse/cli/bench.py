@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from imfuse.bench.summary import Summary
     from imfuse.data.entries import NamedPair
     from imfuse.data.sources import Source
+    from imfuse.metrics.evaluation import Evaluation
     from imfuse.report.scores import Case
     from imfuse.scoring.scorer import Scorer
     from imfuse.types import Picture
@@ -261,7 +262,7 @@ def _scorers(protocols: str, channel: str | None, metrics: str | None) -> "list[
     return scorers
 
 
-def _speeds(run: "Bench") -> "dict[str, Speed]":
+def _speeds(run: "Bench[Evaluation]") -> "dict[str, Speed]":
     from imfuse.bench.speed import measure_speed
 
     return {
@@ -271,7 +272,7 @@ def _speeds(run: "Bench") -> "dict[str, Speed]":
     }
 
 
-def _write_report(out: Path, summary: "Summary", run: "Bench", data: str) -> None:
+def _write_report(out: Path, summary: "Summary", run: "Bench[Evaluation]", data: str) -> None:
     from imfuse.io.atomic import write_text
     from imfuse.report.scores import evaluation_page
     from imfuse.scoring.page import settings, striking_pairs
@@ -291,7 +292,7 @@ def _write_report(out: Path, summary: "Summary", run: "Bench", data: str) -> Non
     say(f"report: {out}")
 
 
-def _case(pair: "NamedPair", caption: str, run: "Bench") -> "Case":
+def _case(pair: "NamedPair", caption: str, run: "Bench[Evaluation]") -> "Case":
     from imfuse.options import FuseOptions
     from imfuse.scoring.page import case
     from imfuse.scoring.sources import as_fused

@@ -171,7 +171,7 @@ def _evaluated(seen: Sequence[Seen], classes: int) -> Any:  # noqa: ANN401 - pyc
     except ImportError as error:
         raise ImfuseError(
             "average precision needs pycocotools, which is not installed",
-            remedy="Install it with: pip install 'imfuse[detect]'",
+            remedy="Install it with: pip install 'imfuse[judge]'",
         ) from error
     with contextlib.redirect_stdout(io.StringIO()):
         truth, found = COCO(), COCO()

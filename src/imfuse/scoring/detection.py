@@ -82,11 +82,6 @@ class DetectionJudge:
         """Name in tables."""
         return "detection"
 
-    @property
-    def needs_annotations(self) -> bool:
-        """Whether the boxes are those of the set, not of files."""
-        return not self.truths
-
     def score(self, fused: Picture, item: Item) -> Row:
         """Look at one picture.
 
@@ -174,13 +169,13 @@ class DetectionJudge:
     def _truths(self, item: Item) -> dict[str, Boxes]:
         size = item.pair.vis.size
         if not self.truths:
-            if item.boxes is None:
+            if item.annotations.boxes is None:
                 raise PairMismatch(
                     f"no boxes for {item.name}",
                     expected="a set that has boxes, or a file",
                     remedy="Give a file with them with --boxes (boxes=).",
                 )
-            return {OWN: item.boxes}
+            return {OWN: item.annotations.boxes}
         found: dict[str, Boxes] = {}
         for name, path in self.truths.items():
             boxes = read_boxes(_file_of(path, item.name), item.name, size)

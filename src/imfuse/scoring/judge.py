@@ -5,14 +5,15 @@ Quality metrics are one judge (`imfuse.scoring.scorer.Scorer`), detectors and se
 members of `Judge`, in one new file.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 import numpy as np
 
-from imfuse.data.boxes import Boxes
+from imfuse.data.sample import Annotations
 from imfuse.errors import PairMismatch
 from imfuse.metrics.evaluation import Evaluation, Undefined
 from imfuse.metrics.metric import MetricInfo
@@ -29,17 +30,24 @@ class Item:
     Attributes:
         name: Name of the pair.
         pair: The sources.
-        labels: `(H, W)` classes of the pixels; None: not labelled.
-        boxes: Boxes around objects; None: not annotated.
+        annotate: Returns its labels and boxes; called when a judge asks for them.
         files: Fused, infrared and visible file; None for arrays.
     """
 
     name: str
     pair: ImagePair
-    labels: Pixels | None = None
-    boxes: Boxes | None = None
+    annotate: Callable[[], Annotations] = Annotations
     files: tuple[Path, Path, Path] | None = None
     _looks: dict[str, tuple[Picture, Looks]] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def annotations(self) -> Annotations:
+        """Labels and boxes.
+
+        Raises:
+            ImfuseError: They can't be read.
+        """
+        return self.annotate()
 
     def look(self, picture: Picture) -> Looks:
         """Return a picture as metrics see it; the sources and the last picture are cached."""
@@ -80,11 +88,6 @@ class Judge(Protocol[Summary_co]):
     @property
     def name(self) -> str:
         """Name in tables, different from those of the other judges of a benchmark."""
-        ...
-
-    @property
-    def needs_annotations(self) -> bool:
-        """Whether it looks at the labels or boxes of an item."""
         ...
 
     def score(self, fused: Picture, item: Item) -> Row:

@@ -64,11 +64,6 @@ class Scorer:
         """Name of the protocol."""
         return self.protocol.name
 
-    @property
-    def needs_annotations(self) -> bool:
-        """False: metrics look at pictures only."""
-        return False
-
     def score(self, fused: Picture, item: Item) -> Row:
         """Compute the metrics of one fused picture, averaged over the channels.
 

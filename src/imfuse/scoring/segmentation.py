@@ -67,11 +67,6 @@ class SegmentationJudge:
         """Name in tables."""
         return "segmentation"
 
-    @property
-    def needs_annotations(self) -> bool:
-        """Whether the labels are those of the set, not of a folder."""
-        return self.folder is None
-
     def score(self, fused: Picture, item: Item) -> Row:
         """Look at one picture.
 
@@ -148,13 +143,13 @@ class SegmentationJudge:
     def _labels(self, item: Item) -> NDArray[np.uint8]:
         if self.folder is not None:
             return read_labels(_file_of(self.folder, item.name))
-        if item.labels is None:
+        if item.annotations.labels is None:
             raise PairMismatch(
                 f"no labels for {item.name}",
                 expected="a set that has labels, or a folder",
                 remedy="Give a folder with them with --labels (labels=).",
             )
-        return np.asarray(item.labels, np.uint8)
+        return np.asarray(item.annotations.labels, np.uint8)
 
     def _confusion(
         self, truth: NDArray[np.uint8], found: NDArray[np.uint8], name: str
@@ -200,4 +195,5 @@ def _iou(confusion: NDArray[np.number]) -> NDArray[np.float64]:
     counts = np.asarray(confusion, np.float64)
     right = np.diagonal(counts[..., :-1], axis1=-2, axis2=-1)
     union = counts.sum(axis=-1) + counts[..., :-1].sum(axis=-2) - right
-    return np.divide(right, union, out=np.full_like(union, np.nan), where=union > 0)
+    found = np.divide(right, union, out=np.full_like(union, np.nan), where=union > 0)
+    return np.asarray(found, np.float64)

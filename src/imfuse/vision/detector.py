@@ -126,7 +126,7 @@ class OnnxDetector:
         """
         values, place = self.preparation.apply(picture, self.size)
         found = self._reading.decode(self._run(values))
-        found = found.take(found.scores >= max(self.settings.score, np.finfo(np.float32).tiny))
+        found = found.take((found.scores >= self.settings.score) & (found.scores > 0))
         if not self._reading.suppressed:
             found = suppress(found, self.settings.iou)
         found = found.take(slice(self.settings.most))

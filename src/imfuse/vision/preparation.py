@@ -66,22 +66,16 @@ class Preparation:
         place = self.place((height, width), size)
         # Linear, also where it shrinks: so do the programs that these detectors were trained by.
         inner = cv2.resize(picture, (place.columns, place.rows), interpolation=cv2.INTER_LINEAR)
-        planes = (
-            np.broadcast_to(inner, (3, *inner.shape))
-            if inner.ndim == 2
-            else inner.transpose(2, 0, 1)
-        )
+        colour = inner.ndim == 3
+        planes = inner.transpose(2, 0, 1) if colour else np.broadcast_to(inner, (3, *inner.shape))
+        planes = planes[::-1] if self.order == "bgr" else planes
         mean, std = (np.asarray(one, np.float32)[:, None, None] for one in (self.mean, self.std))
         factor = np.float32(self.scale) / std
         whole = np.empty((3, *size), np.float32)
         whole[:] = self.margin * factor
-        rows, columns = (
-            slice(place.top, place.top + place.rows),
-            slice(place.left, place.left + place.columns),
-        )
-        np.multiply(
-            planes[:: -1 if self.order == "bgr" else 1], factor, out=whole[:, rows, columns]
-        )
+        rows = slice(place.top, place.top + place.rows)
+        columns = slice(place.left, place.left + place.columns)
+        np.multiply(planes, factor, out=whole[:, rows, columns])
         if any(self.mean):
             whole -= mean / std
         return whole, place
