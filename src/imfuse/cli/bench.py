@@ -24,12 +24,13 @@ from imfuse.cli.machines import (
     MapOption,
     Question,
     SegmenterOption,
+    ShouldIFuseOption,
     Task,
     bench_machines,
     refuse_machine_options,
 )
 from imfuse.cli.progress import track
-from imfuse.cli.scores import check_outputs, show_table, write_tables
+from imfuse.cli.scores import check_outputs, show_sections, show_table, write_tables
 from imfuse.errors import ImfuseError, UsageError
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def bench(
     labels: LabelsOption = None,
     class_map: MapOption = None,
     judge_settings: JudgeSetOption = None,
+    should_i_fuse: ShouldIFuseOption = False,
     split: Annotated[
         str | None,
         typer.Option(
@@ -148,6 +150,7 @@ def bench(
                 labels,
                 class_map,
                 judge_settings or [],
+                should_i_fuse,
             ),
             chosen_models(models),
             data,
@@ -164,7 +167,9 @@ def bench(
             as_json=as_json,
         )
         return
-    refuse_machine_options(detector, boxes, segmenter, labels, class_map, judge_settings)
+    refuse_machine_options(
+        detector, boxes, segmenter, labels, class_map, judge_settings, should_i_fuse
+    )
     from imfuse.bench.run import Bench, competitors_of, parse_folder
     from imfuse.bench.summary import Summary
     from imfuse.data.opening import open_for_comparing
@@ -304,22 +309,10 @@ def _case(pair: "NamedPair", caption: str, run: "Bench[Evaluation]") -> "Case":
 
 
 def _show(summary: "Summary") -> None:
-    from shutil import get_terminal_size
-    from textwrap import fill
-
     from rich.table import Table
 
     show_table(summary.main)
-    for section in summary.sections():
-        show(f"\n{section.title}\n{fill(section.lead, get_terminal_size().columns)}")
-        table = Table(*section.header, box=None, pad_edge=False)
-        for column in table.columns:
-            column.no_wrap = True
-        for column in table.columns[1:]:
-            column.justify = "right"
-        for row in section.rows:
-            table.add_row(*row)
-        print_table(table)
+    show_sections(summary.sections())
     if summary.quoted:
         show("\nQuoted, as printed")
         symbols = dict.fromkeys(symbol for row in summary.quoted for symbol in row.values)

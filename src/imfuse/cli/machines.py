@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imfuse.cli.console import parse_settings, print_json, print_table, say, say_list, show
+from imfuse.cli.console import parse_settings, print_json, say, say_list
 from imfuse.cli.progress import track
 from imfuse.errors import ImfuseError, UsageError
 
@@ -64,6 +64,14 @@ JudgeSetOption = Annotated[
         "order=bgr, score=0.01, iou=0.65; repeatable.",
     ),
 ]
+ShouldIFuseOption = Annotated[
+    bool,
+    typer.Option(
+        "--should-i-fuse",
+        help="Show only whether one sensor, late fusion or a fused picture serves the machine best, "
+        "by day and by night, and how sure that is.",
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,7 @@ class Question:
         labels: Folder of true labels.
         class_map: Map of classes.
         settings: Settings as `NAME=VALUE`.
+        verdict_only: Whether only the answer is shown, not the tables behind it.
     """
 
     task: Task
@@ -85,6 +94,7 @@ class Question:
     labels: Path | None
     class_map: Path | None
     settings: list[str]
+    verdict_only: bool = False
 
 
 def refuse_machine_options(*given: object) -> None:
@@ -124,8 +134,9 @@ def bench_machines(
     """
     from imfuse.bench.machines import BASELINES, SENSORS, MachineSummary
     from imfuse.bench.run import Bench, competitors_of, parse_folder
+    from imfuse.bench.verdict import section
     from imfuse.cli.bench import infrared_of, say_source
-    from imfuse.cli.scores import check_outputs
+    from imfuse.cli.scores import check_outputs, show_sections
     from imfuse.data.opening import open_for_comparing
     from imfuse.machine import available_cores
     from imfuse.options import InfraredRange
@@ -147,11 +158,16 @@ def bench_machines(
         pass
     summary = MachineSummary.of(question.task.value, run)
     _write(summary, csv, markdown)
+    answer = section(summary)
     say_list("left out", [f"{name}: {error}" for name, error in run.failed])
     if as_json:
-        print_json({"data": data} | summary.as_dict())
+        print_json({"data": data} | summary.as_dict() | {"verdict": answer.lead})
     else:
-        _show(summary)
+        show_sections([answer] if question.verdict_only else [*summary.sections(), answer])
+        for heading, text in summary.main[0].about.items():
+            say(f"{heading}: {text}")
+        for note in summary.notes():
+            say(f"note: {note}")
     if run.failed:
         sys.exit(ImfuseError.exit_code)
 
@@ -179,25 +195,3 @@ def _write(summary: "MachineSummary", csv: Path | None, markdown: Path | None) -
         write_text(csv, values_csv(*summary.values()))
     if markdown is not None:
         write_text(markdown, plain_markdown(summary.sections()))
-
-
-def _show(summary: "MachineSummary") -> None:
-    from shutil import get_terminal_size
-    from textwrap import fill
-
-    from rich.table import Table
-
-    for section in summary.sections():
-        show(f"\n{section.title}\n{fill(section.lead, get_terminal_size().columns)}")
-        table = Table(*section.header, box=None, pad_edge=False)
-        for column in table.columns:
-            column.no_wrap = True
-        for column in table.columns[1:]:
-            column.justify = "right"
-        for row in section.rows:
-            table.add_row(*row)
-        print_table(table)
-    for heading, text in summary.main[0].about.items():
-        say(f"{heading}: {text}")
-    for note in summary.notes():
-        say(f"note: {note}")

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imfuse.cli.console import print_table, say
+from imfuse.cli.console import print_table, say, show
 
 if TYPE_CHECKING:
     from imfuse.metrics.evaluation import Evaluation
     from imfuse.metrics.published import QuotedRow
+    from imfuse.report.scores import Section
 
 
 def check_outputs(wanted: "Sequence[Path | None]", *, inputs: "Sequence[Path]" = ()) -> None:
@@ -95,3 +96,22 @@ def show_table(evaluations: "Sequence[Evaluation]") -> None:
 
 def _number(value: float) -> str:
     return "-" if value != value else f"{value:.4f}"  # noqa: PLR0124 - NaN
+
+
+def show_sections(sections: "Sequence[Section]") -> None:
+    """Print plain tables with their titles and leads."""
+    from shutil import get_terminal_size
+    from textwrap import fill
+
+    from rich.table import Table
+
+    for section in sections:
+        show(f"\n{section.title}\n{fill(section.lead, get_terminal_size().columns)}")
+        table = Table(*section.header, box=None, pad_edge=False)
+        for column in table.columns:
+            column.no_wrap = True
+        for column in table.columns[1:]:
+            column.justify = "right"
+        for row in section.rows:
+            table.add_row(*row)
+        print_table(table)

@@ -18,7 +18,7 @@ from imfuse.errors import PairMismatch
 from imfuse.metrics.evaluation import Evaluation, Undefined
 from imfuse.metrics.metric import MetricInfo
 from imfuse.scoring.channels import Looks
-from imfuse.types import ImagePair, Picture, Pixels
+from imfuse.types import ImagePair, Picture
 
 Summary_co = TypeVar("Summary_co", covariant=True)
 

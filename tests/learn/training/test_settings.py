@@ -1,10 +1,10 @@
 import pytest
 
 from imfuse.errors import UnknownName, UsageError
+from imfuse.io.yaml_file import read_yaml
 from imfuse.learn.recipes.seafusion import SeAFusionRecipe
 from imfuse.learn.recipes.table import RECIPES, SEGMENTERS, find_recipe
 from imfuse.learn.training.settings import explained, make_settings
-from imfuse.io.yaml_file import read_yaml
 
 
 def make(*layers, preset=None):
