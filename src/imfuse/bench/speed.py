@@ -60,8 +60,16 @@ def measure_speed(
 
 def _peak_in_fresh_process(model: str, height: int, width: int) -> float | None:
     command = [sys.executable, "-m", "imfuse.bench.speed", model, str(height), str(width)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - ourselves
-    return float(done.stdout) if done.returncode == 0 else None
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:  # noqa: S603 - ourselves
+        try:
+            found, _ = process.communicate()
+        except BaseException:
+            process.kill()
+            process.wait()  # which `subprocess.run` leaves out after Ctrl-C
+            raise
+    return float(found) if process.returncode == 0 else None
 
 
 def _peak(model: str, height: int, width: int) -> float:
