@@ -26,7 +26,7 @@ CITYSCAPES = (
 
 
 class SegmenterSettings(BaseModel):
-    """What a segmenter's training did to pictures."""
+    """Preprocessing of a segmenter's training."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -60,9 +60,9 @@ def measure_speed(
 
 def _peak_in_fresh_process(model: str, height: int, width: int) -> float | None:
     command = [sys.executable, "-m", "imfuse.bench.speed", model, str(height), str(width)]
-    with subprocess.Popen(
+    with subprocess.Popen(  # noqa: S603 - ourselves
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:  # noqa: S603 - ourselves
+    ) as process:
         try:
             found, _ = process.communicate()
         except BaseException:

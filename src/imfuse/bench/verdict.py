@@ -16,7 +16,7 @@ _WHEN = {"all": "Over all {n} pictures", "day": "By day ({n})", "night": "By nig
 
 @dataclass(frozen=True)
 class Choice:
-    """What serves a machine best in one light.
+    """The pictures that serve a machine best in one light.
 
     Attributes:
         light: `all`, `day` or `night`.
@@ -40,7 +40,7 @@ class Choice:
 
     @property
     def sure(self) -> bool:
-        """Whether the winner is surely better than the best of the other kinds."""
+        """True if the winner is surely better than the best of the other kinds."""
         return self.over_next[1].sure
 
 

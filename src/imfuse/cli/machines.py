@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -68,15 +68,15 @@ ShouldIFuseOption = Annotated[
     bool,
     typer.Option(
         "--should-i-fuse",
-        help="Show only whether one sensor, late fusion or a fused picture serves the machine best, "
-        "by day and by night, and how sure that is.",
+        help="Show only whether one sensor, late fusion or a fused picture serves the machine "
+        "best, by day and by night, and how sure that is.",
     ),
 ]
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of which machine.
+    """A question to a machine.
 
     Attributes:
         task: `detect` or `segment`.
@@ -132,15 +132,19 @@ def bench_machines(
     Raises:
         ImfuseError: Something that was named can't be used.
     """
+    from imfuse.bench.machine_page import machine_page
     from imfuse.bench.machines import BASELINES, SENSORS, MachineSummary
     from imfuse.bench.run import Bench, competitors_of, parse_folder
     from imfuse.bench.verdict import section
     from imfuse.cli.bench import infrared_of, say_source
     from imfuse.cli.scores import check_outputs, show_sections
     from imfuse.data.opening import open_for_comparing
+    from imfuse.io.atomic import write_text
     from imfuse.machine import available_cores
+    from imfuse.metrics.catalogue import PAPER_METRICS
     from imfuse.options import InfraredRange
     from imfuse.ranges import shared_range
+    from imfuse.scoring.scorer import Scorer
 
     folders = [parse_folder(text) for text in fused]
     inputs = [Path(data), *(folder for _, folder in folders), *([] if names is None else [names])]
@@ -153,11 +157,23 @@ def bench_machines(
     pairs, workers = source.pairs(), workers or available_cores()
     if wanted is not None:
         wanted = shared_range((partial(infrared_of, p) for p in pairs), wanted, workers=workers)
-    run = Bench(competitors, pairs, [judge], audit=False, workers=workers, ir_range=wanted)
+    # The page shows what the field's metrics say of the same pictures.
+    metrics = [Scorer.of(metrics=PAPER_METRICS)] if report is not None else []
+    run: Bench[Any] = Bench(
+        competitors, pairs, [judge, *metrics], audit=False, workers=workers, ir_range=wanted
+    )
     for _ in track(iter(run), len(run.pairs), "looking"):
         pass
     summary = MachineSummary.of(question.task.value, run)
     _write(summary, csv, markdown)
+    if report is not None:
+        sensors = {one.label for one in SENSORS}
+        quality = [
+            e for one in metrics for e in run.evaluations(one.name) if e.label not in sensors
+        ]
+        title = f"What a machine sees on {Path(data).name}"
+        write_text(report, machine_page(title, summary, run, quality, {"data": data}))
+        say(f"report: {report}")
     answer = section(summary)
     say_list("left out", [f"{name}: {error}" for name, error in run.failed])
     if as_json:

@@ -17,7 +17,7 @@ IGNORED = 255
 
 
 class Annotations(NamedTuple):
-    """What is known about a pair besides its pictures.
+    """Labels and boxes of a pair.
 
     Attributes:
         labels: `(H, W)` classes of the pixels, 255 for unknown; None: not labelled.

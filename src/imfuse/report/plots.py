@@ -160,6 +160,42 @@ def _box(index: int, label: str, values: NDArray[np.float64], x: _Axis, middle: 
     )
 
 
+def scatter(points: Mapping[str, tuple[float, float]], info: MetricInfo, upwards: str) -> str:
+    """Return a chart with one marker a method.
+
+    Args:
+        points: Label of a method to its value of the metric and the other value; methods in which
+            either is NaN are left out.
+        info: The metric, across.
+        upwards: Name of the other value.
+    """
+    known = {label: point for label, point in points.items() if np.isfinite(point).all()}
+    across, up = (np.array([point[axis] for point in known.values()]) for axis in (0, 1))
+    x = _value_axis([across], start=_LEFT, end=_RIGHT)
+    y = _value_axis([up], start=_BOTTOM, end=_TOP)
+    parts = [
+        _grid_line(f"M{_LEFT} {place:.1f}H{_RIGHT}") + _text(_LEFT - 6, place + 4, text, "end")
+        for place, text in y.ticks()
+    ]
+    parts += [
+        _grid_line(f"M{place:.1f} {_BOTTOM}v4") + _text(place, _BOTTOM + 17, text, "middle")
+        for place, text in x.ticks()
+    ]
+    parts.append(_text((_LEFT + _RIGHT) / 2, _BOTTOM + 34, info.symbol, "middle"))
+    for index, label in enumerate(points):
+        if label in known:
+            place, value = known[label]
+            parts.append(
+                f'<g class="s{index % _COLOURS}"><title>{html.escape(label)}: {info.symbol} '
+                f"{place:.4g}, {html.escape(upwards)} {value:.4g}</title>"
+                f'<path class="marker" d="M{x(place):.1f} {y(value):.1f}'
+                f'{_MARKERS[index % len(_MARKERS)]}"/></g>'
+            )
+    says = f"{upwards} over {info.symbol}, one point a method. "
+    says += "; ".join(f"{label}: {a:.4g}, {b:.4g}" for label, (a, b) in known.items())
+    return _svg(_BOTTOM + 42, says, {}, {}, parts)
+
+
 def swatch(index: int) -> str:
     """Return how the curve with this number looks, for the legend of all charts."""
     marker = _MARKERS[index % len(_MARKERS)]

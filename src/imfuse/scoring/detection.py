@@ -10,17 +10,20 @@ from numpy.typing import NDArray
 
 from imfuse.data.boxes import Boxes, read_boxes
 from imfuse.errors import BadValues, PairMismatch
-from imfuse.scoring.average_precision import AveragePrecision, Seen, drawn_ap
+from imfuse.report.overlays import FALSE, HIT, MISS, Colour, as_rgb, with_boxes
+from imfuse.scoring.average_precision import THRESHOLDS, AveragePrecision, Seen, drawn_ap
 from imfuse.scoring.judge import Item, Row
 from imfuse.scoring.lighting import light_of
 from imfuse.scoring.machine import MachineScores, by_class, draws, mean_over, parts
 from imfuse.types import Float, Picture
 from imfuse.vision.classes import ClassMap, counterparts
-from imfuse.vision.detections import Detections, suppress
+from imfuse.vision.detections import Detections, overlaps, suppress
 from imfuse.vision.labelling import as_values
 
 OWN = "dataset"
 """Name of the truth that a set brings itself."""
+SHOWN = 0.3
+"""Least confidence of detections in example pictures."""
 
 
 class Detector(Protocol):
@@ -42,7 +45,7 @@ class Detector(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """What a detector found in a picture, and what is there.
+    """Objects that a detector found in a picture, and those that are there.
 
     Attributes:
         found: Objects it found, by its own classes; for late fusion, those in the infrared and in
@@ -58,6 +61,19 @@ class Look:
     light: str
     size: tuple[int, int]
     how: "Merge | None" = None
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """Outcome for the objects in a picture.
+
+    Attributes:
+        score: F1 of detections and objects, from 0 to 1; 1 where there are neither.
+        marks: Boxes with the colour that says what became of them.
+    """
+
+    score: float
+    marks: Sequence[tuple[Sequence[float], Colour]]
 
 
 @dataclass(frozen=True)
@@ -120,7 +136,38 @@ class DetectionJudge:
             for name, one in summaries.items()
         }
 
-    def _summary(self, label: str, truth: str, looks: Sequence[Look]) -> MachineScores:
+    def outcomes(self, rows: Sequence[Row], truth: str) -> dict[str, Outcome]:
+        """Return what was found, missed and imagined in each picture, by name of the pair.
+
+        Only detections of a confidence of at least `SHOWN` count.
+
+        Args:
+            rows: Rows of one method.
+            truth: Name of the truth.
+        """
+        looks = {row.name: _look(row) for row in rows}
+        _, seen, _ = self._seen(list(looks.values()), truth)
+        return {name: _outcome(one) for name, one in zip(looks, seen, strict=True)}
+
+    def illustrate(self, picture: Float, row: Row, truth: str) -> NDArray[np.uint8]:
+        """Return a picture with its boxes, by what became of them.
+
+        Args:
+            picture: `(H, W, 3)` or `(H, W)` in [0, 1].
+            row: What was found in it.
+            truth: Name of the truth.
+        """
+        marks = self.outcomes([row], truth)[row.name].marks
+        return with_boxes(as_rgb(picture), marks)
+
+    def _seen(
+        self, looks: Sequence[Look], truth: str
+    ) -> tuple[list[str], list[Seen], Sequence[str]]:
+        """Return the classes that are scored, pictures by them, and classes nobody can score.
+
+        Raises:
+            BadValues: No object is of a class that the detector knows.
+        """
         names, occurring = _classes(look.truths[truth] for look in looks)
         table = counterparts(self.detector.names, names, self.class_map)
         known = sorted(set(table.tolist()) - {-1})
@@ -136,22 +183,23 @@ class DetectionJudge:
             Seen(self._merged(look, place[table]), _objects(look.truths[truth], names, place))
             for look in looks
         ]
-        precision = AveragePrecision(seen, len(scored))
-        matches = [precision.matches(number) for number in range(len(scored))]
-        shown = [names[number] for number in scored]
+        unknown = sorted(occurring - {names[number] for number in known})
+        return [names[number] for number in scored], seen, unknown
+
+    def _summary(self, label: str, truth: str, looks: Sequence[Look]) -> MachineScores:
+        names, seen, unknown = self._seen(looks, truth)
+        precision = AveragePrecision(seen, len(names))
+        matches = [precision.matches(number) for number in range(len(names))]
         part = parts([look.light for look in looks])
         ap50: dict[str, dict[str, float]] = {}
         ap: dict[str, dict[str, float]] = {}
         drawn = {}
         for light, pictures in part.items():
             values = precision.values(pictures.tolist())
-            ap50[light], ap[light] = (
-                by_class(shown, values[0]),
-                by_class(shown, values.mean(axis=0)),
-            )
+            ap50[light] = by_class(names, values[0])
+            ap[light] = by_class(names, values.mean(axis=0))
             each = [drawn_ap(one, draws(len(pictures)), pictures) for one in matches]
             drawn[light] = 100 * mean_over(np.stack(each), axis=0)
-        unknown = sorted(occurring - {names[number] for number in known})
         return MachineScores(
             label=label,
             truth=truth,
@@ -188,6 +236,32 @@ class DetectionJudge:
                 )
             found[name] = boxes
         return found
+
+
+def _outcome(seen: Seen) -> Outcome:
+    """Match detections with objects, the most confident first."""
+    found = seen.found.take(seen.found.scores >= SHOWN)
+    truth = seen.truth
+    shared = overlaps(found.xyxy, truth.xyxy)
+    shared[found.classes[:, None] != truth.classes[None]] = 0
+    free = np.ones(len(truth), np.bool_)
+    marks: list[tuple[Sequence[float], Colour]] = []
+    hits = false = 0
+    for index, box in enumerate(found.xyxy):
+        row = np.where(free, shared[index], 0)
+        best = int(row.argmax()) if len(row) else 0
+        if not len(row) or row[best] < THRESHOLDS[0]:
+            false += 1
+            marks.append((box.tolist(), FALSE))
+            continue
+        free[best] = False
+        if not truth.ignored[best]:
+            hits += 1
+            marks.append((box.tolist(), HIT))
+    missed = np.flatnonzero(free & ~truth.ignored)
+    marks = [(truth.xyxy[index].tolist(), MISS) for index in missed] + marks
+    total = 2 * hits + false + len(missed)
+    return Outcome(2 * hits / total if total else 1.0, marks)
 
 
 def _file_of(path: Path, name: str) -> Path:

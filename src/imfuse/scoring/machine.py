@@ -1,4 +1,4 @@
-"""What machines see in pictures: values by class and light, and how sure differences are."""
+"""Scores of machines that look at pictures, by class and light, and how sure differences are."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ ByClass = Mapping[str, float]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MachineScores:
-    """What a machine sees in the pictures of one method.
+    """Scores of a machine on the pictures of one method.
 
     Attributes:
         label: Name of the method.
@@ -77,7 +77,7 @@ class Difference:
 
     @property
     def sure(self) -> bool:
-        """Whether the interval leaves out 0."""
+        """True if the interval leaves out 0."""
         return bool(self.low > 0 or self.high < 0)
 
 

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from imfuse.errors import BadValues, PairMismatch
 from imfuse.io.labels import read_labels
 from imfuse.metrics.segmentation import IGNORE
+from imfuse.report.overlays import as_rgb, with_classes
 from imfuse.scoring.judge import Item, Row
 from imfuse.scoring.lighting import light_of
 from imfuse.scoring.machine import MachineScores, by_class, draws, mean_over, parts
-from imfuse.types import Picture
+from imfuse.types import Float, Picture
 from imfuse.vision.classes import ClassMap, counterparts
 from imfuse.vision.labelling import Labeller, as_values
 
@@ -26,7 +27,7 @@ _REST = ("unlabelled", "background")
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """What a segmenter found in a picture.
+    """Classes that a segmenter found in a picture.
 
     Attributes:
         confusion: `(classes, classes + 1)` pixels by true and found class of the truth; the last
@@ -36,6 +37,17 @@ class Look:
 
     confusion: NDArray[np.int64]
     light: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How well a picture was labelled.
+
+    Attributes:
+        score: Mean IoU over the classes in it, from 0 to 1.
+    """
+
+    score: float
 
 
 @dataclass(frozen=True)
@@ -131,6 +143,25 @@ class SegmentationJudge:
             notes=(*notes, *said),
         )
         return {name: scores}
+
+    def outcomes(self, rows: Sequence[Row], truth: str) -> dict[str, Outcome]:
+        """Return how well each picture was labelled, by name of the pair.
+
+        Args:
+            rows: Rows of one method.
+            truth: Name of the truth, of which there is one.
+        """
+        known = sorted(set(self._table().tolist()) - {-1})
+        tables = {row.name: _look(row).confusion for row in rows}
+        return {
+            name: Outcome(float(np.nan_to_num(mean_over(_iou(table)[known], axis=0))))
+            for name, table in tables.items()
+        }
+
+    def illustrate(self, picture: Float, row: Row, truth: str) -> NDArray[np.uint8]:
+        """Return a picture with the classes that the segmenter finds in it in colour."""
+        labels = self._table()[self.segmenter.label(picture).astype(np.int64)]
+        return with_classes(as_rgb(picture), np.where(labels < 0, 0, labels))
 
     def _table(self) -> NDArray[np.int64]:
         """Return for each class of the segmenter the class of the truth that it counts as."""

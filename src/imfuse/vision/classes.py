@@ -1,4 +1,4 @@
-"""Which of a detector's classes, or a segmenter's, count as which class of the truth."""
+"""Classes of a detector or segmenter, and the classes of the truth that they count as."""
 
 from collections.abc import Mapping, Sequence
 

@@ -54,8 +54,8 @@ def make_detections(
     left, top, right, bottom = xyxy.T
     good = np.isfinite(xyxy).all(axis=1) & np.isfinite(scores) & (right > left) & (bottom > top)
     order = np.flatnonzero(good)[np.argsort(-scores[good], kind="stable")]
-    classes = np.asarray(classes).reshape(-1)[order].astype(np.int64)
-    return Detections(xyxy[order], scores[order], classes)
+    numbers = np.asarray(np.asarray(classes).reshape(-1)[order], np.int64)
+    return Detections(xyxy[order], scores[order], numbers)
 
 
 def joined(first: Detections, second: Detections) -> Detections:

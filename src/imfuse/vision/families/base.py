@@ -1,4 +1,4 @@
-"""What every detector family says of itself."""
+"""Description that every detector family gives of itself."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +20,7 @@ LEAST_SCORE = 0.001
 
 @dataclass(frozen=True)
 class Trial:
-    """What a file of unknown family looks like, and what it answered to a test picture.
+    """A file of unknown family: its inputs, and its answer to a test picture.
 
     Attributes:
         size: Height and width of the input.
