@@ -144,8 +144,8 @@ def _case(
         drawn = judge.illustrate(as_values(picture), row, truth)
         shown[one.label] = encode_image(Picture(pixels=drawn), "JPEG", quality=85)
     if isinstance(judge, DetectionJudge):  # drawn on the visible picture, as there is no other
-        both = ([rows[label][example.name]] for label in (INFRARED, VISIBLE))
-        (late,) = merged(*both, LATE["late-fusion"])
+        ir, vis = (rows[label][example.name] for label in (INFRARED, VISIBLE))
+        (late,) = merged([ir], [vis], LATE["late-fusion"])
         drawn = judge.illustrate(as_values(seen.vis), late, truth)
         shown["late-fusion"] = encode_image(Picture(pixels=drawn), "JPEG", quality=85)
     return Case(
