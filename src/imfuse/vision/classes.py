@@ -1,4 +1,4 @@
-"""Which of a detector's classes, or a segmenter's, count as which class of the truth."""
+"""Maps from the classes of a detector or a segmenter to those of the truth."""
 
 from collections.abc import Mapping, Sequence
 
