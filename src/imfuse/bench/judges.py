@@ -44,6 +44,7 @@ class SegmenterSettings(BaseModel):
 
 def detection_judge(
     detector: Path,
+    layout: Layout,
     boxes: Sequence[str] = (),
     class_map: Path | None = None,
     settings: Mapping[str, object] | None = None,
@@ -52,7 +53,9 @@ def detection_judge(
 
     Args:
         detector: Its ONNX file.
-        boxes: Files or folders with boxes, `FILE` or `NAME=FILE`; none: the boxes of the set.
+        layout: Description of the set, for the names of the classes of its labels.
+        boxes: Files or folders with boxes, `FILE` or `NAME=FILE`; none: the boxes of the set, or
+            boxes around its labels.
         class_map: YAML file of lines such as `car: [car, bus]`.
         settings: Values of `DetectorSettings` by name.
 
@@ -71,7 +74,7 @@ def detection_judge(
         truths[name] = path
     known = _checked(DetectorSettings, settings)
     network = OnnxDetector(detector, known, threads=1)
-    return DetectionJudge(network, truths, read_map(class_map), known.iou)
+    return DetectionJudge(network, truths, read_map(class_map), known.iou, layout.classes)
 
 
 def segmentation_judge(

@@ -199,7 +199,7 @@ def _judge(question: Question, source: "Source") -> "DetectionJudge | Segmentati
             f"--task {question.task} without a network", expected=f"{option} FILE.onnx"
         )
     if detect:
-        return detection_judge(network, question.boxes, question.class_map, settings)
+        return detection_judge(network, source.layout, question.boxes, question.class_map, settings)
     return segmentation_judge(network, source.layout, question.labels, question.class_map, settings)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imfuse.data.boxes import Boxes, read_boxes
+from imfuse.data.components import boxes_of_labels
 from imfuse.errors import BadValues, PairMismatch
 from imfuse.report.overlays import FALSE, HIT, MISS, Colour, as_rgb, with_boxes
 from imfuse.scoring.average_precision import THRESHOLDS, AveragePrecision, Seen, drawn_ap
@@ -82,16 +83,19 @@ class DetectionJudge:
 
     Attributes:
         detector: The detector.
-        truths: File with boxes by name of the truth; empty: the boxes of the set.
+        truths: File with boxes by name of the truth; empty: those of the set.
         class_map: Classes of the detector that count as a class of the truth; None: by names.
         iou: Overlap above which boxes that count as one class are one object. A detector suppresses
             within its own classes, and may see a van as car and as truck.
+        label_names: Names of the classes of labels, from which boxes are made for sets that have
+            none; empty: they are not.
     """
 
     detector: Detector
     truths: Mapping[str, Path]
     class_map: ClassMap | None = None
     iou: float = 0.65
+    label_names: Sequence[str] = ()
 
     @property
     def name(self) -> str:
@@ -217,13 +221,16 @@ class DetectionJudge:
     def _truths(self, item: Item) -> dict[str, Boxes]:
         size = item.pair.vis.size
         if not self.truths:
-            if item.annotations.boxes is None:
+            labels, boxes = item.annotations
+            if boxes is None and labels is not None and self.label_names:
+                boxes = boxes_of_labels(labels, self.label_names)
+            if boxes is None:
                 raise PairMismatch(
                     f"no boxes for {item.name}",
-                    expected="a set that has boxes, or a file",
+                    expected="a set that has boxes or labels, or a file",
                     remedy="Give a file with them with --boxes (boxes=).",
                 )
-            return {OWN: item.annotations.boxes}
+            return {OWN: boxes}
         found: dict[str, Boxes] = {}
         for name, path in self.truths.items():
             boxes = read_boxes(_file_of(path, item.name), item.name, size)

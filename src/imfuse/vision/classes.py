@@ -1,4 +1,4 @@
-"""Classes of a detector or segmenter, and the classes of the truth that they count as."""
+"""Maps from the classes of a detector or a segmenter to those of the truth."""
 
 from collections.abc import Mapping, Sequence
 

@@ -52,10 +52,11 @@ def make_detections(
     xyxy = np.asarray(xyxy, np.float32).reshape(-1, 4)
     scores = np.asarray(scores, np.float32).reshape(-1)
     left, top, right, bottom = xyxy.T
-    good = np.isfinite(xyxy).all(axis=1) & np.isfinite(scores) & (right > left) & (bottom > top)
+    classes = np.asarray(classes).reshape(-1)
+    good = np.isfinite(xyxy).all(axis=1) & np.isfinite(scores) & np.isfinite(classes)
+    good &= (right > left) & (bottom > top)
     order = np.flatnonzero(good)[np.argsort(-scores[good], kind="stable")]
-    numbers = np.asarray(np.asarray(classes).reshape(-1)[order], np.int64)
-    return Detections(xyxy[order], scores[order], numbers)
+    return Detections(xyxy[order], scores[order], classes[order].astype(np.int64))
 
 
 def joined(first: Detections, second: Detections) -> Detections:
@@ -81,8 +82,14 @@ def suppress(found: Detections, iou: float) -> Detections:
     sides = np.stack([left, top, right - left, bottom - top], axis=1)
     # Zero scores would be dropped by any threshold that OpenCV takes, so it sees ranks instead.
     ranks = np.linspace(1, 0.5, len(found), dtype=np.float32)
-    kept = cv2.dnn.NMSBoxesBatched(sides.tolist(), ranks.tolist(), found.classes.tolist(), 0.0, iou)
-    return found.take(np.sort(np.asarray(kept, np.int64).reshape(-1)))
+    kept = np.zeros(len(found), np.bool_)
+    # Not NMSBoxesBatched: it moves classes apart by the largest edge, so that boxes that begin left
+    # of 0 reach those of another class, and one huge box blurs the places of all.
+    for number in np.unique(found.classes):
+        mine = np.flatnonzero(found.classes == number)
+        best = cv2.dnn.NMSBoxes(sides[mine].tolist(), ranks[mine].tolist(), 0.0, iou)
+        kept[mine[np.asarray(best, np.int64)]] = True
+    return found.take(kept)
 
 
 def overlaps(first: NDArray[np.floating], second: NDArray[np.floating]) -> Float:

@@ -20,10 +20,12 @@ from imfuse.types import Float
 from imfuse.vision.detections import Detections, make_detections, suppress
 from imfuse.vision.families.base import Arrays, Reading, Trial
 from imfuse.vision.families.names import COCO
+from imfuse.vision.families.queries import SIZE_INPUT
 from imfuse.vision.families.suppressed import PADDLE_INPUTS
 from imfuse.vision.families.table import FAMILIES
 
 _Channels = tuple[float, float, float]
+_Shapes = dict[str, tuple[int, ...]]
 
 _USUAL_SIDE = 640
 """Height and width for files that take any size."""
@@ -35,8 +37,7 @@ _TYPES = {
     "tensor(float16)": np.float16,
     "tensor(uint8)": np.uint8,
 }
-_SIZE_INPUT = "orig_target_sizes"
-"""Input of RT-DETR's own exports: width and height that boxes are scaled to."""
+_AS_BYTES: dict[str, Any] = {"scale": 255.0, "mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
 _REMEDY = (
     "Export the detector to one of these layouts, or name the family it belongs to with "
     "--detector-set family=NAME (family=)."
@@ -102,6 +103,7 @@ class OnnxDetector:
         self._file = OnnxFile(model, threads)
         self.sha256 = self._file.sha256
         self._picture, self._last = _picture_input(self._file)
+        self._bytes = self._picture.kind == "tensor(uint8)"
         self.size = self._size()
         self._others = self._other_inputs()
         named = self.settings.names or _names_in(self._file)
@@ -110,7 +112,9 @@ class OnnxDetector:
         self.names = named or reading.names or _usual_names(reading.classes)
         chosen = {"fit", "order", "scale", "mean", "std"}
         known = self.settings.model_dump(include=chosen, exclude_none=True)
-        self.preparation = replace(reading.preparation, **known)
+        # A file that takes bytes takes pixels as they are.
+        plain = _AS_BYTES if self._bytes else {}
+        self.preparation = replace(reading.preparation, **{**plain, **known})
 
     def detect(self, picture: Float) -> Detections:
         """Return the objects in a picture, most confident first.
@@ -122,16 +126,18 @@ class OnnxDetector:
             Boxes in pixels of the picture, inside of it.
 
         Raises:
-            WeightsError: The network fails.
+            WeightsError: The network fails, or answers in another layout than before.
         """
         values, place = self.preparation.apply(picture, self.size)
-        found = self._reading.decode(self._run(values))
-        found = found.take((found.scores >= self.settings.score) & (found.scores > 0))
+        found = self._decode(self._run(values))
+        likely = (found.scores >= self.settings.score) & (found.scores > 0)
+        found = found.take(likely & (found.classes >= 0))  # some files fill up with class -1
         if not self._reading.suppressed:
             found = suppress(found, self.settings.iou)
         found = found.take(slice(self.settings.most))
         height, width = picture.shape[:2]
-        inside = place.back(found.xyxy).clip(0, np.array([width, height] * 2, np.float32))
+        with np.errstate(over="ignore"):
+            inside = place.back(found.xyxy).clip(0, np.array([width, height] * 2, np.float32))
         return make_detections(inside, found.scores, found.classes)
 
     def about(self) -> dict[str, str]:
@@ -151,7 +157,7 @@ class OnnxDetector:
     def _run(self, values: Float, seconds: float | None = None) -> Arrays:
         kind = _TYPES[self._picture.kind]
         shown = values.transpose(1, 2, 0) if self._last else values
-        if kind == np.uint8:
+        if self._bytes:
             shown = np.rint(shown).clip(0, 255)
         shown = np.ascontiguousarray(shown, kind)
         if len(self._picture.shape) == 4:
@@ -163,34 +169,52 @@ class OnnxDetector:
             found = f"it can't look at a picture ({brief(error.found)})"
             remedy = "Give the size that it was made for, as --detector-set size=[640,640] (size=)."
             raise WeightsError(found, file=self.path, remedy=remedy) from error
-        return {
-            port.name: np.asarray(one)
-            for port, one in zip(self._file.outputs, outputs, strict=True)
-        }
+        named = zip(self._file.outputs, outputs, strict=True)
+        return {port.name: np.asarray(one) for port, one in named if _is_numeric(one)}
+
+    def _decode(self, outputs: Arrays) -> Detections:
+        # Lists of objects have any length; the rest can't change while the input's size does not.
+        found = _shapes(outputs)
+        if found != self._usual and not (
+            self._reading.suppressed and _same_axes(found, self._usual)
+        ):
+            raise self._changed(outputs)
+        try:
+            with np.errstate(all="ignore"):  # what is not finite is dropped
+                return self._reading.decode(outputs)
+        except Exception as error:
+            raise self._changed(outputs) from error
+
+    def _changed(self, outputs: Arrays) -> WeightsError:
+        return WeightsError(
+            f"its outputs changed to {_shown(_shapes(outputs))}",
+            file=self.path,
+            expected=f"{_shown(self._usual)}, as for the test picture",
+            remedy="Export the detector with outputs of one layout.",
+        )
 
     def _recognise(self, classes: int | None) -> Reading:
-        # Anything but one value, which some networks turn into nothing but equal numbers.
-        picture = np.random.default_rng(0).random((3, *self.size), np.float32)
-        outputs = self._run(picture * 255, seconds=_LIMIT)
-        inputs = tuple(port.name for port in self._file.inputs)
-        trial = Trial(self.size, inputs, outputs, classes)
         family = self.settings.family
         families = FAMILIES if family is None else {family: look_up("family", family, FAMILIES)}
-        for recognise in families.values():
-            reading = recognise(trial)
-            if reading is not None:
-                return reading
-        shown = ", ".join(
-            f"{brief(name, 40)} {'x'.join(map(str, one.shape)) or 'scalar'}"
-            for name, one in list(outputs.items())[:8]
-        )
+        # Anything but one value, which some networks turn into nothing but equal numbers. A file
+        # that takes more than [0, 1] sees a dark picture, while 255 might overflow in float16.
+        picture = np.random.default_rng(0).random((3, *self.size), np.float32)
+        outputs = self._run(picture * (255 if self._bytes else 1), seconds=_LIMIT)
+        inputs = tuple(port.name for port in self._file.inputs)
+        trial = Trial(self.size, inputs, outputs, classes)
+        self._usual = _shapes(outputs)
+        with np.errstate(all="ignore"):
+            for recognise in families.values():
+                reading = recognise(trial)
+                if reading is not None:
+                    return reading
+        height, width = self.size
+        which = "no known detector gives" if family is None else f"{family} does not give"
         raise WeightsError(
-            f"outputs {shown} for a picture of {self.size[1]}x{self.size[0]}, which no known "
-            "detector gives"
-            if family is None
-            else f"outputs {shown}, which {family} does not give",
+            f"outputs {_shown(self._usual)} for a picture of {width}x{height}, which {which}",
             file=self.path,
-            expected=f"the outputs of one of {', '.join(FAMILIES)}",
+            expected=f"the outputs of one of {', '.join(families)}"
+            + (f" for {classes} classes, as many as have names" if classes else ""),
             remedy=_REMEDY,
         )
 
@@ -221,13 +245,13 @@ class OnnxDetector:
                 feed[port.name] = np.ones((1, 2), np.float32)
             elif port.name == PADDLE_INPUTS[1]:
                 feed[port.name] = np.array([self.size], np.float32)
-            elif port.name == _SIZE_INPUT:
+            elif port.name == SIZE_INPUT:
                 feed[port.name] = np.array([self.size[::-1]], np.int64)
             else:
                 raise WeightsError(
                     f"an input that is no picture: {port}",
                     file=self.path,
-                    expected=f"a picture, and at most {', '.join([*PADDLE_INPUTS, _SIZE_INPUT])}",
+                    expected=f"a picture, and at most {', '.join([*PADDLE_INPUTS, SIZE_INPUT])}",
                     remedy="Export the detector so that it takes a picture and nothing else.",
                 )
         return feed
@@ -256,11 +280,34 @@ def _picture_input(file: OnnxFile) -> tuple[Port, bool]:
     )
 
 
+def _is_numeric(output: object) -> bool:
+    return isinstance(output, np.ndarray | np.generic) and output.dtype.kind in "fiu"
+
+
+def _shapes(outputs: Arrays) -> _Shapes:
+    return {name: one.shape for name, one in outputs.items()}
+
+
+def _same_axes(first: _Shapes, second: _Shapes) -> bool:
+    return {name: len(one) for name, one in first.items()} == {
+        name: len(one) for name, one in second.items()
+    }
+
+
+def _shown(shapes: _Shapes) -> str:
+    """Return names and shapes of outputs for messages."""
+    parts = (
+        f"{brief(name, 40)} {'x'.join(map(str, one)) or 'scalar'}"
+        for name, one in list(shapes.items())[:8]
+    )
+    return ", ".join(parts) or "without numbers"
+
+
 def _names_in(file: OnnxFile) -> tuple[str, ...]:
     """Return the names of classes in the metadata that Ultralytics' exports have, if any."""
     try:
         table = ast.literal_eval(file.metadata.get("names", "()"))
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return ()
     if isinstance(table, dict):
         if set(table) != set(range(len(table))):

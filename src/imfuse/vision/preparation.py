@@ -15,7 +15,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class Preparation:
-    """Preprocessing of a detector's training, before the network saw pictures.
+    """Preparation of pictures for a network, as its training did it.
 
     Values in [0, 1] are multiplied by `scale`, then `mean` is subtracted and the rest divided by
     `std`.

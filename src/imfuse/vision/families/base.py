@@ -1,4 +1,4 @@
-"""Description that every detector family gives of itself."""
+"""The interface of detector families."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -47,6 +47,23 @@ class Trial:
         (found,) = self.outputs.values()
         return found[0] if found.ndim == 3 and found.shape[0] == 1 else None
 
+    @property
+    def table(self) -> NDArray[Any] | None:
+        """The output of three axes, without its first one of length 1, if the others have more.
+
+        These are masks, and grids before they are decoded.
+        """
+        found = [one for one in self.outputs.values() if one.ndim == 3]
+        others = [one for one in self.outputs.values() if one.ndim in (4, 5)]
+        if len(found) != 1 or len(found) + len(others) != len(self.outputs):
+            return None
+        return found[0][0] if found[0].shape[0] == 1 else None
+
+    @property
+    def masks(self) -> int:
+        """Number of masks that objects are a mix of: channels of an output of four axes."""
+        return sum(one.shape[1] for one in self.outputs.values() if one.ndim == 4)
+
     def cells(self, strides: Sequence[int]) -> int:
         """Return the number of cells of grids with these strides over the input."""
         return sum(rows * columns for rows, columns in self.grids(strides))
@@ -90,6 +107,12 @@ def of_scores(xyxy: NDArray[Any], scores: NDArray[Any]) -> Detections:
     """
     boxes, classes = np.nonzero(scores > LEAST_SCORE)
     return make_detections(xyxy[boxes], scores[boxes, classes], classes)
+
+
+def table_of(outputs: Arrays) -> NDArray[np.float32]:
+    """Return what was `Trial.table` from further outputs of the same file."""
+    (found,) = (one for one in outputs.values() if one.ndim == 3)
+    return np.asarray(found[0], np.float32)
 
 
 def from_centres(xywh: NDArray[Any]) -> NDArray[np.float32]:

@@ -5,6 +5,7 @@ The distance from a cell's centre to each edge is the mean of a softmax over 0..
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,15 +18,18 @@ from imfuse.vision.preparation import IMAGENET_MEAN, IMAGENET_STD, Preparation
 
 _STRIDES = (8, 16, 32, 64)
 _BINS = (8, 16, 17)
-"""Values that a distance may have: `reg_max + 1` of NanoDet, PicoDet and PP-YOLOE."""
+"""Values that a distance may have: `reg_max + 1` of PicoDet and PP-YOLOE."""
+_NANODET_BINS = (8, 11)
+"""The same of NanoDet."""
 PADDLE = Preparation(fit="stretch", order="rgb", mean=IMAGENET_MEAN, std=IMAGENET_STD)
-_NANODET = Preparation(
+_NANODET_PLUS = Preparation(
     fit="stretch",
     order="bgr",
     scale=255,
     mean=(103.53, 116.28, 123.675),
     std=(57.375, 57.12, 58.395),
 )
+_NANODET = replace(_NANODET_PLUS, fit="centre", margin=0.0)
 
 
 def picodet(trial: Trial) -> Reading | None:
@@ -50,18 +54,22 @@ def picodet(trial: Trial) -> Reading | None:
 def nanodet(trial: Trial) -> Reading | None:
     """Recognise NanoDet: one row a cell, of scores and then distances.
 
-    NanoDet-Plus, which has a fourth grid, measures from the corner of a cell, not from its centre.
+    NanoDet-Plus, which has a fourth grid, measures from the corner of a cell, not from its centre,
+    and stretches pictures, where its predecessor leaves black margins.
     """
     rows = trial.only
     strides = next((_STRIDES[:n] for n in (4, 3) if _rows(rows) == trial.cells(_STRIDES[:n])), ())
     if rows is None or not strides:
         return None
-    classes = rows.shape[1] - 4 * _BINS[0]
-    if classes < 1 or trial.classes not in (None, classes) or not is_share(rows[:, :classes]):
-        return None
-    centres = _centres(trial.grids(strides), offset=0.0 if len(strides) == 4 else 0.5)
-    decode = partial(_together, classes=classes, centres=centres)
-    return Reading("nanodet", _NANODET, decode, classes)
+    plus = len(strides) == 4
+    centres = _centres(trial.grids(strides), offset=0.0 if plus else 0.5)
+    for bins in _NANODET_BINS:  # the most classes first: distances are seldom from 0 to 1
+        classes = rows.shape[1] - 4 * bins
+        if classes < 1 or trial.classes not in (None, classes) or not is_share(rows[:, :classes]):
+            continue
+        decode = partial(_together, classes=classes, centres=centres)
+        return Reading("nanodet", _NANODET_PLUS if plus else _NANODET, decode, classes)
+    return None
 
 
 def _split(outputs: Arrays, sizes: Sequence[int]) -> tuple[list[str], list[str]]:

@@ -15,26 +15,33 @@ from imfuse.vision.families.names import COCO_91
 from imfuse.vision.preparation import IMAGENET_MEAN, IMAGENET_STD, Preparation
 
 _DETR = Preparation(fit="stretch", mean=IMAGENET_MEAN, std=IMAGENET_STD)
-_RT_DETR = Preparation(fit="stretch")
-_DETR_CLASSES = len(COCO_91) + 1
-"""DETR's numbers of COCO's classes, and one for no object."""
+RT_DETR = Preparation(fit="stretch")
+SIZE_INPUT = "orig_target_sizes"
+"""Input of RT-DETR's own exports: width and height that boxes are scaled to."""
 
 
 def detr(trial: Trial) -> Reading | None:
-    """Recognise DETR (`logits`, `pred_boxes`; the last class is no object) and RT-DETR."""
+    """Recognise DETR and RT-DETR: boxes and logits in outputs of their own.
+
+    DETR counts COCO's classes by the numbers of the annotations, and one more for no object;
+    Deformable DETR and its like leave that one out.
+    """
     found = {one.shape[2] == 4: name for name, one in trial.outputs.items() if one.ndim == 3}
     if len(trial.outputs) != 2 or set(found) != {True, False}:
         return None
     boxes, logits = trial.outputs[found[True]], trial.outputs[found[False]]
     if boxes.shape[:2] != logits.shape[:2] or not is_share(boxes):
         return None
-    softmax = logits.shape[2] == _DETR_CLASSES
+    softmax = logits.shape[2] == len(COCO_91) + 1
     classes = logits.shape[2] - softmax
+    if trial.classes not in (None, classes):
+        return None
     decode = partial(
         _queries, boxes=found[True], logits=found[False], softmax=softmax, size=trial.size
     )
-    names = COCO_91 if softmax else ()
-    return Reading("detr", _DETR if softmax else _RT_DETR, decode, classes, True, names)  # noqa: FBT003 - suppressed
+    if classes == len(COCO_91):
+        return Reading("detr", _DETR, decode, classes, suppressed=True, names=COCO_91)
+    return Reading("rt-detr", RT_DETR, decode, classes, suppressed=True)
 
 
 def rt_detr(trial: Trial) -> Reading | None:
@@ -45,7 +52,8 @@ def rt_detr(trial: Trial) -> Reading | None:
     classes = rows.shape[1] - 4
     if trial.classes not in (None, classes) or trial.cells((8, 16, 32)) == len(rows):
         return None
-    return Reading("rt-detr", _RT_DETR, partial(_table, size=trial.size), classes, True)  # noqa: FBT003 - suppressed
+    decode = partial(_table, size=trial.size)
+    return Reading("rt-detr", RT_DETR, decode, classes, suppressed=True)
 
 
 def _table(outputs: Arrays, *, size: tuple[int, int]) -> Detections:

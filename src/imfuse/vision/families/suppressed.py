@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imfuse.vision.detections import Detections, make_detections
-from imfuse.vision.families.base import Arrays, Reading, Trial, is_share
+from imfuse.vision.families.base import Arrays, Reading, Trial, is_share, of_scores
 from imfuse.vision.families.distances import PADDLE
 from imfuse.vision.families.names import COCO_91
+from imfuse.vision.families.queries import RT_DETR, SIZE_INPUT
 from imfuse.vision.families.yolo import CENTRE_RGB
 from imfuse.vision.preparation import Preparation
 
@@ -28,20 +29,27 @@ _MMDET = Preparation(
     std=(57.375, 57.12, 58.395),
 )
 _STRETCHED = Preparation(fit="stretch")
+_STRETCHED_BYTES = Preparation(fit="stretch", scale=255)
+_RT_DETR_ROWS = 300
 _ROUNDED = 1e-4
 
 
 def paddle(trial: Trial) -> Reading | None:
     """Recognise PaddleDetection's exports (PicoDet, PP-YOLOE): rows of class, score and edges.
 
-    Without suppression they answer with boxes `(1, n, 4)` and scores `(1, classes, n)`.
+    Without suppression they answer with boxes `(1, n, 4)` and scores `(1, classes, n)`. Most take
+    values normed by ImageNet's mean and std. RT-DETR and PP-YOLOE+ take them plain: the one always
+    answers with 300 rows, the other has one grid less than PicoDet; with suppression, nothing tells
+    PP-YOLOE+ from the others.
     """
     if not set(PADDLE_INPUTS) & set(trial.inputs):
         return None
     for name, one in trial.outputs.items():
         if one.ndim == 2 and one.shape[1] == 6:
             columns = partial(_columns, name=name, box=2, score=1, label=0)
-            return Reading("paddle", PADDLE, columns, 0, suppressed=True)
+            plain = PADDLE_INPUTS[1] in trial.inputs and len(one) == _RT_DETR_ROWS
+            how = RT_DETR if plain else PADDLE
+            return Reading("paddle", how, columns, 0, suppressed=True)
     boxes = [n for n, one in trial.outputs.items() if one.ndim == 3 and one.shape[2] == 4]
     scores = [n for n, one in trial.outputs.items() if one.ndim == 3 and n not in boxes]
     if len(boxes) != 1 or len(scores) != 1 or not is_share(trial.outputs[scores[0]]):
@@ -49,14 +57,16 @@ def paddle(trial: Trial) -> Reading | None:
     classes, count = trial.outputs[scores[0]].shape[1:]
     if count != trial.outputs[boxes[0]].shape[1]:
         return None
-    return Reading("paddle", PADDLE, partial(_paddle, boxes=boxes[0], scores=scores[0]), classes)
+    how = _STRETCHED if count == trial.cells((8, 16, 32)) else PADDLE
+    return Reading("paddle", how, partial(_paddle, boxes=boxes[0], scores=scores[0]), classes)
 
 
 def rows(trial: Trial) -> Reading | None:
     """Recognise one table that has a row an object.
 
     Six columns are edges, score, class (YOLOv10, and YOLOv8 with suppression); seven are picture,
-    edges, class, score (YOLOv7), or, in four axes, picture, class, score and edges as shares (SSD).
+    edges, class, score (YOLOv7; YOLO-NAS has the score first), or, in four axes, picture, class,
+    score and edges as shares (SSD).
     """
     if len(trial.outputs) != 1:
         return None
@@ -65,9 +75,10 @@ def rows(trial: Trial) -> Reading | None:
     width = found.shape[-1] if found.ndim else 0
     if found.ndim == 4 and found.shape[:2] == (1, 1) and width == 7:
         decode = partial(_columns, name=name, box=3, score=2, label=1, size=trial.size)
-        return Reading("ssd", _STRETCHED, decode, 0, suppressed=True)
+        return Reading("ssd", _STRETCHED, decode, 0, suppressed=True, names=COCO_91)
     if found.ndim == 2 and width == 7:
-        decode = partial(_columns, name=name, box=1, score=6, label=5)
+        score, label = (5, 6) if "flat_predictions" in name else (6, 5)
+        decode = partial(_columns, name=name, box=1, score=score, label=label)
     elif found.ndim in (2, 3) and width == 6 and _whole(found[..., 5]):
         decode = partial(_columns, name=name, box=0, score=4, label=5)
     else:
@@ -75,34 +86,46 @@ def rows(trial: Trial) -> Reading | None:
     return Reading("yolo-suppressed", CENTRE_RGB, decode, 0, suppressed=True)
 
 
+def tensorflow(trial: Trial) -> Reading | None:
+    """Recognise TensorFlow's object detection by its names; newer files have further outputs.
+
+    Edges are shares, the top edge first.
+    """
+    plain = {name.split(":")[0]: name for name in trial.outputs}
+    wanted = [f"detection_{part}" for part in ("boxes", "classes", "scores")]
+    if not set(wanted) <= set(plain):
+        return None
+    boxes, labels, scores = (plain[name] for name in wanted)
+    if trial.outputs[boxes].shape[-1:] != (4,):
+        return None
+    decode = partial(_lists, boxes=boxes, labels=labels, scores=scores, size=trial.size)
+    return Reading("tensorflow", _STRETCHED_BYTES, decode, 0, suppressed=True, names=COCO_91)
+
+
 def lists(trial: Trial) -> Reading | None:
     """Recognise boxes, scores and classes in outputs of their own.
 
     Known are mmdeploy (`dets` of five columns and `labels`), TensorRT's EfficientNMS (with the
-    number of objects), TensorFlow's object detection (`detection_boxes`, whose edges are shares,
-    top first) and torchvision.
+    number of objects), RT-DETR's and D-FINE's own exports (by their further input) and torchvision.
     """
     boxes = _named(trial, lambda name, one: one.ndim in (2, 3) and one.shape[-1] in (4, 5))
     labels = _named(trial, lambda name, _: "class" in name or "label" in name)
     scores = _named(trial, lambda name, _: "score" in name)
     if len(boxes) != 1 or len(labels) != 1 or len(scores) > 1:
         return None
-    with_score = trial.outputs[boxes[0]].shape[-1] == 5
-    if with_score == bool(scores):
+    count, width = trial.outputs[boxes[0]].shape[-2:]
+    with_score = width == 5
+    sizes = {trial.outputs[name].size for name in (labels[0], *scores)}
+    if with_score == bool(scores) or sizes != {count}:
         return None
     decode = partial(_lists, boxes=boxes[0], labels=labels[0], scores=next(iter(scores), None))
-    if "detection" in boxes[0].casefold():
-        whole = partial(decode, size=trial.size)
-        return Reading("tensorflow", _STRETCHED_BYTES, whole, 0, suppressed=True, names=COCO_91)
     if with_score:
         return Reading("mmdeploy", _MMDET, decode, 0, suppressed=True)
-    counted = _named(trial, lambda name, _: "num" in name)
-    if counted:
+    if SIZE_INPUT in trial.inputs:
+        return Reading("rt-detr", RT_DETR, decode, 0, suppressed=True)
+    if _named(trial, lambda name, _: "num" in name):
         return Reading("efficient-nms", CENTRE_RGB, decode, 0, suppressed=True)
     return Reading("torchvision", _STRETCHED, decode, 0, suppressed=True, names=COCO_91)
-
-
-_STRETCHED_BYTES = Preparation(fit="stretch", scale=255)
 
 
 def _named(trial: Trial, wanted: Callable[[str, NDArray[Any]], bool]) -> Sequence[str]:
@@ -124,7 +147,6 @@ def _columns(
     size: tuple[int, int] | None = None,
 ) -> Detections:
     table = outputs[name].reshape(-1, outputs[name].shape[-1])
-    table = table[table[:, label] >= 0]  # -1 fills up
     xyxy = table[:, box : box + 4]
     if size is not None:
         xyxy = xyxy * np.array([size[1], size[0]] * 2, np.float32)
@@ -148,6 +170,4 @@ def _lists(
 
 
 def _paddle(outputs: Arrays, *, boxes: str, scores: str) -> Detections:
-    table = outputs[scores][0].T
-    found, classes = np.nonzero(table > 0)
-    return make_detections(outputs[boxes][0][found], table[found, classes], classes)
+    return of_scores(outputs[boxes][0], outputs[scores][0].T)

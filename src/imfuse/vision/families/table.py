@@ -13,6 +13,7 @@ FAMILIES: Mapping[str, Family] = {
     "yolov8": yolo.yolov8,
     "picodet": distances.picodet,
     "rows": suppressed.rows,
+    "tensorflow": suppressed.tensorflow,
     "lists": suppressed.lists,
     "detr": queries.detr,
     "rt-detr": queries.rt_detr,

@@ -19,6 +19,7 @@ from imfuse.vision.families.base import (
     from_centres,
     is_share,
     of_scores,
+    table_of,
 )
 from imfuse.vision.preparation import Preparation
 
@@ -32,7 +33,7 @@ CENTRE_RGB = Preparation(fit="centre", order="rgb")
 
 def yolox(trial: Trial) -> Reading | None:
     """Recognise YOLOX: one row a cell, with objectness; decoded or not."""
-    rows = _with_objectness(trial)
+    rows, classes = _with_objectness(trial)
     if rows is None:
         return None
     strides = next((s for s in (_STRIDES, _LARGE_STRIDES) if len(rows) == trial.cells(s)), None)
@@ -41,13 +42,16 @@ def yolox(trial: Trial) -> Reading | None:
     # Offsets within cells are small and logarithms of sizes often negative; pixels are neither.
     decoded = rows[:, 2:4].min() >= 0 and rows[:, :2].max() > max(trial.size) / 2
     grid = None if decoded else _cells(trial, strides)
-    decode = partial(_objectness_first, grid=grid)
-    return Reading("yolox", _CORNER_BGR, decode, rows.shape[1] - 5)
+    decode = partial(_objectness_first, classes=classes, grid=grid)
+    return Reading("yolox", _CORNER_BGR, decode, classes)
 
 
 def yolov5(trial: Trial) -> Reading | None:
-    """Recognise YOLOv5 and YOLOv7 (three rows a cell), and YOLOv6 (one, of objectness 1)."""
-    rows = _with_objectness(trial)
+    """Recognise YOLOv5 and YOLOv7 (three rows a cell), and YOLOv6 (one, of objectness 1).
+
+    Columns and outputs for masks are left out, and the grids that older files have besides.
+    """
+    rows, classes = _with_objectness(trial)
     if rows is None:
         return None
     counts = {_ANCHORS * trial.cells(strides) for strides in (_STRIDES, _LARGE_STRIDES)}
@@ -56,25 +60,24 @@ def yolov5(trial: Trial) -> Reading | None:
     if len(rows) not in counts and not without:
         return None
     name = "yolov6" if without else "yolov5"
-    return Reading(name, CENTRE_RGB, _objectness_first, rows.shape[1] - 5)
+    return Reading(name, CENTRE_RGB, partial(_objectness_first, classes=classes), classes)
 
 
 def yolov8(trial: Trial) -> Reading | None:
     """Recognise YOLOv8 and its successors: classes without objectness, one column a cell.
 
-    Files that also segment have further columns for masks, which are left out.
+    Files that also segment have further columns for masks, which are left out. With rows for
+    columns, a file looks like YOLOX of one class less, unless it names its classes.
     """
-    tables = [one[0] for one in trial.outputs.values() if one.ndim == 3 and one.shape[0] == 1]
-    masks = [one.shape[1] for one in trial.outputs.values() if one.ndim == 4]
-    if len(tables) != 1 or len(masks) > 1 or len(trial.outputs) != 1 + len(masks):
+    table = trial.table
+    if table is None:
         return None
-    (table,) = tables
     cells = {trial.cells(strides) for strides in (_STRIDES, _LARGE_STRIDES)}
     across = table.shape[1] in cells
-    if not across and not (table.shape[0] in cells and trial.classes is not None):
+    if not across and table.shape[0] not in cells:
         return None
     columns = table if across else table.T
-    classes = len(columns) - 4 - sum(masks)
+    classes = len(columns) - 4 - trial.masks
     wanted = trial.classes
     if classes < 1 or wanted not in (None, classes) or not is_share(columns[4 : 4 + classes]):
         return None
@@ -82,12 +85,13 @@ def yolov8(trial: Trial) -> Reading | None:
     return Reading("yolov8", CENTRE_RGB, decode, classes)
 
 
-def _with_objectness(trial: Trial) -> NDArray[np.floating] | None:
-    """Return the table of a file that may be of five values and classes a row."""
-    rows = trial.only
-    if rows is None or rows.shape[1] < 6 or not is_share(rows[:, 4:]):
-        return None
-    return rows if trial.classes in (None, rows.shape[1] - 5) else None
+def _with_objectness(trial: Trial) -> tuple[NDArray[np.floating] | None, int]:
+    """Return the table of a file that may be of five values and classes a row, and their number."""
+    rows = trial.table
+    classes = 0 if rows is None else rows.shape[1] - 5 - trial.masks
+    if rows is None or classes < 1 or not is_share(rows[:, 4 : 5 + classes]):
+        return None, 0
+    return (rows, classes) if trial.classes in (None, classes) else (None, 0)
 
 
 def _cells(trial: Trial, strides: tuple[int, ...]) -> NDArray[np.float32]:
@@ -99,10 +103,12 @@ def _cells(trial: Trial, strides: tuple[int, ...]) -> NDArray[np.float32]:
     return np.concatenate(parts).astype(np.float32)
 
 
-def _objectness_first(outputs: Arrays, grid: NDArray[np.float32] | None = None) -> Detections:
-    rows = next(iter(outputs.values()))[0].astype(np.float32)
+def _objectness_first(
+    outputs: Arrays, *, classes: int, grid: NDArray[np.float32] | None = None
+) -> Detections:
+    rows = table_of(outputs)
     likely = rows[:, 4] > LEAST_SCORE  # no class can have more
-    xywh, scores = rows[likely, :4], rows[likely, 4:5] * rows[likely, 5:]
+    xywh, scores = rows[likely, :4], rows[likely, 4:5] * rows[likely, 5 : 5 + classes]
     if grid is not None:
         place, stride = grid[likely, :2], grid[likely, 2:]
         xywh = np.concatenate([xywh[:, :2] + place, np.exp(xywh[:, 2:])], axis=1) * stride
@@ -110,6 +116,6 @@ def _objectness_first(outputs: Arrays, grid: NDArray[np.float32] | None = None) 
 
 
 def _without_objectness(outputs: Arrays, *, across: bool, classes: int) -> Detections:
-    table = next(one[0] for one in outputs.values() if one.ndim == 3).astype(np.float32)
+    table = table_of(outputs)
     rows = table.T if across else table
     return of_scores(from_centres(rows[:, :4]), rows[:, 4 : 4 + classes])
