@@ -136,9 +136,15 @@ class DetectionJudge:
         summaries = {name: self._summary(label, name, looks) for name in names}
         left_out = tuple(f"{name}: {why}" for name, why in failed)
         return {
-            name: replace(one, about=self.detector.about(), notes=(*one.notes, *notes, *left_out))
+            name: replace(one, about=self._about(), notes=(*one.notes, *notes, *left_out))
             for name, one in summaries.items()
         }
+
+    def _about(self) -> dict[str, str]:
+        """Return, in words, everything that the values depend on."""
+        files = ", ".join(f"{name} ({path.name})" for name, path in self.truths.items())
+        own = "the set's own boxes, or around its labels: connected regions, small ones ignored"
+        return {**self.detector.about(), "truth": files or own}
 
     def outcomes(self, rows: Sequence[Row], truth: str) -> dict[str, Outcome]:
         """Return what was found, missed and imagined in each picture, by name of the pair.
