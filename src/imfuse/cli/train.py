@@ -1,5 +1,6 @@
 """`imfuse train`: a paper's training procedure, on your own pairs, within a budget."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -38,6 +39,14 @@ def train(
     preset: PresetOption = None,
     config: ConfigOption = None,
     settings: SetOption = None,
+    guide: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE.onnx",
+            help="Frozen detector, or segmenter trained by imfuse: a last stage makes it see in "
+            "the fused picture what it sees in either source, without labels; repeatable.",
+        ),
+    ] = None,
     resume: ResumeOption = False,
     device: DeviceOption = "auto",
     layout: LayoutOption = None,
@@ -59,6 +68,7 @@ def train(
     processes share each batch.
     """
     changes = parse_settings(settings or [])
+    changes |= {"guidance.networks": list(map(str, guide))} if guide else {}
     given = {
         "recipe": recipe,
         "data": data,

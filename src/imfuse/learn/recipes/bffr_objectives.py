@@ -18,8 +18,9 @@ from imfuse.learn.losses.intensity import average_intensity, maximum_intensity
 from imfuse.learn.losses.segmentation import cross_entropy
 from imfuse.learn.losses.similarity import Over, correlation_loss
 from imfuse.learn.models.base import FusionNetwork
+from imfuse.learn.recipes.guidance import FusionSettings
 from imfuse.learn.recipes.labels import check_labels
-from imfuse.learn.recipes.settings import Section, Settings, Size
+from imfuse.learn.recipes.settings import Section, Size
 from imfuse.learn.recipes.stage import Losses, Objective, exact
 
 
@@ -48,7 +49,7 @@ class WarmStart(Section):
     """Peak learning rate of AdamW."""
 
 
-class BFFRSettings(Settings):
+class BFFRSettings(FusionSettings):
     """Settings of BFFR's training."""
 
     batch: PositiveInt = 4

@@ -7,12 +7,13 @@ import torch
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat
 from torch import nn
 
-from imfuse.learn.recipes.settings import Settings, Share
+from imfuse.learn.recipes.guidance import FusionSettings
+from imfuse.learn.recipes.settings import Share
 from imfuse.learn.recipes.stage import Optimization
 from imfuse.learn.schedules import cosine, kept_warmup, polynomial
 
 
-class DescentSettings(Settings):
+class DescentSettings(FusionSettings):
     """Settings of training by stochastic gradient descent (SGD), or by Adam."""
 
     optimizer: Literal["sgd", "adam"] = "sgd"

@@ -20,9 +20,17 @@ from imfuse.learn.export import export_onnx
 from imfuse.learn.models.base import FusionNetwork, Origin
 from imfuse.learn.networks import complete_settings, create_network
 from imfuse.learn.recipes.fusing import fuse_sample
+from imfuse.learn.recipes.guidance import (
+    FusionSettings,
+    GuidanceSettings,
+    guidance_stage,
+    with_guidance,
+)
 from imfuse.learn.recipes.previews import in_rows
 from imfuse.learn.recipes.recipe import Autocast, Recipe, Scored
 from imfuse.learn.recipes.scores import score
+from imfuse.learn.recipes.settings import Settings
+from imfuse.learn.recipes.stage import Planned, Stage, Workshop
 
 _SCORED = 8
 """Largest number of held-out pairs that the scores on the card are computed from."""
@@ -60,6 +68,40 @@ class FusionRecipe(Recipe):
         self.origin = loaded.origin
         network.load_state_dict(loaded.network.state_dict())
         return network
+
+    def schedule(self, source: Source) -> Sequence[Planned]:
+        """Return the stages of the paper, and the guided one if guides are given."""
+        return with_guidance(self.plan(source), self._guidance)
+
+    def start(self, index: int, source: Source) -> None:
+        """Change modules at the start of a stage of the paper."""
+        if not self._guides(index, source):
+            self.begin(index)
+
+    def open_stage(self, index: int, workshop: Workshop) -> Stage:
+        """Return a stage of the paper, or the guided one."""
+        if not self._guides(index, workshop.source):
+            return self.stage(index, workshop)
+        self.set_modes(("fusion",), frozen_norms=True)
+        steps = self.schedule(workshop.source)[index].steps
+        return guidance_stage(self.fusion, self._guidance, steps, workshop)
+
+    def _guides(self, index: int, source: Source) -> bool:
+        """Return True if a stage is the guided one."""
+        return bool(self._guidance.networks) and index + 1 == len(self.schedule(source))
+
+    @classmethod
+    def located(cls, settings: Settings, find: Callable[[Path], Path]) -> Settings:
+        """Return settings whose relative paths are replaced by what `find` returns for them."""
+        found = super().located(settings, find)
+        guidance = cast(FusionSettings, found).guidance
+        networks = tuple(path if path.is_absolute() else find(path) for path in guidance.networks)
+        update = {"guidance": guidance.model_copy(update={"networks": networks})}
+        return found.model_copy(update=update) if networks else found
+
+    @property
+    def _guidance(self) -> GuidanceSettings:
+        return cast(FusionSettings, self.settings).guidance
 
     @property
     def fusion(self) -> FusionNetwork:

@@ -15,8 +15,9 @@ from imfuse.learn.losses.intensity import maximum_intensity
 from imfuse.learn.losses.segmentation import cross_entropy, hard_example_cross_entropy
 from imfuse.learn.models.base import FusionNetwork
 from imfuse.learn.recipes.banet import BANetTraining
+from imfuse.learn.recipes.guidance import FusionSettings
 from imfuse.learn.recipes.labels import check_labels
-from imfuse.learn.recipes.settings import Settings, Share, Size
+from imfuse.learn.recipes.settings import Share, Size
 from imfuse.learn.recipes.stage import Losses, Objective, exact
 
 
@@ -31,7 +32,7 @@ class Segmentation(BANetTraining):
     """Stretch each fused picture to [0, 1] before the segmenter sees it."""
 
 
-class JointSettings(Settings):
+class JointSettings(FusionSettings):
     """Settings of a joint training of a fusion network and a segmenter."""
 
     batch: PositiveInt = 3

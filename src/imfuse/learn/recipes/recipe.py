@@ -119,6 +119,18 @@ class Recipe(ABC):
     def plan(self, source: Source) -> Sequence[Planned]:
         """Return the stages of the paper's schedule for a source."""
 
+    def schedule(self, source: Source) -> Sequence[Planned]:
+        """Return all stages: those of the paper, and those that settings add."""
+        return self.plan(source)
+
+    def start(self, index: int, source: Source) -> None:
+        """Change modules at the start of a stage of `schedule`; see `begin`."""
+        self.begin(index)
+
+    def open_stage(self, index: int, workshop: Workshop) -> Stage:
+        """Return a stage of `schedule`, ready to run; see `stage`."""
+        return self.stage(index, workshop)
+
     def begin(self, index: int) -> None:  # noqa: B027 - most recipes change nothing
         """Change modules at the start of a stage; not called when a stage is resumed."""
 

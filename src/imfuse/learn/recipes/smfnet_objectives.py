@@ -14,7 +14,8 @@ from imfuse.learn.losses.intensity import maximum_intensity
 from imfuse.learn.losses.lovasz import lovasz_of_pictures
 from imfuse.learn.losses.similarity import gram_error, ssim_loss
 from imfuse.learn.models.smfnet import Parts, SMFNet
-from imfuse.learn.recipes.settings import Section, Settings, Share, Size
+from imfuse.learn.recipes.guidance import FusionSettings
+from imfuse.learn.recipes.settings import Section, Share, Size
 from imfuse.learn.recipes.stage import Losses, Objective, exact
 
 
@@ -48,7 +49,7 @@ class Fusing(Section):
     """Weight of the distance to the greater gradient (alpha5)."""
 
 
-class SMFNetSettings(Settings):
+class SMFNetSettings(FusionSettings):
     """Settings of SMFNet's training."""
 
     batch: PositiveInt = 6

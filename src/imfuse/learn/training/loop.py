@@ -130,7 +130,7 @@ class Trainer:
             for index in range(state.stage, len(self.plan)):
                 if state.step == 0:
                     torch.manual_seed(self._settings.seed + _SEED_OF_STAGE * index)
-                    self.recipe.begin(index)
+                    self.recipe.start(index, self.source)
                 self._run(index, state, log, stop)
                 state.stage, state.step, state.optimizers = index + 1, 0, []
                 if self._lead:
@@ -157,7 +157,7 @@ class Trainer:
         """Run what is left of a stage."""
         name, planned = self.plan[index].name, self.plan[index].steps
         steps = self.steps[index]
-        stage = self.recipe.stage(index, self._workshop(pace=planned / steps))
+        stage = self.recipe.open_stage(index, self._workshop(pace=planned / steps))
         running = Running(stage, self.recipe, self._fabric)
         if self._settings.ema and self.recipe.subject in stage.trained and state.step == 0:
             self._average = self._new_average()

@@ -53,7 +53,7 @@ def stage_bytes(run: Run) -> list[int]:
         recipe = run.recipe.twin()
         found = []
         for index in range(len(run.plan)):
-            stage = recipe.stage(index, Workshop(run.source, None, torch.device("cpu")))
+            stage = recipe.open_stage(index, Workshop(run.source, None, torch.device("cpu")))
             recipe.set_modes(stage.trained, frozen_norms=stage.frozen_norms)
             size = stage.augmentation.crop or getattr(recipe.settings, "crop", None)
             height, width = size or run.source.layout.size or _USUAL

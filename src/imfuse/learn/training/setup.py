@@ -71,7 +71,7 @@ def prepare(config: RunConfig, *, device: str = "auto") -> Run:
     source, held_out = _open(config, kind, settings)
     torch.manual_seed(settings.seed)
     recipe = kind(settings)
-    plan = tuple(recipe.plan(source))
+    plan = tuple(recipe.schedule(source))
     factor = 1.0
     if budget is not None and config.steps is None:
         paces = [0.0] * len(plan)
@@ -158,7 +158,7 @@ def reopen(
         )
     torch.manual_seed(settings.seed)
     recipe = recipe_type(settings)
-    plan, steps = tuple(recipe.plan(source)), config.steps or ()
+    plan, steps = tuple(recipe.schedule(source)), config.steps or ()
     with damaged(file):
         _check_steps(steps, plan)
     return Run(recipe, source, held_out, plan, steps, config, fabric, seen), state

@@ -202,9 +202,9 @@ def seconds_a_step(recipe: Recipe, source: Source, fabric: Fabric) -> list[float
         fabric: Device, precision and processes.
     """
     found = []
-    for index in range(len(recipe.plan(source))):
-        recipe.begin(index)
-        stage = recipe.stage(index, Workshop(source, None, fabric.device))
+    for index in range(len(recipe.schedule(source))):
+        recipe.start(index, source)
+        stage = recipe.open_stage(index, Workshop(source, None, fabric.device))
         running = Running(stage, recipe, fabric)
         batches = running.batches(seed=0, done=0, steps=_TRIED, workers=recipe.settings.workers)
         times: list[float] = []
