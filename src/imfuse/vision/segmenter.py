@@ -62,6 +62,7 @@ class OnnxSegmenter:
     Attributes:
         spec: What the file says of itself; None for other people's.
         sha256: SHA-256 of the file.
+        size: Height and width that pictures are brought to; None: their own.
 
     Raises:
         WeightsError: The file is missing, corrupted, or takes something else than pictures.
@@ -81,7 +82,7 @@ class OnnxSegmenter:
         self.sha256 = self._file.sha256
         self.spec = _read_spec(self._file)
         self._input, fixed = _input(self._file)
-        self._size = fixed if size is None else size
+        self.size = fixed if size is None else size
         self._scale = np.float32(scale)
         self._mean, self._std = (np.asarray(one, np.float32) for one in (mean, std))
 
@@ -94,7 +95,7 @@ class OnnxSegmenter:
         Raises:
             WeightsError: The file gives something else than logits or classes.
         """
-        height, width = self._size or (64, 64)
+        height, width = self.size or (64, 64)
         found = self._run(np.zeros((1, 3, height, width), np.float32))
         count = found.shape[1] if found.ndim == 4 and found.shape[1] > 1 else _HIGHEST + 1
         return tuple(usual) if count == len(usual) else tuple(map(str, range(count)))
@@ -118,10 +119,10 @@ class OnnxSegmenter:
         least = 1 if self.spec is None else self.spec.minimum
         shown = pad_to(rgb, max(least, height), max(least, width))
         whole = shown.shape[0], shown.shape[1]
-        if self._size is not None and self._size != whole:
-            smaller = self._size[0] < whole[0] or self._size[1] < whole[1]
+        if self.size is not None and self.size != whole:
+            smaller = self.size[0] < whole[0] or self.size[1] < whole[1]
             way = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-            shown = np.asarray(cv2.resize(shown, self._size[::-1], interpolation=way), np.float32)
+            shown = np.asarray(cv2.resize(shown, self.size[::-1], interpolation=way), np.float32)
         values = (np.asarray(shown, np.float32) * self._scale - self._mean) / self._std
         found = self._run(np.ascontiguousarray(values.transpose(2, 0, 1)[None], np.float32))
         return self._classes(found, whole)[:height, :width]
