@@ -40,7 +40,7 @@ _TYPES = {
 _AS_BYTES: dict[str, Any] = {"scale": 255.0, "mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
 _REMEDY = (
     "Export the detector to one of these layouts, or name the family it belongs to with "
-    "--detector-set family=NAME (family=)."
+    "--judge-set family=NAME (settings=)."
 )
 
 
@@ -167,7 +167,9 @@ class OnnxDetector:
             outputs = self._file.run(None, feed, seconds=seconds)
         except WeightsError as error:
             found = f"it can't look at a picture ({brief(error.found)})"
-            remedy = "Give the size that it was made for, as --detector-set size=[640,640] (size=)."
+            remedy = (
+                "Give the size that it was made for, as --judge-set size=[640,640] (settings=)."
+            )
             raise WeightsError(found, file=self.path, remedy=remedy) from error
         named = zip(self._file.outputs, outputs, strict=True)
         return {port.name: np.asarray(one) for port, one in named if _is_numeric(one)}

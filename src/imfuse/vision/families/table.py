@@ -18,4 +18,4 @@ FAMILIES: Mapping[str, Family] = {
     "detr": queries.detr,
     "rt-detr": queries.rt_detr,
 }
-"""What recognises a file, by the name that `--detector-set family=` takes."""
+"""Functions that recognise a file, by the name that `--judge-set family=` takes."""

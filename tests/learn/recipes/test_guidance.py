@@ -1,0 +1,183 @@
+"""Guidance without labels: the loss, the stage, and what it does to a network."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from imfuse.errors import UsageError, WeightsError
+from imfuse.learn.guides.frozen import FrozenDetector, open_guide
+from imfuse.learn.networks import create_network
+from imfuse.learn.recipes.guidance import (
+    GuidanceSettings,
+    GuidingObjective,
+    with_guidance,
+)
+from imfuse.learn.recipes.stage import Planned
+from reference.detector_files import write
+
+
+class Bright(nn.Module):
+    """Is as sure of its one class as a place is bright; places are cells of 4x4 pixels."""
+
+    def forward(self, rgb):
+        cells = nn.functional.avg_pool2d(rgb.mean(1, keepdim=True), 4)
+        return cells.flatten(2).transpose(1, 2)
+
+
+@pytest.fixture
+def batch(rng):
+    ir, vis = rng.random((2, 1, 16, 16), np.float32), rng.random((2, 3, 16, 16), np.float32)
+    return torch.from_numpy(ir), torch.from_numpy(vis)
+
+
+def quiet(**changes):
+    """Return settings without any random change."""
+    return GuidanceSettings(darken=0, noise=0, relight=0, **changes)
+
+
+class Given(nn.Module):
+    """A fusion network whose output is a parameter."""
+
+    visible = "y"
+
+    def __init__(self, picture):
+        super().__init__()
+        self.picture = nn.Parameter(picture)
+
+    def forward(self, ir, vis):
+        return self.picture
+
+
+def test_the_loss_is_its_formula(batch):
+    ir, vis = batch
+    fused = torch.full((2, 1, 16, 16), 0.5)
+    own = quiet(texture=0, intensity=0, edges=0, views=("vis", "ir"))
+    found = GuidingObjective(Given(fused), [Bright()], own)(ir, vis, None)
+    guide = Bright()
+    target = torch.maximum(guide(vis), guide(ir.expand(-1, 3, -1, -1))).double()
+    luma = 0.299 * vis[:, 0] + 0.587 * vis[:, 1] + 0.114 * vis[:, 2]
+    shown = (vis + (0.5 - luma[:, None])).clamp(0, 1)
+    seen = guide(shown).double().clamp(1e-6, 1 - 1e-6)
+    sure = target > 0.1
+    weights = 0.05 + 5 * target * sure
+    losses = -(target * seen.log() + (1 - target) * (1 - seen).log())
+    expected = (weights * losses).sum() / (weights * sure).sum()
+    assert found.terms["guide 1"].item() == pytest.approx(expected.item(), rel=1e-4)
+    assert found.total.item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_several_guides_share_the_weight(batch):
+    ir, vis = batch
+    own = quiet(texture=0, intensity=0, edges=0, weight=2)
+    picture = torch.full((2, 1, 16, 16), 0.5)
+    one, two = (
+        GuidingObjective(Given(picture), [Bright() for _ in range(count)], own)(ir, vis, None)
+        for count in (1, 2)
+    )
+    assert two.total.item() == pytest.approx(one.total.item())
+    assert set(two.terms) >= {"guide 1", "guide 2"}
+
+
+def test_the_other_terms(batch):
+    ir, vis = batch
+    dark = torch.zeros(2, 1, 16, 16)
+    own = quiet(texture=0, intensity=1, edges=0, weight=1e-9)
+    found = GuidingObjective(Given(dark), [Bright()], own)(ir, vis, None)
+    luma = 0.299 * vis[:, 0] + 0.587 * vis[:, 1] + 0.114 * vis[:, 2]
+    expected = 0.8 * torch.maximum(ir[:, 0], luma).mean()
+    assert found.total.item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_descending_it_shows_the_guide_what_it_saw_in_the_sources(batch):
+    ir, vis = batch
+    network = Given(torch.full((2, 1, 16, 16), 0.1))
+    objective = GuidingObjective(network, [Bright()], quiet(views=("vis", "ir"), edges=0))
+    adam = torch.optim.Adam(network.parameters(), 0.05)
+    losses = []
+    for _ in range(60):
+        adam.zero_grad()
+        loss = objective(ir, vis, None).terms["guide 1"]
+        loss.backward()
+        adam.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_guides_never_train_and_always_evaluate(batch):
+    guide = nn.Sequential(nn.Conv2d(3, 2, 4, stride=4), nn.BatchNorm2d(2), nn.Sigmoid())
+
+    class Places(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = guide
+
+        def forward(self, rgb):
+            return self.inner(rgb).flatten(2).transpose(1, 2)
+
+    objective = GuidingObjective(create_network("seafusion"), [Places()], GuidanceSettings())
+    objective.train()
+    assert not guide.training
+    assert not any(p.requires_grad for p in guide.parameters())
+    before = guide[1].running_mean.clone()
+    objective(*batch, None).total.backward()
+    assert (guide[1].running_mean == before).all()
+    assert all(p.grad is None for p in guide.parameters())
+    gradients = [p.grad for p in objective.network.parameters() if p.grad is not None]
+    assert any(one.abs().sum() > 0 for one in gradients)
+
+
+def test_darkened_pictures_go_to_the_network_and_not_to_the_target(batch):
+    ir, vis = batch
+    seen = []
+
+    class Spy(Given):
+        def forward(self, _ir, y):
+            seen.append(y)
+            return self.picture
+
+    own = GuidanceSettings(darken=1, noise=0, relight=0)
+    GuidingObjective(Spy(torch.zeros(2, 1, 16, 16)), [Bright()], own)(ir, vis, None)
+    luma = 0.299 * vis[:, 0] + 0.587 * vis[:, 1] + 0.114 * vis[:, 2]
+    assert (seen[0].mean((1, 2, 3)) < 0.85 * luma.mean((1, 2))).all()
+
+
+def test_the_stage_comes_last_and_has_its_share():
+    plan = [Planned("a", 100), Planned("b", 50)]
+    file = ("x.onnx",)
+    assert with_guidance(plan, GuidanceSettings()) == plan
+    guided = with_guidance(plan, GuidanceSettings(networks=file, share=0.2))
+    assert guided[:2] == plan
+    assert guided[2] == Planned("guide", 30, "guidance.batch", "guidance.crop")
+    alone = with_guidance(plan, GuidanceSettings(networks=file, share=2, alone=True))
+    assert [one.steps for one in alone] == [300]
+
+
+def detector_file(path, **options):
+    """Write a YOLOX whose objectness and class scores depend on its picture."""
+    cells = 12 * 16 + 6 * 8 + 3 * 4
+    rows = np.zeros((1, cells, 5 + 80), np.float32)
+    rows[..., 4:] = 0.5
+    write(path, {"output": rows}, **options)
+    return path
+
+
+def test_a_detector_is_read_as_the_judge_reads_it(tmp_path):
+    guide = open_guide(detector_file(tmp_path / "yolox.onnx"), ["person", "car", "unicorn"])
+    assert isinstance(guide, FrozenDetector)
+    assert guide.classes == ("person", "car")
+    found = guide(torch.rand(1, 3, 96, 128))
+    assert found.shape == (1, 12 * 16 + 6 * 8 + 3 * 4, 2)
+    assert found.min() == found.max() == 0.25
+
+
+def test_what_can_not_guide_is_named(tmp_path):
+    rows = np.zeros((1, 300, 6), np.float32)
+    path = tmp_path / "suppressed.onnx"
+    write(path, {"output0": rows})
+    with pytest.raises(WeightsError, match="can't guide"):
+        open_guide(path, ["person"])
+    with pytest.raises(UsageError, match="none of the classes"):
+        open_guide(detector_file(tmp_path / "yolox.onnx"), ["unicorn"])
+    with pytest.raises(WeightsError):
+        open_guide(tmp_path / "missing.onnx", ["person"])
