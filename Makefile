@@ -49,10 +49,11 @@ bench: setup
 	cd benchmarks && for name in startup methods metrics evaluation scenes folders memory; do ../$(VENV)/bin/python $$name.py || exit 1; done
 	$(VENV)/bin/python benchmarks/tables.py
 
-# Fuses and scores the papers' test pairs with every network in the package, and writes docs/results.md.
+# Fuses and scores the papers' test pairs with every network in the package, has a detector look at them, and writes
+# docs/results.md and docs/machines.md.
 # Takes hours on a processor without bfloat16 (AMX), nearly all of them for SMFNet.
 results: setup
-	cd benchmarks && ../$(VENV)/bin/python trained.py
+	cd benchmarks && ../$(VENV)/bin/python machines.py && ../$(VENV)/bin/python trained.py
 	$(VENV)/bin/python benchmarks/tables.py
 
 clean:

@@ -141,8 +141,10 @@ def test_a_segmenter_judges(run, pairs, tmp_path):
     code, out, error = run(
         *("bench", "--task", "segment", "--segmenter", path, "--data", pairs),
         *("--labels", tmp_path / "truth", "--map", table, "--json"),
+        *("--report", tmp_path / "page.html"),
     )
     assert code == 0, error
+    assert "sky" in (tmp_path / "page.html").read_text(encoding="utf-8")
     row = json.loads(out)["rows"][0]
     assert row["iou"]["all"] == {
         "ground": pytest.approx(66.6667, abs=1e-3),
