@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from imfuse.errors import UsageError, WeightsError
-from imfuse.learn.onnx_graph import read_graph
+from imfuse.learn.onnx_graph.reading import read_graph
 from imfuse.vision.classes import common_name
 from imfuse.vision.detector import OnnxDetector
 from imfuse.vision.preparation import Preparation
@@ -46,7 +46,9 @@ class FrozenGuide(nn.Module, ABC):
         Returns:
             `(b, places, classes)` in [0, 1].
         """
-        return self.read(self.graph(self._prepared(rgb)))
+        # In bfloat16, gradients through small detectors point elsewhere (cosine .8 to float64).
+        with torch.autocast(rgb.device.type, enabled=False):
+            return self.read(self.graph(self._prepared(rgb.float())))
 
     @abstractmethod
     def read(self, outputs: Sequence[Tensor]) -> Tensor:
