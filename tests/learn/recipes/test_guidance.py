@@ -145,12 +145,16 @@ def test_darkened_pictures_go_to_the_network_and_not_to_the_target(batch):
 def test_the_stage_comes_last_and_has_its_share():
     plan = [Planned("a", 100), Planned("b", 50)]
     file = ("x.onnx",)
-    assert with_guidance(plan, GuidanceSettings()) == plan
-    guided = with_guidance(plan, GuidanceSettings(networks=file, share=0.2))
+    assert with_guidance(lambda: plan, GuidanceSettings()) == plan
+    guided = with_guidance(lambda: plan, GuidanceSettings(networks=file, share=0.2))
     assert guided[:2] == plan
     assert guided[2] == Planned("guide", 30, "guidance.batch", "guidance.crop")
-    alone = with_guidance(plan, GuidanceSettings(networks=file, share=2, alone=True))
-    assert [one.steps for one in alone] == [300]
+
+    def unlabelled():
+        raise UsageError("no labels")
+
+    alone = with_guidance(unlabelled, GuidanceSettings(networks=file, steps=7, alone=True))
+    assert [one.steps for one in alone] == [7]
 
 
 def detector_file(path, **options):

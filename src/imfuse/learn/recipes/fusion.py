@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -71,7 +72,7 @@ class FusionRecipe(Recipe):
 
     def schedule(self, source: Source) -> Sequence[Planned]:
         """Return the stages of the paper, and the guided one if guides are given."""
-        return with_guidance(self.plan(source), self._guidance)
+        return with_guidance(partial(self.plan, source), self._guidance)
 
     def start(self, index: int, source: Source) -> None:
         """Change modules at the start of a stage of the paper."""

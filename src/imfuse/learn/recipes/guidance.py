@@ -7,7 +7,7 @@ of gradients, intensity and edges keep the picture a picture.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -46,7 +46,10 @@ class GuidanceSettings(Section):
     share: PositiveFloat = 0.5
     """Length of the stage as a fraction of all other steps."""
     alone: bool = False
-    """Whether it is the only stage, as for weights that are trained already."""
+    """Whether it is the only stage, as for weights that are trained already. No labels are needed
+    then."""
+    steps: PositiveInt = 2400
+    """Length of the stage where it is the only one."""
     batch: PositiveInt = 2
     """Batch size of the stage, summed over all processes."""
     crop: Size = (416, 416)
@@ -174,18 +177,23 @@ class GuidingObjective(Objective):
         return (picture * light + noise).clamp(0, 1)
 
 
-def with_guidance(plan: Sequence[Planned], settings: GuidanceSettings) -> list[Planned]:
+def with_guidance(
+    plan: Callable[[], Sequence[Planned]], settings: GuidanceSettings
+) -> list[Planned]:
     """Return the stages of a training, the guided one at the end if guides are given.
 
     Args:
-        plan: The stages of the paper.
+        plan: Returns the stages of the paper; not called where there are none.
         settings: Settings of the guided stage.
     """
-    if not settings.networks:
-        return list(plan)
-    steps = math.ceil(settings.share * sum(one.steps for one in plan))
-    guided = Planned("guide", steps, "guidance.batch", "guidance.crop")
-    return [guided] if settings.alone else [*plan, guided]
+    names = "guidance.batch", "guidance.crop"
+    if settings.networks and settings.alone:
+        return [Planned("guide", settings.steps, *names)]
+    stages = list(plan())
+    if settings.networks:
+        steps = math.ceil(settings.share * sum(one.steps for one in stages))
+        stages.append(Planned("guide", steps, *names))
+    return stages
 
 
 def guidance_stage(
