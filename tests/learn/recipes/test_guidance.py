@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from imfuse.errors import UsageError, WeightsError
+from imfuse.learn import load, train
 from imfuse.learn.guides.frozen import FrozenDetector, open_guide
 from imfuse.learn.networks import create_network
 from imfuse.learn.recipes.guidance import (
@@ -185,3 +186,43 @@ def test_what_can_not_guide_is_named(tmp_path):
         open_guide(detector_file(tmp_path / "yolox.onnx"), ["unicorn"])
     with pytest.raises(WeightsError):
         open_guide(tmp_path / "missing.onnx", ["person"])
+
+
+QUICK = {"rounds": 1, "gamma": 0, "crop": 32, "batch": 2, "workers": 0, "checkpoint_every": 1}
+SMALL = {"batch": 2, "crop": 64, "steps": 4}
+
+
+def test_any_recipe_gets_the_stage_and_resumes_it(tmp_path, monkeypatch, run):
+    """A run that was stopped in the guided stage goes on from another folder, as if it was not."""
+    detector_file(tmp_path / "eye.onnx")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    own = QUICK | {"guidance": SMALL | {"networks": ["eye.onnx"], "share": 0.5}}
+    whole = train("seafusion", "scenes:6", tmp_path / "whole", settings=own, budget="6it")
+    assert [(one.name, one.steps) for one in whole.stages] == [("fuse 1", 4), ("guide", 2)]
+
+    class Stopped(Exception):
+        pass
+
+    def stop(progress):
+        if progress.step == 5:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        train("seafusion", "scenes:6", "half", settings=own, budget="6it", watch=stop)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    code, _, error = run("train", "--resume", "-o", tmp_path / "half")
+    assert code == 0, error
+    lines = [(tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "half")]
+    assert lines[0] == lines[1]
+
+
+def test_a_stage_on_its_own_begins_with_weights(tmp_path):
+    detector_file(tmp_path / "eye.onnx")
+    guidance = SMALL | {"networks": [str(tmp_path / "eye.onnx")], "alone": True}
+    own = QUICK | {"weights": "seafusion", "guidance": guidance}
+    card = train("seafusion", "scenes:6", tmp_path / "run", settings=own, budget="2it")
+    assert [one.name for one in card.stages] == ["guide"]
+    before, after = (load(name).state_dict() for name in ("seafusion", str(tmp_path / "run")))
+    assert any(not torch.equal(before[key], after[key]) for key in before)
+    assert "eye.onnx" in card.model_dump_json()

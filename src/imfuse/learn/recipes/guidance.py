@@ -216,7 +216,7 @@ def guidance_stage(
 
     def rate(step: float) -> float:
         share = step / steps
-        warm = min(1.0, share / _WARM)
+        warm = min(1.0, max(share / _WARM, _FIRST))
         return settings.rate * warm * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
 
     return Stage(
@@ -232,6 +232,8 @@ def guidance_stage(
 
 _WARM = 0.1
 """Share of the steps in which the learning rate rises."""
+_FIRST = 0.01
+"""Share of the peak learning rate that the first step has."""
 _SURE = 0.1
 """Confidence above which a place counts as one where something is."""
 _REST = 0.05
