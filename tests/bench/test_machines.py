@@ -16,6 +16,7 @@ from imfuse.errors import BadValues, PairMismatch, UsageError
 from imfuse.metrics.segmentation import confusion_matrix, segmentation_scores
 from imfuse.scoring.detection import DetectionJudge
 from imfuse.scoring.segmentation import SegmentationJudge
+from imfuse.scoring.truths import BoxTruths
 from imfuse.types import ImagePair, Picture
 from imfuse.vision.detections import make_detections
 
@@ -81,7 +82,7 @@ def run(judge, task, scenes=6, models=()):
 
 
 def test_each_sensor_sees_its_own_and_fusion_both():
-    summary = run(DetectionJudge(Bright(), {}), "detect")
+    summary = run(DetectionJudge(Bright(), BoxTruths({})), "detect")
     values = {one.label: one for one in summary.main}
     assert list(values) == [
         "visible",
@@ -113,7 +114,7 @@ def test_each_sensor_sees_its_own_and_fusion_both():
 
 
 def test_results_are_json_and_tables():
-    summary = run(DetectionJudge(Bright(), {}), "detect")
+    summary = run(DetectionJudge(Bright(), BoxTruths({})), "detect")
     whole = json.loads(json.dumps(summary.as_dict(), allow_nan=False))
     row = next(row for row in whole["rows"] if row["model"] == "max")
     assert row["ap50"]["night"]["person"] == 100
@@ -146,7 +147,7 @@ def test_several_truths_stand_side_by_side(tmp_path):
         "visible": truth_file(tmp_path / "v.json", drop="person"),
         "infrared": truth_file(tmp_path / "i.json", drop="car"),
     }
-    summary = run(DetectionJudge(Bright(), truths), "detect")
+    summary = run(DetectionJudge(Bright(), BoxTruths(truths)), "detect")
     by_label = {
         truth: {one.label: one.mean() for one in each} for truth, each in summary.scores.items()
     }
@@ -156,7 +157,10 @@ def test_several_truths_stand_side_by_side(tmp_path):
     last = summary.sections()[-1]
     assert "depends on the truth" in last.lead
     agreed = {"a": truth_file(tmp_path / "a.json"), "b": truth_file(tmp_path / "b.json")}
-    assert "All truths agree" in run(DetectionJudge(Bright(), agreed), "detect").sections()[-1].lead
+    assert (
+        "All truths agree"
+        in run(DetectionJudge(Bright(), BoxTruths(agreed)), "detect").sections()[-1].lead
+    )
 
 
 def test_what_a_truth_tells_apart_is_told_apart(tmp_path):
@@ -166,18 +170,18 @@ def test_what_a_truth_tells_apart_is_told_apart(tmp_path):
             return make_detections(one.xyxy, one.scores, np.where(one.classes == 2, 3, one.classes))
 
     plain = {"plain": truth_file(tmp_path / "plain.json")}
-    assert run(DetectionJudge(Vans(), plain), "detect").main[3].main["all"]["car"] == 100
+    assert run(DetectionJudge(Vans(), BoxTruths(plain)), "detect").main[3].main["all"]["car"] == 100
     trucks = {"00000N": [{"class": "truck", "box": [0, 0, 5, 5]}]}
     finer = {"finer": truth_file(tmp_path / "finer.json", extra=trucks)}
-    assert run(DetectionJudge(Vans(), finer), "detect").main[3].main["all"]["car"] == 0
+    assert run(DetectionJudge(Vans(), BoxTruths(finer)), "detect").main[3].main["all"]["car"] == 0
 
 
 def test_a_map_of_classes_is_followed():
-    judge = DetectionJudge(Bright(), {}, {"car": ["person"], "person": [2]})
+    judge = DetectionJudge(Bright(), BoxTruths({}), {"car": ["person"], "person": [2]})
     summary = run(judge, "detect")
     assert summary.main[3].main["all"]["mean"] == 0  # everything is called the other
     with pytest.raises(UsageError, match="no class of the network"):
-        run(DetectionJudge(Bright(), {}, {"car": []}), "detect")
+        run(DetectionJudge(Bright(), BoxTruths({}), {"car": []}), "detect")
 
 
 def test_missing_boxes_leave_a_pair_out(tmp_path):
@@ -185,19 +189,54 @@ def test_missing_boxes_leave_a_pair_out(tmp_path):
     content = json.loads(file.read_text(encoding="utf-8"))
     del content["00003D"]
     file.write_text(json.dumps(content), encoding="utf-8")
-    summary = run(DetectionJudge(Bright(), {"some": file}), "detect")
+    summary = run(DetectionJudge(Bright(), BoxTruths({"some": file})), "detect")
     assert [name for name, _ in summary.failed] == ["00003D"]
     assert "no boxes for 00003D" in summary.failed[0][1]
     assert summary.main[0].count["all"] == 5
     with pytest.raises(PairMismatch, match="no file"):
-        run(DetectionJudge(Bright(), {"none": tmp_path}), "detect")
+        run(DetectionJudge(Bright(), BoxTruths({"none": tmp_path})), "detect")
+
+
+def test_folders_of_boxes(tmp_path):
+    """YOLO's programs write no file for a picture without objects; VOC's do."""
+    yolo, voc = tmp_path / "yolo", tmp_path / "voc"
+    for folder in (yolo, voc):
+        folder.mkdir()
+    (yolo / "classes.txt").write_text("car\nperson\n")
+    for index in range(6):
+        one = scene(index)
+        boxes = one.annotations().boxes
+        lines, objects = [], []
+        for (left, top, right, bottom), number in zip(boxes.xyxy, boxes.classes, strict=True):
+            centre = (left + right) / 128, (top + bottom) / 96
+            sides = (right - left) / 64, (bottom - top) / 48
+            lines.append(f"{number - 1} " + " ".join(f"{x:.6f}" for x in (*centre, *sides)))
+            edges = "".join(
+                f"<{name}>{value}</{name}>"
+                for name, value in zip(
+                    ("xmin", "ymin", "xmax", "ymax"), (left, top, right, bottom), strict=True
+                )
+            )
+            name = NAMES[number]
+            objects.append(f"<object><name>{name}</name><bndbox>{edges}</bndbox></object>")
+        (voc / f"{one.name}.xml").write_text(f"<annotation>{''.join(objects)}</annotation>")
+        if index:
+            (yolo / f"{one.name}.txt").write_text("\n".join(lines))
+    summary = run(DetectionJudge(Bright(), BoxTruths({"yolo": yolo, "voc": voc})), "detect")
+    by_voc = {one.label: one for one in summary.scores["voc"]}
+    assert by_voc["max"].main["all"]["mean"] == 100
+    by_yolo = {one.label: one for one in summary.scores["yolo"]}
+    assert 0 < by_yolo["max"].main["all"]["mean"] < 100  # two false alarms where nothing is said
+    assert any("1 pairs: no file in yolo" in note for note in summary.notes())
+    (voc / "00000N.xml").unlink()
+    assert len(run(DetectionJudge(Bright(), BoxTruths({"voc": voc})), "detect").failed) == 1
 
 
 def test_a_truth_without_objects_is_refused(tmp_path):
     empty = tmp_path / "empty.json"
     empty.write_text(json.dumps({scene(index).name: [] for index in range(6)}), encoding="utf-8")
     with pytest.raises((BadValues, UsageError)):
-        run(DetectionJudge(Bright(), {"empty": empty}), "detect")
+        run(DetectionJudge(Bright(), BoxTruths({"empty": empty})), "detect")
 
 
 def test_iou_is_that_of_all_pixels_together():

@@ -12,7 +12,8 @@ from onnx import TensorProto
 from imfuse.engines.onnx_file import OnnxFile
 from imfuse.errors import UnknownName, WeightsError
 from imfuse.vision.detections import overlaps
-from imfuse.vision.detector import DetectorSettings, OnnxDetector
+from imfuse.vision.detector import OnnxDetector
+from imfuse.vision.detector_settings import DetectorSettings
 from imfuse.vision.families.names import COCO, COCO_91
 from reference import detector_files as files
 

@@ -11,8 +11,10 @@ from imfuse.errors import UsageError
 from imfuse.io.yaml_file import load_yaml
 from imfuse.scoring.detection import DetectionJudge
 from imfuse.scoring.segmentation import SegmentationJudge
+from imfuse.scoring.truths import BoxTruths
 from imfuse.vision.classes import ClassMap
-from imfuse.vision.detector import DetectorSettings, OnnxDetector
+from imfuse.vision.detector import OnnxDetector
+from imfuse.vision.detector_settings import DetectorSettings
 from imfuse.vision.segmenter import OnnxSegmenter
 
 _Channels = tuple[float, float, float]
@@ -74,7 +76,8 @@ def detection_judge(
         truths[name] = path
     known = _checked(DetectorSettings, settings)
     network = OnnxDetector(detector, known, threads=1)
-    return DetectionJudge(network, truths, read_map(class_map), known.iou, layout.classes)
+    found = BoxTruths(truths, layout.classes)
+    return DetectionJudge(network, found, read_map(class_map), known.iou)
 
 
 def segmentation_judge(

@@ -1,30 +1,26 @@
 """A judge that has a frozen detector look at pictures, and compares with boxes."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imfuse.data.boxes import Boxes, read_boxes
-from imfuse.data.components import boxes_of_labels
-from imfuse.errors import BadValues, PairMismatch
-from imfuse.report.overlays import FALSE, HIT, MISS, Colour, as_rgb, with_boxes
-from imfuse.scoring.average_precision import THRESHOLDS, AveragePrecision, Seen, drawn_ap
+from imfuse.data.boxes import Boxes
+from imfuse.errors import BadValues
+from imfuse.report.overlays import as_rgb, with_boxes
+from imfuse.scoring.average_precision import AveragePrecision, Seen, drawn_ap
 from imfuse.scoring.judge import Item, Row
 from imfuse.scoring.lighting import light_of
 from imfuse.scoring.machine import MachineScores, by_class, draws, mean_over, parts
+from imfuse.scoring.outcomes import Outcome, outcome_of
+from imfuse.scoring.truths import BoxTruths
 from imfuse.types import Float, Picture
 from imfuse.vision.classes import ClassMap, counterparts
-from imfuse.vision.detections import Detections, overlaps, suppress
+from imfuse.vision.detections import Detections, suppress
 from imfuse.vision.labelling import as_values
-
-OWN = "dataset"
-"""Name of the truth that a set brings itself."""
-SHOWN = 0.3
-"""Least confidence of detections in example pictures."""
 
 
 class Detector(Protocol):
@@ -64,38 +60,22 @@ class Look:
     how: "Merge | None" = None
 
 
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """Outcome for the objects in a picture.
-
-    Attributes:
-        score: F1 of detections and objects, from 0 to 1; 1 where there are neither.
-        marks: Boxes with the colour that says what became of them.
-    """
-
-    score: float
-    marks: Sequence[tuple[Sequence[float], Colour]]
-
-
 @dataclass(frozen=True)
 class DetectionJudge:
     """Judges pictures by what a detector sees in them. Threads may share it.
 
     Attributes:
         detector: The detector.
-        truths: File with boxes by name of the truth; empty: those of the set.
+        truths: Where the true boxes are.
         class_map: Classes of the detector that count as a class of the truth; None: by names.
         iou: Overlap above which boxes that count as one class are one object. A detector suppresses
             within its own classes, and may see a van as car and as truck.
-        label_names: Names of the classes of labels, from which boxes are made for sets that have
-            none; empty: they are not.
     """
 
     detector: Detector
-    truths: Mapping[str, Path]
+    truths: BoxTruths
     class_map: ClassMap | None = None
     iou: float = 0.65
-    label_names: Sequence[str] = ()
 
     @property
     def name(self) -> str:
@@ -109,14 +89,15 @@ class DetectionJudge:
             PairMismatch: The pair has no boxes.
             ImfuseError: Boxes can't be read, or the detector fails.
         """
-        truths = self._truths(item)
+        truths, notes = self.truths.of(item)
         found = self.detector.detect(as_values(fused))
         (height, width), (rows, columns) = fused.size, item.pair.vis.size
         if (height, width) != (rows, columns):  # a published picture of another size
             ratio = np.array([columns / width, rows / height] * 2, np.float32)
             found = replace(found, xyxy=found.xyxy * ratio)
         light = light_of(item.name, item.pair)
-        return Row(name=item.name, values={}, detail=Look((found,), truths, light, (rows, columns)))
+        look = Look((found,), truths, light, (rows, columns))
+        return Row(name=item.name, values={}, notes=notes, detail=look)
 
     def summarise(
         self,
@@ -134,17 +115,17 @@ class DetectionJudge:
         looks = [_look(row) for row in sorted(rows, key=lambda one: one.name)]
         names = dict.fromkeys(name for look in looks for name in look.truths)
         summaries = {name: self._summary(label, name, looks) for name in names}
-        left_out = tuple(f"{name}: {why}" for name, why in failed)
+        counted = Counter(note for row in rows for note in row.notes)
+        said = [f"{count} pairs: {note}" for note, count in counted.items()]
+        said += [f"{name}: {why}" for name, why in failed]
         return {
-            name: replace(one, about=self._about(), notes=(*one.notes, *notes, *left_out))
+            name: replace(one, about=self._about(), notes=(*one.notes, *notes, *said))
             for name, one in summaries.items()
         }
 
     def _about(self) -> dict[str, str]:
         """Return, in words, everything that the values depend on."""
-        files = ", ".join(f"{name} ({path.name})" for name, path in self.truths.items())
-        own = "the set's own boxes, or around its labels: connected regions, small ones ignored"
-        return {**self.detector.about(), "truth": files or own}
+        return {**self.detector.about(), "truth": str(self.truths)}
 
     def outcomes(self, rows: Sequence[Row], truth: str) -> dict[str, Outcome]:
         """Return what was found, missed and imagined in each picture, by name of the pair.
@@ -157,7 +138,7 @@ class DetectionJudge:
         """
         looks = {row.name: _look(row) for row in rows}
         _, seen, _ = self._seen(list(looks.values()), truth)
-        return {name: _outcome(one) for name, one in zip(looks, seen, strict=True)}
+        return {name: outcome_of(one) for name, one in zip(looks, seen, strict=True)}
 
     def illustrate(self, picture: Float, row: Row, truth: str) -> NDArray[np.uint8]:
         """Return a picture with its boxes, by what became of them.
@@ -223,74 +204,6 @@ class DetectionJudge:
         """Return what counts as found in a picture, or in both of late fusion."""
         found = [suppress(_counted(one, table), self.iou) for one in look.found]
         return found[0] if look.how is None else look.how(*found)
-
-    def _truths(self, item: Item) -> dict[str, Boxes]:
-        size = item.pair.vis.size
-        if not self.truths:
-            labels, boxes = item.annotations
-            if boxes is None and labels is not None and self.label_names:
-                boxes = boxes_of_labels(labels, self.label_names)
-            if boxes is None:
-                raise PairMismatch(
-                    f"no boxes for {item.name}",
-                    expected="a set that has boxes or labels, or a file",
-                    remedy="Give a file with them with --boxes (boxes=).",
-                )
-            return {OWN: boxes}
-        found: dict[str, Boxes] = {}
-        for name, path in self.truths.items():
-            boxes = read_boxes(_file_of(path, item.name), item.name, size)
-            if boxes is None:
-                raise PairMismatch(
-                    f"no boxes for {item.name}",
-                    file=path,
-                    expected="an entry for each pair, empty where there is nothing",
-                    remedy="Add it, or leave the pair out (--names, names=).",
-                )
-            found[name] = boxes
-        return found
-
-
-def _outcome(seen: Seen) -> Outcome:
-    """Match detections with objects, the most confident first."""
-    found = seen.found.take(seen.found.scores >= SHOWN)
-    truth = seen.truth
-    shared = overlaps(found.xyxy, truth.xyxy)
-    shared[found.classes[:, None] != truth.classes[None]] = 0
-    free = np.ones(len(truth), np.bool_)
-    marks: list[tuple[Sequence[float], Colour]] = []
-    hits = false = 0
-    for index, box in enumerate(found.xyxy):
-        row = np.where(free, shared[index], 0)
-        best = int(row.argmax()) if len(row) else 0
-        if not len(row) or row[best] < THRESHOLDS[0]:
-            false += 1
-            marks.append((box.tolist(), FALSE))
-            continue
-        free[best] = False
-        if not truth.ignored[best]:
-            hits += 1
-            marks.append((box.tolist(), HIT))
-    missed = np.flatnonzero(free & ~truth.ignored)
-    marks = [(truth.xyxy[index].tolist(), MISS) for index in missed] + marks
-    total = 2 * hits + false + len(missed)
-    return Outcome(2 * hits / total if total else 1.0, marks)
-
-
-def _file_of(path: Path, name: str) -> Path:
-    """Return the file with the boxes of a pair: the one for all, or its own in a folder."""
-    if not path.is_dir():
-        return path
-    for suffix in (".xml", ".txt"):
-        file = path / f"{name.rpartition('/')[2]}{suffix}"
-        if file.is_file():
-            return file
-    raise PairMismatch(
-        f"no file for {name}",
-        file=path,
-        expected="one .xml or .txt of the name of each pair",
-        remedy="Give the folder with the boxes of these pairs, or one JSON file for all.",
-    )
 
 
 def _look(row: Row) -> Look:

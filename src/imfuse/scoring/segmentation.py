@@ -15,6 +15,7 @@ from imfuse.report.overlays import as_rgb, with_classes
 from imfuse.scoring.judge import Item, Row
 from imfuse.scoring.lighting import light_of
 from imfuse.scoring.machine import MachineScores, by_class, draws, mean_over, parts
+from imfuse.scoring.outcomes import Outcome
 from imfuse.types import Float, Picture
 from imfuse.vision.classes import ClassMap, counterparts
 from imfuse.vision.labelling import Labeller, as_values
@@ -37,17 +38,6 @@ class Look:
 
     confusion: NDArray[np.int64]
     light: str
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How well a picture was labelled.
-
-    Attributes:
-        score: Mean IoU over the classes in it, from 0 to 1.
-    """
-
-    score: float
 
 
 @dataclass(frozen=True)

@@ -7,24 +7,23 @@ recognised by its answer; see `imfuse.vision.families`.
 import ast
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 
 from imfuse.engines.onnx_file import OnnxFile, Port, brief
 from imfuse.errors import WeightsError
 from imfuse.lookup import look_up
 from imfuse.types import Float
 from imfuse.vision.detections import Detections, make_detections, suppress
+from imfuse.vision.detector_settings import DetectorSettings
 from imfuse.vision.families.base import Arrays, Reading, Trial
 from imfuse.vision.families.names import COCO
 from imfuse.vision.families.queries import SIZE_INPUT
 from imfuse.vision.families.suppressed import PADDLE_INPUTS
 from imfuse.vision.families.table import FAMILIES
 
-_Channels = tuple[float, float, float]
 _Shapes = dict[str, tuple[int, ...]]
 
 _USUAL_SIDE = 640
@@ -42,35 +41,6 @@ _REMEDY = (
     "Export the detector to one of these layouts, or name the family it belongs to with "
     "--judge-set family=NAME (settings=)."
 )
-
-
-class DetectorSettings(BaseModel):
-    """Settings of a detector. Each is None where its family decides."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    family: str | None = None
-    """Family of the file; None: recognised by its answer to a test picture."""
-    size: tuple[int, int] | None = None
-    """Height and width that pictures are brought to, for files that take any."""
-    fit: Literal["corner", "centre", "stretch"] | None = None
-    """How pictures are brought to it: with a margin right and below, on all sides, or none."""
-    order: Literal["rgb", "bgr"] | None = None
-    """Order of the channels."""
-    scale: Annotated[float, Field(gt=0)] | None = None
-    """Value of white, before mean and std: 1 or 255."""
-    mean: _Channels | None = None
-    """Subtracted from each channel, in `order`."""
-    std: _Channels | None = None
-    """What each channel is then divided by."""
-    names: tuple[str, ...] | None = None
-    """Names of the classes, by number."""
-    score: Annotated[float, Field(ge=0, le=1)] = 0.01
-    """Least confidence of a detection."""
-    iou: Annotated[float, Field(gt=0, le=1)] = 0.65
-    """Overlap above which two boxes of a class are one object."""
-    most: Annotated[int, Field(ge=1)] = 300
-    """Most detections in one picture."""
 
 
 class OnnxDetector:
