@@ -1,4 +1,4 @@
-"""What a frozen detector sees on MSRS's 361 test pairs, by four truths, and what the bench costs.
+"""AP of a frozen detector on MSRS's 361 test pairs, by four truths, and what the bench costs.
 
 Goals: 361 pairs with `max` in under a minute on two cores; less than 20 % of the time outside
 fusing and the detector. Needs `IMFUSE_DATA`.

@@ -1,4 +1,4 @@
-"""What became of the objects in single pictures, for examples to look at."""
+"""Outcomes for the objects in single pictures, for examples to look at."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

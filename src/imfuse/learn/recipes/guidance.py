@@ -46,8 +46,7 @@ class GuidanceSettings(Section):
     share: PositiveFloat = 0.5
     """Length of the stage as a fraction of all other steps."""
     alone: bool = False
-    """Whether it is the only stage, as for weights that are trained already. No labels are needed
-    then."""
+    """True: it is the only stage, for weights that are trained already; no labels are needed."""
     steps: PositiveInt = 2400
     """Length of the stage where it is the only one."""
     batch: PositiveInt = 2
