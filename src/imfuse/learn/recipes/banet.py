@@ -92,7 +92,7 @@ class BANetRecipe(SegmenterRecipe):
     name = network = "banet"
     title = "BANet, as SeAFusion and SCGRFuse train it"
     paper = SeAFusion.paper
-    options: ClassVar[type[Settings]] = BANetSettings
+    options: ClassVar[type[SegmenterSettings]] = BANetSettings
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "release": {"warmup": 1000, "loss": "hard-examples", "auxiliary": 0.75}
     }
