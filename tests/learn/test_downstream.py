@@ -16,6 +16,8 @@ from imfuse.learn.downstream import retrain  # noqa: E402
 from imfuse.learn.downstream import training as training_of_rows  # noqa: E402
 from imfuse.learn.downstream.parts import open_directions  # noqa: E402
 from imfuse.learn.downstream.pictures import Fused  # noqa: E402
+from imfuse.learn.downstream.protocol import _of_pairs, _trainee  # noqa: E402
+from imfuse.learn.downstream.summary import mean_over_seeds  # noqa: E402
 from imfuse.learn.downstream.training import Job, Trainee  # noqa: E402
 from imfuse.metrics.segmentation import confusion_matrix, segmentation_scores  # noqa: E402
 from imfuse.types import Picture  # noqa: E402
@@ -157,6 +159,20 @@ def test_the_command_finds_everything_in_the_cache(run, place, tmp_path):
     assert "a to b" in (tmp_path / "t.md").read_text()
 
 
+def test_seeds_are_averaged(done):
+    first, second = done.rows[0].whole, done.rows[2].whole
+    mean = mean_over_seeds([first, second])
+    for light, values in mean.main.items():
+        for name, value in values.items():
+            both = [first.main[light][name], second.main[light][name]]
+            assert np.isnan(value) == np.isnan(both).all()
+            assert np.isnan(value) or value == pytest.approx(np.nanmean(both))
+    np.testing.assert_allclose(mean.drawn["all"], (first.drawn["all"] + second.drawn["all"]) / 2)
+    total = first.confusion["day"] + second.confusion["day"]
+    np.testing.assert_array_equal(mean.confusion["day"], total)
+
+
+@pytest.mark.slow
 @pytest.mark.usefixtures("done")
 def test_seeds_and_cmx_are_trained_beside_what_is_there(place):
     begun = []
@@ -172,6 +188,31 @@ def test_seeds_and_cmx_are_trained_beside_what_is_there(place):
     assert summary.rows[-1].whole.label == "two-encoders-cmx"
     assert [section.title for section in summary.sections()][-1] == "Mean IoU by seed"
     assert set(summary.as_dict()["rows"][0]["seeds"]) == {"0", "1"}
+
+
+def test_rendered_scenes_have_splits_and_two_encoders_get_as_many_steps(place):
+    (direction,), _ = open_directions("scenes:2", None)
+    assert [part.name for part in (direction.train, direction.test)] == ["train", "test"]
+    assert not set(direction.train.names) & set(direction.test.names)
+    directions, _ = open_directions(str(place / "set"), place / "folds.json")
+    settings = {"crop": 64, "rate": 0.5, "workers": 0}
+    trainee, classes = _trainee("segformer-b0", None, settings, None, directions)
+    assert trainee.budget == "160000it"
+    assert len(classes) == 9
+    ((_, plain), (_, cmx)) = _of_pairs(trainee, ["none", "cmx"])
+    assert plain.budget == trainee.budget
+    own, other = plain.settings(), trainee.settings()
+    for name in ("batch", "crop", "scale", "jitter", "held_out", "workers"):
+        assert getattr(own, name) == getattr(other, name)
+    assert own.rate == 0.01  # that of its own optimiser
+    assert own.network["encoder"] == "resnet-18"
+    assert cmx.settings().network["exchange"] == "cmx"
+    settings = {"rate": 0.5, "network.pretrained": False}
+    trainee, _ = _trainee("banet-imagenet", "release", settings, "3it", directions)
+    ((_, plain),) = _of_pairs(trainee, ["none"])
+    network = {"encoder": "efficientnet-lite0", "pretrained": False, "exchange": "none"}
+    assert plain.settings().network == network
+    assert (plain.settings().rate, plain.settings().loss) == (0.5, "hard-examples")
 
 
 class Killed(Exception):

@@ -55,7 +55,7 @@ class Part:
         Raises:
             ImfuseError: A pair can't be read, or its files can't be written.
         """
-        folder = cache / "pairs" / f"{self.name}-{self.sha256[:16]}"
+        folder = cache / "pairs" / f"{safe(self.name)}-{self.sha256[:16]}"
         for kind in ("ir", "vis", "labels"):
             (folder / kind).mkdir(parents=True, exist_ok=True)
         for index, name in enumerate(self.names):
@@ -195,3 +195,8 @@ def _listed(names: object) -> bool:
 
 def _suffix(pixels: Pixels) -> str:
     return ".tif" if pixels.dtype.kind == "f" else ".png"
+
+
+def safe(label: str) -> str:
+    """Return a label as a part of a file's name."""
+    return "".join(one if one.isalnum() or one in "-_." else "_" for one in label)[:60]

@@ -17,7 +17,7 @@ from imfuse.fuser import Fuser
 from imfuse.io.images import read_image, write_image
 from imfuse.io.naming import one_form
 from imfuse.learn.batches.shown import FUSED
-from imfuse.learn.downstream.parts import Part
+from imfuse.learn.downstream.parts import Part, safe
 from imfuse.machine import available_cores
 from imfuse.options import FuseOptions
 
@@ -174,17 +174,12 @@ class Finished(Shown):
 def picture_folder(shown: Shown, part: Part, cache: Path) -> Path:
     """Return the folder of the fused pictures of a part."""
     key = digest({**shown.identity(part), "pairs": part.sha256, "imfuse": __version__})[:16]
-    return cache / "fused" / f"{safe(shown.label)}-{part.name}-{key}"
+    return cache / "fused" / f"{safe(shown.label)}-{safe(part.name)}-{key}"
 
 
 def digest(content: Mapping[str, Any]) -> str:
     """Return the SHA-256 of plain values."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def safe(label: str) -> str:
-    """Return a label as a part of a file's name."""
-    return "".join(one if one.isalnum() or one in "-_." else "_" for one in label)[:60]
 
 
 def refuse_twins(rows: Sequence[Shown]) -> None:

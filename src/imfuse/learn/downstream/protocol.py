@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from imfuse.errors import OutputError, UsageError
 from imfuse.io.locks import locked
@@ -19,6 +19,9 @@ from imfuse.learn.downstream.pictures import (
 from imfuse.learn.downstream.summary import RetrainSummary
 from imfuse.learn.downstream.training import Job, Result, Trainee
 from imfuse.learn.guides.table import GUIDES
+from imfuse.learn.recipes.banet import BANetRecipe
+from imfuse.learn.recipes.segmenter import SegmenterRecipe
+from imfuse.learn.recipes.settings import Settings
 from imfuse.learn.recipes.table import find_recipe
 from imfuse.learn.training.budget import parse_budget
 from imfuse.learn.training.run import Watch
@@ -174,21 +177,24 @@ def _trainee(
     directions: Sequence[Direction],
 ) -> tuple[Trainee, Sequence[str]]:
     """Return the segmenter of pictures, and the names of its classes."""
-    find_recipe(segmenter, "segmenter")
+    kind = cast(type[SegmenterRecipe], find_recipe(segmenter, "segmenter"))
     if segmenter == PAIRS:
         raise UsageError(
             f"{PAIRS}, which always has a row", expected="a segmenter of pictures, such as banet"
         )
-    if budget is not None:
-        parse_budget(budget)
     if "on" in settings:
         raise UsageError("the setting on", expected="none: each row has its own pictures")
     names = directions[0].train.source.layout.classes
     changes = {"held_out": 0.0, **({"classes": len(names)} if names else {}), **settings}
-    trainee = Trainee(segmenter, preset, changes, budget)
-    count = trainee.settings().classes
+    whole = Trainee(segmenter, preset, changes, "").settings()
+    count = whole.classes
     if names and count != len(names):
         raise UsageError(f"classes={count}", expected=f"{len(names)}, as in the dataset")
+    if budget is None:  # in steps, so that two encoders get as many
+        pairs = len(directions[0].train.names)
+        steps = sum(stage.steps for stage in kind(whole).stages(pairs))
+        budget = f"{steps}it"
+    trainee = Trainee(segmenter, preset, changes, parse_budget(budget).text)
     return trainee, names or tuple(map(str, range(count)))
 
 
@@ -199,7 +205,9 @@ def _of_pairs(trainee: Trainee, exchange: Sequence[str]) -> list[tuple[Shown, Tr
         raise UsageError(f"exchange {', '.join(wrong)!r}", expected="none, cmx, or both")
     own = trainee.settings()
     kind = find_recipe(PAIRS, "segmenter")
-    known = kind.options.model_fields
+    # A learning rate that was set for another optimiser would not suit BANet's.
+    alike = issubclass(trainee.kind, BANetRecipe)
+    known = kind.options.model_fields if alike else Settings.model_fields
     encoder = {**GUIDES[trainee.recipe][1], **own.network}.get("encoder", "resnet-18")
     changes = {
         **{name: getattr(own, name) for name in _SHARED},
@@ -247,7 +255,7 @@ def _summary(
         about={
             "segmenter": trainee.recipe,
             "preset": trainee.preset or "paper",
-            "budget": trainee.budget or "the whole schedule",
+            "budget": trainee.budget,
             "trained and tested on": "; ".join(
                 f"{d.train.name} ({len(d.train.names)} pairs) and {d.test.name} "
                 f"({len(d.test.names)})"

@@ -15,8 +15,8 @@ from imfuse.data.opening import open_source
 from imfuse.errors import OutputError, TrainingInterrupted
 from imfuse.io.atomic import write_text
 from imfuse.io.labels import write_labels
-from imfuse.learn.downstream.parts import Direction
-from imfuse.learn.downstream.pictures import Shown, digest, safe
+from imfuse.learn.downstream.parts import Direction, safe
+from imfuse.learn.downstream.pictures import Shown, digest
 from imfuse.learn.guides.base import Segmenter
 from imfuse.learn.guides.table import create_guide
 from imfuse.learn.recipes.card import JSON as CARD
@@ -43,13 +43,13 @@ class Trainee:
         recipe: Its name.
         preset: Preset of its settings; None: those of the paper.
         changes: Changes to them.
-        budget: Length of the training; None: the whole schedule.
+        budget: Length of the training, such as `1200it`.
     """
 
     recipe: str
     preset: str | None
     changes: Mapping[str, Any]
-    budget: str | None
+    budget: str
 
     def settings(self, **more: object) -> SegmenterSettings:
         """Return all settings.
@@ -142,7 +142,7 @@ class Job:
 
     def folder(self, cache: Path) -> Path:
         """Return the folder of this row in the cache."""
-        names = safe(self.shown.label), self.direction.train.name, f"seed{self.seed}"
+        names = safe(self.shown.label), safe(self.direction.train.name), f"seed{self.seed}"
         return cache / "rows" / "-".join((*names, digest(self.identity)[:16]))
 
     def stored(self, cache: Path) -> Result | None:
