@@ -30,6 +30,18 @@ from imfuse.cli.machines import (
     refuse_machine_options,
 )
 from imfuse.cli.progress import track
+from imfuse.cli.retrain import (
+    BudgetOption,
+    CacheOption,
+    DeviceOption,
+    ExchangeOption,
+    FoldsOption,
+    PresetOption,
+    Retraining,
+    RetrainOption,
+    SeedsOption,
+    SetOption,
+)
 from imfuse.cli.scores import check_outputs, show_sections, show_table, write_tables
 from imfuse.errors import ImfuseError, UsageError
 
@@ -78,6 +90,15 @@ def bench(
     class_map: MapOption = None,
     judge_settings: JudgeSetOption = None,
     should_i_fuse: ShouldIFuseOption = False,
+    retrain: RetrainOption = None,
+    folds: FoldsOption = None,
+    seeds: SeedsOption = None,
+    budget: BudgetOption = None,
+    preset: PresetOption = None,
+    settings: SetOption = None,
+    exchange: ExchangeOption = None,
+    device: DeviceOption = None,
+    out: CacheOption = None,
     split: Annotated[
         str | None,
         typer.Option(
@@ -139,8 +160,20 @@ def bench(
     scores can be raised by tricks; a paired test compares the best two methods.
 
     For example `imfuse bench --models gff,mst-sr --data msrs/test --quoted MSRS --report b.html`,
-    or `imfuse bench --task detect --detector yolox.onnx --data msrs/test`.
+    `imfuse bench --task detect --detector yolox.onnx --data msrs/test`, or
+    `imfuse bench --task segment --retrain banet-imagenet --data msrs --budget 1200it -o cache`.
     """
+    retraining = Retraining(
+        segmenter=retrain,
+        folds=folds,
+        seeds=seeds,
+        budget=budget,
+        preset=preset,
+        settings=tuple(settings or ()),
+        exchange=exchange,
+        device=device,
+        cache=out,
+    )
     if task is not Task.QUALITY:
         bench_machines(
             Question(
@@ -151,6 +184,7 @@ def bench(
                 class_map,
                 judge_settings or [],
                 should_i_fuse,
+                retraining,
             ),
             chosen_models(models),
             data,
@@ -167,6 +201,7 @@ def bench(
             as_json=as_json,
         )
         return
+    retraining.refuse_alone()
     refuse_machine_options(
         detector, boxes, segmenter, labels, class_map, judge_settings, should_i_fuse
     )

@@ -1,7 +1,7 @@
 """`imfuse bench --task detect|segment`: what machines see in pictures."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ import typer
 
 from imfuse.cli.console import parse_settings, print_json, say, say_list
 from imfuse.cli.progress import track
+from imfuse.cli.retrain import Retraining, bench_retrained
 from imfuse.errors import ImfuseError, UsageError
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class Question:
         class_map: Map of classes.
         settings: Settings as `NAME=VALUE`.
         verdict_only: Whether only the answer is shown, not the tables behind it.
+        retraining: The segmenter that is trained again for each row, if any.
     """
 
     task: Task
@@ -95,6 +97,13 @@ class Question:
     class_map: Path | None
     settings: list[str]
     verdict_only: bool = False
+    retraining: Retraining = field(default_factory=Retraining)
+
+    @property
+    def frozen(self) -> bool:
+        """True if an option of a frozen network is given."""
+        given = (self.network, self.boxes, self.labels, self.class_map, self.settings)
+        return any(given) or self.verdict_only
 
 
 def refuse_machine_options(*given: object) -> None:
@@ -146,6 +155,20 @@ def bench_machines(
     from imfuse.ranges import shared_range
     from imfuse.scoring.scorer import Scorer
 
+    if question.retraining.segmenter is not None:
+        _refuse_frozen(question, split, names, limit, ir_range, report)
+        bench_retrained(
+            question.retraining,
+            models,
+            data,
+            fused=fused,
+            layout=layout,
+            csv=csv,
+            markdown=markdown,
+            as_json=as_json,
+        )
+        return
+    question.retraining.refuse_alone()
     folders = [parse_folder(text) for text in fused]
     inputs = [Path(data), *(folder for _, folder in folders), *([] if names is None else [names])]
     check_outputs((csv, markdown, report), inputs=inputs)
@@ -186,6 +209,20 @@ def bench_machines(
             say(f"note: {note}")
     if run.failed:
         sys.exit(ImfuseError.exit_code)
+
+
+def _refuse_frozen(question: Question, *others: object) -> None:
+    """Refuse options that have no meaning where the segmenter is trained.
+
+    Raises:
+        UsageError: One is given, or the task is another one.
+    """
+    if question.task is not Task.SEGMENT or question.frozen or any(others):
+        raise UsageError(
+            "--retrain with options of frozen networks, of parts of a dataset, or of a page",
+            expected="--task segment --retrain SEGMENTER with --models, --fused, --data, --layout, "
+            "--folds, --seeds, --budget, --preset, --set, --exchange, --csv, --markdown, --json",
+        )
 
 
 def _judge(question: Question, source: "Source") -> "DetectionJudge | SegmentationJudge":

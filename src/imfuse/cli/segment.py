@@ -70,7 +70,8 @@ def train(
     For example `imfuse segment train segformer-b0 --data MSRS --on fused:fused/ -o run
     --budget 2h`, then `imfuse segment run run/model.onnx fused-test/ -o labels/`.
 
-    Segmenters: banet, banet-imagenet, segformer-b0, segformer-b2, deeplabv3plus.
+    Segmenters: banet, banet-imagenet, segformer-b0, segformer-b2, deeplabv3plus,
+    two-encoders.
     """
     changes = parse_settings(settings or [])
     changes |= {} if on is None else {"on": on}

@@ -95,7 +95,7 @@ def carry_out(
         _tell_sizes(run, changes, _memory(run))
     from imfuse.learn.training.run import execute
 
-    with _watching(run) as watch:
+    with watching() as watch:
         card = execute(run, folder, state, watch)
     if not run.fabric.is_global_zero:
         return
@@ -245,7 +245,7 @@ def _show_plan(run: "Run", changes: Mapping[str, Any], *, as_json: bool) -> None
 
 
 @contextmanager
-def _watching(run: "Run") -> Generator[Callable[["Progress"], None]]:
+def watching() -> Generator[Callable[["Progress"], None]]:
     """Show progress: a bar on a terminal, a line every half minute elsewhere."""
     import time
 
@@ -261,7 +261,7 @@ def _watching(run: "Run") -> Generator[Callable[["Progress"], None]]:
         TextColumn("loss {task.fields[loss]:.4f}  {task.fields[left]} left"),
     ]
     with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=sum(run.steps), stage="", loss=0.0, left="-")
+        task = bar.add_task("", total=None, stage="", loss=0.0, left="-")
         said = 0.0
 
         def watch(progress: "Progress") -> None:
@@ -269,6 +269,7 @@ def _watching(run: "Run") -> Generator[Callable[["Progress"], None]]:
             left = _duration(progress.left)
             bar.update(
                 task,
+                total=progress.steps,
                 completed=progress.step,
                 stage=progress.stage,
                 loss=progress.loss,

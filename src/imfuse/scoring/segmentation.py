@@ -1,7 +1,7 @@
 """A judge that has a frozen segmenter look at pictures, and compares with labels."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -102,37 +102,17 @@ class SegmentationJudge:
     ) -> dict[str, MachineScores]:
         """Return the scores of one method, from the pixels of all pictures together."""
         looks = [_look(row) for row in sorted(rows, key=lambda one: one.name)]
-        stack = np.stack([look.confusion for look in looks])
         known = sorted(set(self._table().tolist()) - {-1})
-        shown = [self.names[number] for number in known]
-        part = parts([look.light for look in looks])
-        iou, drawn, whole = {}, {}, {}
-        for light, pictures in part.items():
-            total = stack[pictures].sum(axis=0)
-            whole[light] = total[:, :-1]
-            iou[light] = by_class(shown, _iou(total)[known])
-            weights = draws(len(pictures))
-            sums = np.tensordot(weights, stack[pictures].astype(np.float64), axes=1)
-            drawn[light] = 100 * mean_over(_iou(sums)[:, known], axis=1)
         unknown = [
             name
             for number, name in enumerate(self.names)
-            if number not in known and stack[:, number].any()
+            if number not in known and any(look.confusion[number].any() for look in looks)
         ]
         said = [f"the segmenter does not know {', '.join(unknown)}"] if unknown else []
         said += [f"{name}: {why}" for name, why in failed]
         name = OWN if self.folder is None else self.folder.name
-        scores = MachineScores(
-            label=label,
-            truth=name,
-            measures={"iou": iou},
-            drawn=drawn,
-            count={light: len(pictures) for light, pictures in part.items()},
-            confusion=whole,
-            about=self.details,
-            notes=(*notes, *said),
-        )
-        return {name: scores}
+        scores = scores_over(looks, self.names, known, label=label, truth=name)
+        return {name: replace(scores, about=self.details, notes=(*notes, *said))}
 
     def outcomes(self, rows: Sequence[Row], truth: str) -> dict[str, Outcome]:
         """Return how well each picture was labelled, by name of the pair.
@@ -190,6 +170,45 @@ class SegmentationJudge:
         columns[columns < 0] = classes
         counts = np.bincount(true * (classes + 1) + columns, minlength=classes * (classes + 1))
         return counts.reshape(classes, classes + 1)
+
+
+def scores_over(
+    looks: Sequence[Look],
+    names: Sequence[str],
+    known: Sequence[int] | None = None,
+    *,
+    label: str,
+    truth: str = OWN,
+) -> MachineScores:
+    """Return the scores of one method, from the pixels of all pictures together.
+
+    Args:
+        looks: What was found in each picture; in the same order for all methods.
+        names: Names of the truth's classes, by number.
+        known: Classes that the segmenter knows, whose values count; None: all.
+        label: Name of the method.
+        truth: Name of the truth.
+    """
+    stack = np.stack([look.confusion for look in looks])
+    counted = list(range(len(names)) if known is None else known)
+    shown = [names[number] for number in counted]
+    part = parts([look.light for look in looks])
+    iou, drawn, whole = {}, {}, {}
+    for light, pictures in part.items():
+        total = stack[pictures].sum(axis=0)
+        whole[light] = total[:, :-1]
+        iou[light] = by_class(shown, _iou(total)[counted])
+        weights = draws(len(pictures))
+        sums = np.tensordot(weights, stack[pictures].astype(np.float64), axes=1)
+        drawn[light] = 100 * mean_over(_iou(sums)[:, counted], axis=1)
+    return MachineScores(
+        label=label,
+        truth=truth,
+        measures={"iou": iou},
+        drawn=drawn,
+        count={light: len(pictures) for light, pictures in part.items()},
+        confusion=whole,
+    )
 
 
 def _look(row: Row) -> Look:

@@ -28,6 +28,10 @@ _MOST_PIXELS = 1 << 25
 """Most pixels that a file may bring every picture to."""
 
 
+SegmenterInput = Literal["vis", "ir", "fused", "pair"]
+"""Kind of pictures that a segmenter looks at; `pair`: both unfused ones, as four channels."""
+
+
 class SegmenterSpec(BaseModel):
     """Description that our own files carry."""
 
@@ -37,7 +41,7 @@ class SegmenterSpec(BaseModel):
     """Name of the network."""
     classes: Annotated[tuple[Text, ...], Field(max_length=256)]
     """Names of the classes, by number."""
-    on: Literal["vis", "ir", "fused"] = "vis"
+    on: SegmenterInput = "vis"
     """Kind of pictures that it was trained on."""
     minimum: Annotated[int, Field(ge=1, le=1 << 12)] = 1
     """Least height and width; smaller pictures are mirrored at their borders."""
@@ -65,7 +69,8 @@ class OnnxSegmenter:
         size: Height and width that pictures are brought to; None: their own.
 
     Raises:
-        WeightsError: The file is missing, corrupted, or takes something else than pictures.
+        WeightsError: The file is missing, corrupted, or takes something else than pictures, such as
+            unfused pairs.
     """
 
     def __init__(
@@ -81,6 +86,13 @@ class OnnxSegmenter:
         self._model, self._file = model, OnnxFile(model, threads)
         self.sha256 = self._file.sha256
         self.spec = _read_spec(self._file)
+        if self.spec is not None and self.spec.on == "pair":
+            raise WeightsError(
+                f"{self.spec.name} segments unfused pairs",
+                file=model,
+                expected="a segmenter of pictures",
+                remedy="Compare it with fused pictures by `imfuse bench --task segment --retrain`.",
+            )
         self._input, fixed = _input(self._file)
         self.size = fixed if size is None else size
         self._scale = np.float32(scale)

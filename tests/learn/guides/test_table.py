@@ -16,7 +16,7 @@ NAMES = [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in GU
 
 
 def created(name, **settings):
-    if name == "banet-imagenet":
+    if name in ("banet-imagenet", "two-encoders"):
         pytest.importorskip("efficientnet_lite_pytorch")
     torch.manual_seed(0)
     return create_guide(name, **settings)
@@ -25,7 +25,7 @@ def created(name, **settings):
 @pytest.mark.parametrize("name", NAMES)
 def test_logits_have_the_size_of_the_pictures(name):
     guide = created(name, classes=4).eval()
-    pictures = torch.rand(2, 3, 45, 70)
+    pictures = torch.rand(2, guide.channels, 45, 70)
     with torch.inference_mode():
         both = guide(pictures).main
         one = guide(pictures[1:]).main
@@ -38,7 +38,7 @@ def test_logits_have_the_size_of_the_pictures(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_gradients_reach_all_weights_and_the_pictures(name):
     guide = created(name).train()
-    pictures = torch.rand(2, 3, 64, 64, requires_grad=True)
+    pictures = torch.rand(2, guide.channels, 64, 64, requires_grad=True)
     sum(logits.square().mean() for logits in guide(pictures) if logits is not None).backward()
     assert pictures.grad.abs().max() > 0
     missing = [n for n, p in guide.named_parameters() if p.grad is None]

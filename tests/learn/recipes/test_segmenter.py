@@ -47,7 +47,7 @@ class Stand(Source):
 
 
 def made(name, *layers, preset=None):
-    if name == "banet-imagenet":
+    if name in ("banet-imagenet", "two-encoders"):
         pytest.importorskip("efficientnet_lite_pytorch")
     kind = find_recipe(name)
     torch.manual_seed(0)

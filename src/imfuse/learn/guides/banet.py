@@ -17,45 +17,25 @@ from imfuse.learn.guides.imagenet import EfficientNetLite
 
 _WIDTH = 128
 
+Encoder = Literal["resnet-18", "efficientnet-lite0"]
+"""Name of an encoder."""
 
-class BANet(Segmenter):
-    """A ResNet-18 with a gated decoder that joins features at 1/32, 1/16 and 1/8.
+
+class GatedSegmenter(Segmenter):
+    """An encoder with BANet's decoder.
 
     Args:
-        classes: Number of classes, including background; 9 in MSRS.
-        encoder: `resnet-18`, as published, or `efficientnet-lite0`, which needs the extra
-            `imagenet`.
-        pretrained: Whether `efficientnet-lite0` starts with ImageNet weights.
-
-    Raises:
-        UsageError: The extra `imagenet` is missing.
-
-    Departures: this follows the code that SeAFusion and SCGRFuse publish, where it is called
-        BiSeNet. There its encoder starts with ImageNet weights; here with random ones, unless
-        `adopt` loads some.
+        encoder: Returns features at 1/8, 1/16 and 1/32.
+        widths: Channels of these features.
+        classes: Number of classes, including background.
     """
 
-    name = "banet"
-    title = "ResNet-18 with a decoder of gates, 12.9 million parameters"
-    paper = (
-        "C. Peng, T. Tian, C. Chen, X. Guo, J. Ma, Bilateral attention decoder: A lightweight "
-        "decoder for real-time semantic segmentation, Neural Networks 137, 2021, "
-        "doi:10.1016/j.neunet.2021.01.021"
-    )
     heads = ("main_head.", "auxiliary_head.")
 
-    def __init__(
-        self,
-        *,
-        classes: int = 9,
-        encoder: Literal["resnet-18", "efficientnet-lite0"] = "resnet-18",
-        pretrained: bool = True,
-    ) -> None:
+    def __init__(self, encoder: nn.Module, widths: tuple[int, ...], classes: int) -> None:
         super().__init__()
-        self.encoder: _Encoder | EfficientNetLite = (
-            _Encoder() if encoder == "resnet-18" else EfficientNetLite(pretrained=pretrained)
-        )
-        at8, at16, at32 = self.encoder.widths
+        self.encoder = encoder
+        at8, at16, at32 = widths
         self.refine8 = _Refinement(at8)
         self.refine16 = _Refinement(at16)
         self.refine32 = _Refinement(at32)
@@ -68,18 +48,6 @@ class BANet(Segmenter):
         self.merge = _conv(_WIDTH, _WIDTH)
         self.main_head = _head(_WIDTH, classes)
         self.auxiliary_head = _head(64, classes)
-
-    def adopt(self, weights: Mapping[str, Tensor]) -> None:
-        """Load weights: our own, or those of a published ResNet-18 for the encoder.
-
-        Raises:
-            RuntimeError: They belong to another network.
-        """
-        if "conv1.weight" in weights:
-            whole = {key: value for key, value in weights.items() if not key.startswith("fc.")}
-            self.encoder.load_state_dict(whole)
-        else:
-            super().adopt(weights)
 
     def segment(self, pictures: Tensor) -> Logits:
         """Segment `(b, 3, h, w)`; in training, sides must be at least 33 pixels for batch norm."""
@@ -105,7 +73,68 @@ class BANet(Segmenter):
         )
 
 
-class _Encoder(nn.Module):
+class BANet(GatedSegmenter):
+    """A ResNet-18 with a gated decoder that joins features at 1/32, 1/16 and 1/8.
+
+    Args:
+        classes: Number of classes, including background; 9 in MSRS.
+        encoder: `resnet-18`, as published, or `efficientnet-lite0`, which needs the extra
+            `imagenet`.
+        pretrained: Whether `efficientnet-lite0` starts with ImageNet weights.
+
+    Raises:
+        UsageError: The extra `imagenet` is missing.
+
+    Departures: this follows the code that SeAFusion and SCGRFuse publish, where it is called
+        BiSeNet. There its encoder starts with ImageNet weights; here with random ones, unless
+        `adopt` loads some.
+    """
+
+    name = "banet"
+    title = "ResNet-18 with a decoder of gates, 12.9 million parameters"
+    paper = (
+        "C. Peng, T. Tian, C. Chen, X. Guo, J. Ma, Bilateral attention decoder: A lightweight "
+        "decoder for real-time semantic segmentation, Neural Networks 137, 2021, "
+        "doi:10.1016/j.neunet.2021.01.021"
+    )
+
+    def __init__(
+        self,
+        *,
+        classes: int = 9,
+        encoder: Encoder = "resnet-18",
+        pretrained: bool = True,
+    ) -> None:
+        made = make_encoder(encoder, pretrained=pretrained)
+        super().__init__(made, made.widths, classes)
+
+    def adopt(self, weights: Mapping[str, Tensor]) -> None:
+        """Load weights: our own, or those of a published ResNet-18 for the encoder.
+
+        Raises:
+            RuntimeError: They belong to another network.
+        """
+        if "conv1.weight" in weights:
+            whole = {key: value for key, value in weights.items() if not key.startswith("fc.")}
+            self.encoder.load_state_dict(whole)
+        else:
+            super().adopt(weights)
+
+
+def make_encoder(name: Encoder, *, pretrained: bool) -> "ResNet18 | EfficientNetLite":
+    """Return an encoder.
+
+    Args:
+        name: Its name.
+        pretrained: Whether `efficientnet-lite0` starts with ImageNet weights.
+
+    Raises:
+        UsageError: The extra `imagenet` is missing.
+    """
+    return ResNet18() if name == "resnet-18" else EfficientNetLite(pretrained=pretrained)
+
+
+class ResNet18(nn.Module):
     """The convolutions of a ResNet-18, with the parameter names of its published weights."""
 
     widths = (128, 256, 512)
@@ -119,12 +148,23 @@ class _Encoder(nn.Module):
         self.layer3 = ResidualStage(128, 256, 2, stride=2)
         self.layer4 = ResidualStage(256, 512, 2, stride=2)
 
+    def advance(self, level: int, x: Tensor) -> Tensor:
+        """Return the features of a level, from those of the level before.
+
+        Args:
+            level: 0, 1 or 2, for 1/8, 1/16 and 1/32.
+            x: Pictures `(b, 3, h, w)` for level 0; otherwise features.
+        """
+        if level == 0:
+            x = self.layer1(functional.max_pool2d(self.bn1(self.conv1(x)).relu(), 3, 2, padding=1))
+        features: Tensor = (self.layer2, self.layer3, self.layer4)[level](x)
+        return features
+
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return 128, 256 and 512 channels at 1/8, 1/16 and 1/32 of `(b, 3, h, w)`."""
-        x = functional.max_pool2d(self.bn1(self.conv1(x)).relu(), 3, 2, padding=1)
-        at8 = self.layer2(self.layer1(x))
-        at16 = self.layer3(at8)
-        return at8, at16, self.layer4(at16)
+        at8 = self.advance(0, x)
+        at16 = self.advance(1, at8)
+        return at8, at16, self.advance(2, at16)
 
 
 class _Refinement(nn.Module):

@@ -22,7 +22,7 @@ class Logits(NamedTuple):
 
 
 class Segmenter(nn.Module, ABC):
-    """A network from colour pictures to classes per pixel.
+    """A network from colour pictures, or from unfused pairs, to classes per pixel.
 
     Subclasses set the class attributes below, take the number of classes as a keyword, and
     implement `segment`.
@@ -34,6 +34,8 @@ class Segmenter(nn.Module, ABC):
     """One-line description."""
     paper: ClassVar[str]
     """Authors, title, venue, year, DOI."""
+    channels: ClassVar[int] = 3
+    """3 for a network of colour pictures; 4 for one of pairs, infrared last."""
     heads: ClassVar[tuple[str, ...]]
     """Prefixes of the heads' parameters, which papers train with a higher learning rate."""
 
@@ -45,16 +47,17 @@ class Segmenter(nn.Module, ABC):
         """Segment a batch.
 
         Args:
-            pictures: `(b, 3, h, w)` in [0, 1].
+            pictures: `(b, channels, h, w)` in [0, 1].
 
         Returns:
             Logits in the size of the pictures.
 
         Raises:
-            PairMismatch: The batch does not have three channels.
+            PairMismatch: The batch has another number of channels.
         """
-        if pictures.ndim != 4 or pictures.shape[1] != 3:
-            raise PairMismatch(f"pictures {tuple(pictures.shape)}", expected="(b, 3, h, w)")
+        if pictures.ndim != 4 or pictures.shape[1] != self.channels:
+            expected = f"(b, {self.channels}, h, w)"
+            raise PairMismatch(f"pictures {tuple(pictures.shape)}", expected=expected)
         return self.segment(pictures)
 
     def adopt(self, weights: Mapping[str, Tensor]) -> None:

@@ -46,7 +46,7 @@ def export_segmenter(guide: Segmenter, out: Path, spec: SegmenterSpec) -> float:
         session = OnnxFile(trial)
         difference = 0.0
         for size in _CHECKED:
-            pictures = _noise(size)
+            pictures = _noise(guide, size)
             with torch.inference_mode():
                 expected = guide.segment(pictures).main.numpy()
             found = session.run(["logits"], {"pictures": pictures.numpy()})[0]
@@ -74,8 +74,9 @@ class _Main(nn.Module):
         return self.guide.segment(pictures).main
 
 
-def _noise(size: tuple[int, int]) -> Tensor:
-    return torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(sum(size)))
+def _noise(guide: Segmenter, size: tuple[int, int]) -> Tensor:
+    draw = torch.Generator().manual_seed(sum(size))
+    return torch.rand(1, guide.channels, *size, generator=draw)
 
 
 def _convert(guide: Segmenter, spec: SegmenterSpec) -> bytes:
@@ -84,6 +85,6 @@ def _convert(guide: Segmenter, spec: SegmenterSpec) -> bytes:
         for i, name in enumerate(("height", "width"))
     }
     properties = {SEGMENTER_KEY: spec.model_dump_json()}
-    model = trace(_Main(guide), {"pictures": _noise(_TRACED)}, "logits", sides, properties)
+    model = trace(_Main(guide), {"pictures": _noise(guide, _TRACED)}, "logits", sides, properties)
     content: bytes = model.SerializeToString()
     return content

@@ -41,16 +41,25 @@ class EfficientNetLite(nn.Module):
         self.stem = nn.Sequential(whole._conv_stem, whole._bn0, nn.ReLU6())  # noqa: SLF001 - the package has no public access to intermediate features
         self.blocks = whole._blocks  # noqa: SLF001 - likewise
 
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+    def advance(self, level: int, x: Tensor) -> Tensor:
+        """Return the features of a level, from those of the level before.
+
+        Args:
+            level: 0, 1 or 2, for 1/8, 1/16 and 1/32.
+            x: Pictures `(b, 3, h, w)` in [0, 1] for level 0; otherwise features.
+        """
+        if level == 0:  # the normalisation of TensorFlow's weights, the same for all channels
+            x = self.stem((255 * x - 127) / 128)
+        ends = [0, *(number + 1 for number in _AFTER)]
+        for number in range(ends[level], ends[level + 1]):
+            x = self.blocks[number](x)
+        return x
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return features at 1/8, 1/16 and 1/32 of pictures `(b, 3, h, w)` in [0, 1]."""
-        # The normalisation of TensorFlow's weights, the same for all channels.
-        x = self.stem((255 * x - 127) / 128)
-        features = []
-        for number, block in enumerate(self.blocks):
-            x = block(x)
-            if number in _AFTER:
-                features.append(x)
-        return tuple(features)
+        at8 = self.advance(0, x)
+        at16 = self.advance(1, at8)
+        return at8, at16, self.advance(2, at16)
 
 
 def _package(name: str) -> ModuleType:

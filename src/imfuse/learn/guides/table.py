@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from imfuse.errors import UsageError
 from imfuse.learn.blocks.building import build
 from imfuse.learn.guides.base import Segmenter
 from imfuse.lookup import import_target, look_up
@@ -12,6 +13,7 @@ GUIDES: dict[str, tuple[str, dict[str, Any]]] = {
     "segformer-b0": ("imfuse.learn.guides.segformer:SegFormer", {"size": "b0"}),
     "segformer-b2": ("imfuse.learn.guides.segformer:SegFormer", {"size": "b2"}),
     "deeplabv3plus": ("imfuse.learn.guides.deeplab:DeepLabV3Plus", {}),
+    "two-encoders": ("imfuse.learn.guides.two_encoders:TwoEncoders", {}),
 }
 """Class and default settings of each segmenter."""
 
@@ -23,6 +25,20 @@ def find_guide(name: str) -> type[Segmenter]:
         UnknownName: None has this name; the message holds the closest ones.
     """
     guide: type[Segmenter] = import_target(look_up("segmenter", name, GUIDES)[0])
+    return guide
+
+
+def create_picture_guide(name: str, **settings: Any) -> Segmenter:
+    """Return a segmenter that can look at fused pictures; see `create_guide`.
+
+    Raises:
+        UsageError: It looks at unfused pairs; or see `create_guide`.
+    """
+    guide = create_guide(name, **settings)
+    if guide.channels != 3:
+        raise UsageError(
+            f"{name}, which looks at unfused pairs", expected="a segmenter of fused pictures"
+        )
     return guide
 
 

@@ -1,17 +1,19 @@
 """Training of BANet, alone or in the rounds of joint training."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import nn
 
+from imfuse.data.sources import Source
 from imfuse.learn.guides.base import Segmenter
+from imfuse.learn.guides.two_encoders import TwoEncoders
 from imfuse.learn.models.seafusion import SeAFusion
 from imfuse.learn.recipes.descent import undecayed_norms
 from imfuse.learn.recipes.segmenter import LargeSize, SegmenterRecipe, SegmenterSettings
-from imfuse.learn.recipes.settings import Section, Several, Share
+from imfuse.learn.recipes.settings import Section, Settings, Several, Share
 from imfuse.learn.recipes.stage import Optimization, Planned
 from imfuse.learn.schedules import kept_warmup, polynomial
 
@@ -90,7 +92,7 @@ class BANetRecipe(SegmenterRecipe):
     name = network = "banet"
     title = "BANet, as SeAFusion and SCGRFuse train it"
     paper = SeAFusion.paper
-    options = BANetSettings
+    options: ClassVar[type[SegmenterSettings]] = BANetSettings
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "release": {"warmup": 1000, "loss": "hard-examples", "auxiliary": 0.75}
     }
@@ -118,3 +120,30 @@ class ImageNetRecipe(BANetRecipe):
         "EfficientNet-Lite0 in place of ResNet-18; resize factors are drawn from a continuous "
         "range."
     )
+
+
+class TwoEncodersSettings(BANetSettings):
+    """Settings of training two encoders on unfused pairs."""
+
+    on: Literal["pair"] = "pair"
+    """Input: both pictures of a pair, unfused."""
+
+
+class TwoEncodersRecipe(BANetRecipe):
+    """Two encoders on unfused pairs, trained like BANet: fusion of features, not of pictures."""
+
+    name = network = "two-encoders"
+    title = "Two light encoders on the unfused pair"
+    paper = TwoEncoders.paper
+    options = TwoEncodersSettings
+    settings: TwoEncodersSettings
+    departures = (
+        "EfficientNet-Lite0 and BANet's decoder in place of mix transformers and an MLP; without "
+        "network.exchange=cmx the encoders exchange nothing, with it no cross-attention follows; "
+        "trained like BANet."
+    )
+
+    @classmethod
+    def view(cls, source: Source, settings: Settings) -> Source:
+        """Return the pairs as they are."""
+        return source

@@ -15,7 +15,7 @@ from imfuse.data.sources import Source
 from imfuse.errors import UnknownName, UsageError
 from imfuse.learn.batches.transforms import Augmentation
 from imfuse.learn.guides.base import Segmenter
-from imfuse.learn.guides.table import create_guide
+from imfuse.learn.guides.table import create_picture_guide
 from imfuse.learn.models.bffr import BFFR
 from imfuse.learn.recipes.bffr_objectives import (
     BFFRSettings,
@@ -82,7 +82,7 @@ class BFFRRecipe(FusionRecipe):
         self.install("fusion", self.create())
         self.departures = self._departures()
         if self.settings.semantic > 0:
-            guide = create_guide(self.settings.guide, classes=self.settings.classes)
+            guide = create_picture_guide(self.settings.guide, classes=self.settings.classes)
             self.install("segmenter", guide)
 
     def _departures(self) -> str:

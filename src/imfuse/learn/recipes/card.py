@@ -2,12 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
 from imfuse.io.atomic import write_atomically
 from imfuse.learn.batches.shown import FUSED
+from imfuse.vision.segmenter import SegmenterInput
 
 JSON, TEXT = "card.json", "card.md"
 
@@ -128,7 +129,7 @@ class TrainingCard(BaseModel):
 class SegmenterCard(TrainingCard):
     """The card of a trained segmenter."""
 
-    on: Literal["vis", "ir", "fused"]
+    on: SegmenterInput
     """Kind of pictures that the segmenter was trained on."""
     classes: list[str]
     """Names of the segmenter's classes."""
@@ -139,7 +140,8 @@ class SegmenterCard(TrainingCard):
 
     def as_markdown(self) -> str:
         """Return the card for humans."""
-        lines = [super().as_markdown(), f"It looks at {self.on} pictures.", ""]
+        looks = "unfused pairs" if self.on == "pair" else f"{self.on} pictures"
+        lines = [super().as_markdown(), f"It looks at {looks}.", ""]
         if self.scored:
             lines += ["| class | IoU |", "|---|---|"]
             for name, value in zip(self.classes, self.iou, strict=True):

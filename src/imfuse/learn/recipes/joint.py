@@ -13,7 +13,7 @@ import torch
 from imfuse.data.sources import Source, labelled_part
 from imfuse.learn.batches.transforms import Augmentation
 from imfuse.learn.guides.base import Segmenter
-from imfuse.learn.guides.table import create_guide
+from imfuse.learn.guides.table import create_picture_guide
 from imfuse.learn.recipes.banet import descend
 from imfuse.learn.recipes.fusing import FusedSource
 from imfuse.learn.recipes.fusion import FusionRecipe
@@ -86,7 +86,7 @@ class JointRecipe(FusionRecipe):
         self.departures = f"{self.network_departure} {self._guide_departure()}"
         if self._guided:
             own = self.settings
-            self.install("segmenter", create_guide(own.guide, classes=own.classes))
+            self.install("segmenter", create_picture_guide(own.guide, classes=own.classes))
 
     def _guide_departure(self) -> str:
         if not self._guided:

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from imfuse.data.sample import Sample
 from imfuse.data.sources import Source
 from imfuse.learn.guides.base import Segmenter
 from imfuse.learn.recipes.labels import SMALLEST
@@ -15,8 +16,19 @@ _SCORED = 50
 """Largest number of held-out pairs that the scores on the card are computed from."""
 
 
+def seen(guide: Segmenter, sample: Sample) -> Float:
+    """Return what a segmenter gets of a sample: `(H, W, 3)`, or 4 channels for a network of pairs.
+
+    Args:
+        guide: The segmenter.
+        sample: The sample, with float32 values.
+    """
+    pair = guide.channels > sample.vis.shape[2]
+    return np.dstack([sample.vis, sample.ir]) if pair else sample.vis
+
+
 def find_classes(guide: Segmenter, picture: Float, device: torch.device) -> NDArray[np.uint8]:
-    """Return the class of each pixel of a picture `(H, W, 3)` in [0, 1].
+    """Return the class of each pixel of a picture `(H, W, channels)` in [0, 1].
 
     Args:
         guide: The segmenter, in evaluation mode.
@@ -55,7 +67,7 @@ def confusion_over(
     for place in range(count):
         sample = source.read(labelled[place * len(labelled) // count])
         if sample.labels is not None:
-            found = find_classes(guide, sample.vis, device)
+            found = find_classes(guide, seen(guide, sample), device)
             confusion += confusion_matrix(sample.labels, found, classes)
             scored += 1
     return confusion, scored

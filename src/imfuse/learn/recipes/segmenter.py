@@ -28,7 +28,7 @@ from imfuse.learn.guides.table import create_guide
 from imfuse.learn.losses.segmentation import cross_entropy, dice_loss, hard_example_cross_entropy
 from imfuse.learn.models.base import Origin
 from imfuse.learn.recipes.card import SegmenterCard
-from imfuse.learn.recipes.labelling import coloured, confusion_over, find_classes
+from imfuse.learn.recipes.labelling import coloured, confusion_over, find_classes, seen
 from imfuse.learn.recipes.labels import SMALLEST, check_labels, require_labels
 from imfuse.learn.recipes.previews import in_rows
 from imfuse.learn.recipes.recipe import Autocast, Recipe, Scored
@@ -43,7 +43,7 @@ from imfuse.learn.recipes.stage import (
     exact,
 )
 from imfuse.metrics.segmentation import segmentation_scores
-from imfuse.vision.segmenter import SegmenterSpec
+from imfuse.vision.segmenter import SegmenterInput, SegmenterSpec
 
 
 def _large(size: tuple[int, int] | None) -> tuple[int, int] | None:
@@ -176,9 +176,9 @@ class SegmenterRecipe(Recipe):
         autocast: Autocast = nullcontext,
     ) -> NDArray[np.uint8]:
         """Return a row for each sample: input picture, predicted labels, true labels."""
-        rows = []
+        rows, segmenter = [], cast(Segmenter, module)
         for sample in samples:
-            found = find_classes(cast(Segmenter, module), sample.vis, device)
+            found = find_classes(segmenter, seen(segmenter, sample), device)
             true = np.zeros_like(found) if sample.labels is None else sample.labels
             rows.append([quantised(sample.vis), coloured(found), coloured(true)])
         return in_rows(rows)
@@ -228,9 +228,9 @@ class SegmenterRecipe(Recipe):
         export_segmenter(cast(Segmenter, module), path, spec)
 
     @property
-    def _on(self) -> Literal["vis", "ir", "fused"]:
+    def _on(self) -> SegmenterInput:
         on = self.settings.on
-        return "fused" if on.startswith(FUSED) else cast(Literal["vis", "ir"], on)
+        return "fused" if on.startswith(FUSED) else cast(SegmenterInput, on)
 
     def _class_names(self, layouts: Sequence[Layout]) -> list[str]:
         """Return the names of the classes, from the first dataset with this number of classes."""
@@ -256,7 +256,8 @@ class SegmenterObjective(Objective):
         if labels is None:
             raise UsageError("pairs without labels", expected="labels to train a segmenter")
         check_labels(labels, self._settings.classes)
-        logits = self.segmenter(vis)
+        pair = self.segmenter.channels > vis.shape[1]
+        logits = self.segmenter(torch.cat([vis, ir], 1) if pair else vis)
         hard = self._settings.loss == "hard-examples"
         measure = hard_example_cross_entropy if hard else cross_entropy
         with exact(ir):

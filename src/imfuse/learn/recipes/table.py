@@ -21,6 +21,7 @@ SEGMENTERS = {
     "segformer-b0": "imfuse.learn.recipes.segmenters:SegFormerRecipe",
     "segformer-b2": "imfuse.learn.recipes.segmenters:SegFormerB2Recipe",
     "deeplabv3plus": "imfuse.learn.recipes.segmenters:DeepLabRecipe",
+    "two-encoders": "imfuse.learn.recipes.banet:TwoEncodersRecipe",
 }
 """Recipes of segmenters."""
 

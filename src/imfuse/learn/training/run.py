@@ -49,6 +49,7 @@ def train(  # noqa: PLR0913 - as many as the command has
     resume: bool = False,
     device: str = "auto",
     watch: Watch = lambda _: None,
+    export: bool = True,
 ) -> TrainingCard:
     """Train a network as its paper describes.
 
@@ -66,6 +67,7 @@ def train(  # noqa: PLR0913 - as many as the command has
         resume: Continue the run in `out`, which was started with the same arguments.
         device: `auto`, `cpu`, `gpu`, or a number of GPUs.
         watch: Called after each step.
+        export: Whether to write `model.onnx`.
 
     Returns:
         The card, which describes the network, its training data, duration and `scores`.
@@ -96,13 +98,18 @@ def train(  # noqa: PLR0913 - as many as the command has
     folder = Path(out)
     if resume:
         run, state = reopen(folder, config, device=device)
-        return execute(run, folder, state, watch)
+        return execute(run, folder, state, watch, export=export)
     check_folder(folder)
-    return execute(prepare(config, device=device), folder, None, watch)
+    return execute(prepare(config, device=device), folder, None, watch, export=export)
 
 
 def execute(
-    run: Run, folder: Path, state: State | None = None, watch: Watch = lambda _: None
+    run: Run,
+    folder: Path,
+    state: State | None = None,
+    watch: Watch = lambda _: None,
+    *,
+    export: bool = True,
 ) -> TrainingCard:
     """Train, and write the results.
 
@@ -111,6 +118,7 @@ def execute(
         folder: The run's folder.
         state: The state from `reopen`; None: start from the beginning.
         watch: Called after each step.
+        export: Whether to write `model.onnx`.
 
     Raises:
         OutputError: The folder holds a run already, is in use, or can't be written to.
@@ -127,8 +135,9 @@ def execute(
             network = trainer.result.to("cpu", memory_format=form).eval()  # type: ignore[call-overload]
             origin = origin_after(run, state.total)
             run.recipe.save(network, folder / WEIGHTS, origin)
-            trainer.tell("writing the model, and comparing it with the network")
-            run.recipe.export(network, folder / MODEL, origin, run.source.layouts)
+            if export:
+                trainer.tell("writing the model, and comparing it with the network")
+                run.recipe.export(network, folder / MODEL, origin, run.source.layouts)
             write_card(folder, card)
     run.fabric.barrier()
     return card
