@@ -324,7 +324,10 @@ def test_other_wrong_arguments_are_refused(place, tmp_path, run):
         (("--task", "segment", "--retrain", "banet"), "-o CACHE"),
         (("--task", "segment", "--folds", place / "folds.json"), "options of --retrain without it"),
         (("--seeds", "2"), "options of --retrain without it"),
-        (("--task", "detect", "--retrain", "banet", "-o", tmp_path / "c"), "frozen networks"),
+        (
+            ("--task", "detect", "--retrain", "banet", "-o", tmp_path / "c"),
+            "--task segment with it",
+        ),
         (
             ("--task", "segment", "--retrain", "banet", "-o", tmp_path / "c", "--limit", "3"),
             "parts of a dataset",

@@ -3,12 +3,12 @@
 import sys
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from imfuse.cli.compared import Compared
 from imfuse.cli.console import parse_settings, print_json, say, say_list
 from imfuse.cli.progress import track
 from imfuse.cli.retrain import Retraining, bench_retrained
@@ -75,13 +75,14 @@ ShouldIFuseOption = Annotated[
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Question:
     """A question to a machine.
 
     Attributes:
         task: `detect` or `segment`.
-        network: The ONNX file.
+        detector: ONNX file of the detector.
+        segmenter: ONNX file of the segmenter.
         boxes: True boxes, `FILE` or `NAME=FILE`.
         labels: Folder of true labels.
         class_map: Map of classes.
@@ -91,46 +92,69 @@ class Question:
     """
 
     task: Task
-    network: Path | None
-    boxes: list[str]
-    labels: Path | None
-    class_map: Path | None
-    settings: list[str]
+    detector: Path | None = None
+    segmenter: Path | None = None
+    boxes: list[str] = field(default_factory=list)
+    labels: Path | None = None
+    class_map: Path | None = None
+    settings: list[str] = field(default_factory=list)
     verdict_only: bool = False
     retraining: Retraining = field(default_factory=Retraining)
 
-    @property
-    def frozen(self) -> bool:
-        """True if an option of a frozen network is given."""
-        given = (self.network, self.boxes, self.labels, self.class_map, self.settings)
-        return any(given) or self.verdict_only
+    def refuse(self) -> None:
+        """Refuse all options of machines, where metrics judge.
+
+        Raises:
+            UsageError: One is given.
+        """
+        self.retraining.refuse_alone()
+        self._refuse(list(_FROZEN), "--task quality")
+
+    def check(self) -> None:
+        """Refuse options of another task, and a task without its network.
+
+        Raises:
+            UsageError: One is given, or the network is not.
+        """
+        if self.retraining.segmenter is not None:
+            if self.task is not Task.SEGMENT:
+                raise UsageError("--retrain with --task detect", expected="--task segment with it")
+            self._refuse(list(_FROZEN), "--retrain")
+            return
+        self.retraining.refuse_alone()
+        detect = self.task is Task.DETECT
+        others = ["segmenter", "labels"] if detect else ["detector", "boxes"]
+        self._refuse(others, f"--task {self.task}")
+        if (self.detector if detect else self.segmenter) is None:
+            option = "--detector" if detect else "--segmenter"
+            found = f"--task {self.task} without a network"
+            raise UsageError(found, expected=f"{option} FILE.onnx")
+
+    def _refuse(self, names: list[str], beside: str) -> None:
+        given = [_FROZEN[name] for name in names if getattr(self, name)]
+        if given:
+            raise UsageError(
+                f"{', '.join(given)} with {beside}",
+                expected="--task detect or --task segment, with the options of that task",
+            )
 
 
-def refuse_machine_options(*given: object) -> None:
-    """Refuse options of machine judges where metrics judge.
-
-    Raises:
-        UsageError: One is given.
-    """
-    if any(given):
-        raise UsageError(
-            "options of a detector or segmenter without --task",
-            expected="--task detect or --task segment with them",
-        )
+_FROZEN = {
+    "detector": "--detector",
+    "segmenter": "--segmenter",
+    "boxes": "--boxes",
+    "labels": "--labels",
+    "class_map": "--map",
+    "settings": "--judge-set",
+    "verdict_only": "--should-i-fuse",
+}
+"""Options of frozen networks by their field."""
 
 
 def bench_machines(
+    compared: Compared,
     question: Question,
-    models: list[str],
-    data: str,
     *,
-    fused: list[str],
-    split: str | None,
-    layout: str | None,
-    names: Path | None,
-    limit: int | None,
-    ir_range: str | None,
-    workers: int | None,
     csv: Path | None,
     markdown: Path | None,
     report: Path | None,
@@ -141,49 +165,41 @@ def bench_machines(
     Raises:
         ImfuseError: Something that was named can't be used.
     """
-    from imfuse.bench.machine_page import machine_page
-    from imfuse.bench.machines import BASELINES, SENSORS, MachineSummary
-    from imfuse.bench.run import Bench, competitors_of, parse_folder
-    from imfuse.bench.verdict import section
-    from imfuse.cli.bench import infrared_of, say_source
-    from imfuse.cli.scores import check_outputs, show_sections
-    from imfuse.data.opening import open_for_comparing
-    from imfuse.io.atomic import write_text
-    from imfuse.machine import available_cores
-    from imfuse.metrics.catalogue import PAPER_METRICS
-    from imfuse.options import InfraredRange
-    from imfuse.ranges import shared_range
-    from imfuse.scoring.scorer import Scorer
-
+    question.check()
     if question.retraining.segmenter is not None:
-        _refuse_frozen(question, split, names, limit, ir_range, report)
         bench_retrained(
+            compared,
             question.retraining,
-            models,
-            data,
-            fused=fused,
-            layout=layout,
             csv=csv,
             markdown=markdown,
+            report=report,
             as_json=as_json,
         )
         return
-    question.retraining.refuse_alone()
-    folders = [parse_folder(text) for text in fused]
-    inputs = [Path(data), *(folder for _, folder in folders), *([] if names is None else [names])]
-    check_outputs((csv, markdown, report), inputs=inputs)
-    source = open_for_comparing(data, split=split, layout=layout, names=names, limit=limit)
-    say_source(source)
+    from imfuse.bench.machine_page import machine_page
+    from imfuse.bench.machines import BASELINES, SENSORS, MachineSummary
+    from imfuse.bench.run import Bench, competitors_of
+    from imfuse.bench.verdict import section
+    from imfuse.cli.scores import check_outputs, show_sections
+    from imfuse.io.atomic import write_text
+    from imfuse.metrics.catalogue import PAPER_METRICS
+    from imfuse.scoring.scorer import Scorer
+
+    check_outputs((csv, markdown, report), inputs=compared.inputs)
+    source = compared.source()
     judge = _judge(question, source)
-    competitors = [*SENSORS, *competitors_of(models, folders, baselines=BASELINES)]
-    wanted = InfraredRange.parse(ir_range) if ir_range is not None else None
-    pairs, workers = source.pairs(), workers or available_cores()
-    if wanted is not None:
-        wanted = shared_range((partial(infrared_of, p) for p in pairs), wanted, workers=workers)
+    methods = competitors_of(compared.models, compared.folders, baselines=BASELINES)
+    pairs = source.pairs()
+    wanted = compared.range_of(pairs)
     # The page shows what the field's metrics say of the same pictures.
     metrics = [Scorer.of(metrics=PAPER_METRICS)] if report is not None else []
     run: Bench[Any] = Bench(
-        competitors, pairs, [judge, *metrics], audit=False, workers=workers, ir_range=wanted
+        [*SENSORS, *methods],
+        pairs,
+        [judge, *metrics],
+        audit=False,
+        workers=compared.threads,
+        ir_range=wanted,
     )
     for _ in track(iter(run), len(run.pairs), "looking"):
         pass
@@ -191,16 +207,16 @@ def bench_machines(
     _write(summary, csv, markdown)
     if report is not None:
         sensors = {one.label for one in SENSORS}
-        quality = [
-            e for one in metrics for e in run.evaluations(one.name) if e.label not in sensors
-        ]
-        title = f"What a machine sees on {Path(data).name}"
-        write_text(report, machine_page(title, summary, run, quality, {"data": data}))
+        every = [e for one in metrics for e in run.evaluations(one.name)]
+        quality = [e for e in every if e.label not in sensors]
+        title = f"What a machine sees on {Path(compared.data).name}"
+        page = machine_page(title, summary, run, quality, {"data": compared.data})
+        write_text(report, page)
         say(f"report: {report}")
     answer = section(summary)
     say_list("left out", [f"{name}: {error}" for name, error in run.failed])
     if as_json:
-        print_json({"data": data} | summary.as_dict() | {"verdict": answer.lead})
+        print_json({"data": compared.data} | summary.as_dict() | {"verdict": answer.lead})
     else:
         show_sections([answer] if question.verdict_only else [*summary.sections(), answer])
         for heading, text in summary.main[0].about.items():
@@ -211,33 +227,15 @@ def bench_machines(
         sys.exit(ImfuseError.exit_code)
 
 
-def _refuse_frozen(question: Question, *others: object) -> None:
-    """Refuse options that have no meaning where the segmenter is trained.
-
-    Raises:
-        UsageError: One is given, or the task is another one.
-    """
-    if question.task is not Task.SEGMENT or question.frozen or any(others):
-        raise UsageError(
-            "--retrain with options of frozen networks, of parts of a dataset, or of a page",
-            expected="--task segment --retrain SEGMENTER with --models, --fused, --data, --layout, "
-            "--folds, --seeds, --budget, --preset, --set, --exchange, --csv, --markdown, --json",
-        )
-
-
 def _judge(question: Question, source: "Source") -> "DetectionJudge | SegmentationJudge":
     from imfuse.bench.judges import detection_judge, segmentation_judge
 
-    settings, network = parse_settings(question.settings), question.network
-    detect = question.task is Task.DETECT
-    if network is None:
-        option = "--detector" if detect else "--segmenter"
-        raise UsageError(
-            f"--task {question.task} without a network", expected=f"{option} FILE.onnx"
-        )
-    if detect:
-        return detection_judge(network, source.layout, question.boxes, question.class_map, settings)
-    return segmentation_judge(network, source.layout, question.labels, question.class_map, settings)
+    settings, layout, table = parse_settings(question.settings), source.layout, question.class_map
+    if question.detector is not None:
+        return detection_judge(question.detector, layout, question.boxes, table, settings)
+    if question.segmenter is None:
+        raise AssertionError("Question.check lets no question without a network through")
+    return segmentation_judge(question.segmenter, layout, question.labels, table, settings)
 
 
 def _write(summary: "MachineSummary", csv: Path | None, markdown: Path | None) -> None:

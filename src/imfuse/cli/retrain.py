@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from imfuse.cli.compared import Compared
 from imfuse.cli.console import parse_settings, print_json, say
 from imfuse.errors import UsageError
 
@@ -88,14 +89,12 @@ class Retraining:
 
 
 def bench_retrained(
+    compared: Compared,
     asked: Retraining,
-    models: list[str],
-    data: str,
     *,
-    fused: list[str],
-    layout: str | None,
     csv: Path | None,
     markdown: Path | None,
+    report: Path | None,
     as_json: bool,
 ) -> None:
     """Train a segmenter again for each method, and compare.
@@ -103,7 +102,6 @@ def bench_retrained(
     Raises:
         ImfuseError: Something that was named can't be used, or a training fails.
     """
-    from imfuse.bench.run import parse_folder
     from imfuse.cli.scores import check_outputs, show_sections
     from imfuse.cli.training import watching
     from imfuse.io.atomic import write_text
@@ -112,23 +110,28 @@ def bench_retrained(
 
     if asked.cache is None or asked.segmenter is None:
         raise UsageError("--retrain without a folder", expected="-o CACHE for what is trained")
-    folders = [parse_folder(text) for text in fused]
-    inputs = [Path(data), *(folder for _, folder in folders)]
-    check_outputs((csv, markdown), inputs=[*inputs, *([asked.folds] if asked.folds else [])])
+    parts = (compared.split, compared.names, compared.limit, compared.ir_range, report)
+    if any(one is not None for one in parts):
+        raise UsageError(
+            "--retrain with parts of a dataset, an infrared range, or a page",
+            expected="--data, --folds, --models, --fused, --csv, --markdown, --json",
+        )
+    inputs = [*compared.inputs, *([asked.folds] if asked.folds else [])]
+    check_outputs((csv, markdown), inputs=inputs)
     with watching() as watch:
         summary = retrain(
             asked.segmenter,
-            data,
+            compared.data,
             asked.cache,
-            models=models,
-            fused=folders,
+            models=compared.models,
+            fused=compared.folders,
             folds=asked.folds,
             seeds=1 if asked.seeds is None else asked.seeds,
             budget=asked.budget,
             preset=asked.preset,
             settings=parse_settings(asked.settings),
             exchange=[part.strip() for part in (asked.exchange or "none").split(",")],
-            layout=layout,
+            layout=compared.layout,
             device=asked.device or "auto",
             tell=say,
             watch=watch,
@@ -138,7 +141,7 @@ def bench_retrained(
     if markdown is not None:
         write_text(markdown, plain_markdown(summary.sections()))
     if as_json:
-        print_json({"data": data} | summary.as_dict())
+        print_json({"data": compared.data} | summary.as_dict())
         return
     show_sections(summary.sections())
     for heading, text in summary.about.items():
