@@ -198,7 +198,9 @@ def test_any_recipe_gets_the_stage_and_resumes_it(tmp_path, monkeypatch, run):
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path)
     own = QUICK | {"guidance": SMALL | {"networks": ["eye.onnx"], "share": 0.5}}
-    whole = train("seafusion", "scenes:6", tmp_path / "whole", settings=own, budget="6it")
+    whole = train(
+        "seafusion", "scenes:6", tmp_path / "whole", settings=own, budget="6it", export=False
+    )
     assert [(one.name, one.steps) for one in whole.stages] == [("fuse 1", 4), ("guide", 2)]
 
     class Stopped(Exception):
@@ -221,7 +223,9 @@ def test_a_stage_on_its_own_begins_with_weights(tmp_path):
     detector_file(tmp_path / "eye.onnx")
     guidance = SMALL | {"networks": [str(tmp_path / "eye.onnx")], "alone": True}
     own = QUICK | {"weights": "seafusion", "guidance": guidance}
-    card = train("seafusion", "scenes:6", tmp_path / "run", settings=own, budget="2it")
+    card = train(
+        "seafusion", "scenes:6", tmp_path / "run", settings=own, budget="2it", export=False
+    )
     assert [one.name for one in card.stages] == ["guide"]
     before, after = (load(name).state_dict() for name in ("seafusion", str(tmp_path / "run")))
     assert any(not torch.equal(before[key], after[key]) for key in before)
