@@ -152,6 +152,9 @@ def test_a_segmenter_judges(run, pairs, tmp_path):
         "mean": pytest.approx(58.3333, abs=1e-3),
     }
     assert row["confusion"]["all"] == [[460800, 230400], [0, 230400]]
+    about = json.loads(out)["about"]
+    assert about["labels"] == "0 ground, 1 sky"
+    assert "median luma" in about["day and night"]
 
 
 @pytest.mark.parametrize(
@@ -169,6 +172,14 @@ def test_a_segmenter_judges(run, pairs, tmp_path):
         (["--task", "detect", "--detector", "DETECTOR", "--boxes", "none.json"], "none.json"),
         (["--task", "detect", "--detector", "DETECTOR", "--judge-set", "scale=-1"], "scale"),
         (["--task", "detect", "--detector", "DETECTOR", "--judge-set", "seize=2"], "size"),
+        (["--task", "detect", "--detector", "DETECTOR", "--judge-set", "std=[0,1,1]"], "std"),
+        (["--task", "detect", "--detector", "DETECTOR", "--boxes", "=boxes.json"], "NAME=FILE"),
+        (["--task", "detect", "--detector", "DETECTOR", "--latex", "t.tex"], "--latex with"),
+        (["--task", "detect", "--detector", "DETECTOR", "--metrics", "EN"], "--metrics with"),
+        (["--task", "detect", "--detector", "DETECTOR", "--labels", "a"], "--labels with"),
+        (["--task", "detect", "--segmenter", "DETECTOR"], "--segmenter with"),
+        (["--task", "segment", "--segmenter", "DETECTOR", "--boxes", "a"], "--boxes with"),
+        (["--task", "detect", "--detector", "DETECTOR", "--fused", "late-fusion=a"], "another"),
         (["--task", "detect", "--detector", "DETECTOR", "--judge-set", "family=yolo"], "yolox"),
     ],
 )
@@ -181,7 +192,15 @@ def test_mistakes_are_named(run, detector, pairs, words, said):
 
 @pytest.mark.parametrize(
     "text",
-    ["- car", "car: {a: b}", "", "car: [bicycle, unicorn]", "tram: [car]", "a: &b [1]\nc: *b"],
+    [
+        "- car",
+        "car: [car]\nperson: [car]",
+        "car: {a: b}",
+        "",
+        "car: [bicycle, unicorn]",
+        "tram: [car]",
+        "a: &b [1]\nc: *b",
+    ],
 )
 def test_wrong_maps_are_named(run, detector, pairs, tmp_path, text):
     table = tmp_path / "map.yaml"
@@ -191,7 +210,7 @@ def test_wrong_maps_are_named(run, detector, pairs, tmp_path, text):
     )
     assert code in {2, 3}
     assert "Traceback" not in error
-    assert any(word in error for word in ("map", "unicorn", "tram"))
+    assert any(word in error for word in ("map", "unicorn", "tram", "counts as car"))
 
 
 @pytest.mark.slow
@@ -229,3 +248,8 @@ def test_boxes_of_labels_are_those_of_the_set(data):
         mine = sorted(row for row in rows if row[0] in {"car", "person", "bike"})
         theirs = sorted((one["class"], one["box"], one["ignore"]) for one in truth[file.stem])
         assert [(name, list(map(int, box)), ignored) for name, box, ignored in mine] == theirs
+
+
+def test_help_shows_what_a_map_looks_like(run):
+    _, out, _ = run("bench", "--help")
+    assert "`car: [car," in out

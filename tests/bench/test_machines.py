@@ -1,20 +1,25 @@
 """Detectors and segmenters as judges of a benchmark, on scenes whose truth is known."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 pytest.importorskip("pycocotools", reason="average precision needs the extra judge")
 
+from imfuse.bench.machine_page import machine_page
 from imfuse.bench.machines import BASELINES, SENSORS, MachineSummary
 from imfuse.bench.run import Bench, competitors_of
+from imfuse.bench.verdict import paragraph
 from imfuse.data.boxes import Boxes
 from imfuse.data.entries import NamedPair
 from imfuse.data.sample import Annotations
 from imfuse.errors import BadValues, PairMismatch, UsageError
 from imfuse.metrics.segmentation import confusion_matrix, segmentation_scores
 from imfuse.scoring.detection import DetectionJudge
+from imfuse.scoring.judge import Row
+from imfuse.scoring.machine import remarks_on
 from imfuse.scoring.segmentation import SegmentationJudge
 from imfuse.scoring.truths import BoxTruths
 from imfuse.types import ImagePair, Picture
@@ -227,7 +232,7 @@ def test_folders_of_boxes(tmp_path):
     assert by_voc["max"].main["all"]["mean"] == 100
     by_yolo = {one.label: one for one in summary.scores["yolo"]}
     assert 0 < by_yolo["max"].main["all"]["mean"] < 100  # two false alarms where nothing is said
-    assert any("1 pairs: no file in yolo" in note for note in summary.notes())
+    assert any("1 pair: no file in yolo" in note for note in summary.notes())
     (voc / "00000N.xml").unlink()
     assert len(run(DetectionJudge(Bright(), BoxTruths({"voc": voc})), "detect").failed) == 1
 
@@ -235,8 +240,80 @@ def test_folders_of_boxes(tmp_path):
 def test_a_truth_without_objects_is_refused(tmp_path):
     empty = tmp_path / "empty.json"
     empty.write_text(json.dumps({scene(index).name: [] for index in range(6)}), encoding="utf-8")
-    with pytest.raises((BadValues, UsageError)):
+    with pytest.raises(BadValues, match="the truth empty has no object"):
         run(DetectionJudge(Bright(), BoxTruths({"empty": empty})), "detect")
+
+
+def test_a_map_may_name_classes_that_do_not_occur():
+    judge = DetectionJudge(
+        Bright(), BoxTruths({}), {"car": ["car"], "person": ["person"], "tram": ["truck"]}
+    )
+    summary = run(judge, "detect")
+    assert summary.main[3].main["all"]["mean"] == 100
+    assert any("the map names tram" in note for note in summary.notes())
+
+
+def test_boxes_that_nothing_can_hit_are_told(tmp_path):
+    odd = {"00000N": [{"class": "car", "box": [20, 20, 10, 10]}]}
+    file = truth_file(tmp_path / "odd.json", extra=odd)
+    summary = run(DetectionJudge(Bright(), BoxTruths({"odd": file})), "detect")
+    assert summary.notes() == ["1 pair: 1 boxes by odd are empty or reach outside the picture"]
+
+
+def test_a_machine_that_sees_nothing_answers_nothing():
+    class Blind(Bright):
+        def detect(self, picture):
+            return super().detect(picture).take(slice(0))
+
+    said = paragraph(run(DetectionJudge(Blind(), BoxTruths({})), "detect"))
+    assert "sees nothing right" in said
+    assert "don't fuse" not in said
+
+
+def test_one_light_is_said_once():
+    class ByNight(DetectionJudge):
+        def score(self, fused, item):
+            row = super().score(fused, item)
+            return replace(row, detail=replace(row.detail, light="night"))
+
+    judge = ByNight(Bright(), BoxTruths({}))
+    assert paragraph(run(judge, "detect", scenes=1)).startswith("In the one picture")
+    said = paragraph(run(judge, "detect"))
+    assert said.startswith("Over all 6 pictures")
+    assert "By night" not in said
+
+
+def test_remarks_that_differ_by_numbers_are_counted_together():
+    rows = [
+        Row(name=name, values={}, notes=(f"{name}.png: infrared uses only {low} to 9", "odd"))
+        for name, low in (("a1", 3), ("b2", 4.5))
+    ]
+    assert remarks_on(rows) == [
+        "2 pairs, such as a1.png: infrared uses only 3 to 9",
+        "2 pairs: odd",
+    ]
+    assert remarks_on(rows[:1])[1] == "1 pair: odd"
+
+
+def test_pictures_without_objects_are_shown_with_their_false_alarms(tmp_path):
+    """Which classes count is known from the whole set, not from the picture that is shown."""
+    file = truth_file(tmp_path / "some.json")
+    content = json.loads(file.read_text(encoding="utf-8"))
+    content["00003D"] = content["00002N"] = []
+    file.write_text(json.dumps(content), encoding="utf-8")
+    judge = DetectionJudge(Bright(), BoxTruths({"some": file}))
+    bench = Bench(
+        [*SENSORS, *competitors_of([], baselines=BASELINES)],
+        [scene(index) for index in range(6)],
+        [judge],
+        audit=False,
+    )
+    list(bench)
+    outcomes = judge.outcomes(bench.rows("max", judge.name), "some")
+    assert (outcomes["00003D"].score, len(outcomes["00003D"].marks)) == (0, 2)
+    page = machine_page("page", MachineSummary.of("detect", bench), bench)
+    assert "00003D" in page
+    assert "hurt nowhere, for example" in page
 
 
 def test_iou_is_that_of_all_pixels_together():

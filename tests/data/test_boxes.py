@@ -102,6 +102,37 @@ def test_coco_json(plain):
     assert boxes_of(source, "c") is None
 
 
+def test_frames_of_several_clips_have_the_same_names(tmp_path):
+    """Boxes of `a/0001` are not those of `b/0001`, and nobody knows whose `0001` alone is."""
+    files = ["images/a/0001.jpg", "images/b/0001.jpg", "images/a/0002.jpg"]
+    content = {
+        "images": [{"id": number, "file_name": name} for number, name in enumerate(files)],
+        "categories": [{"id": 1, "name": "car"}],
+        "annotations": [
+            {"image_id": number, "category_id": 1, "bbox": [number, 0, 5, 5]} for number in range(3)
+        ],
+    }
+    path = tmp_path / "coco.json"
+    path.write_text(json.dumps(content))
+    check(read_boxes(path, "a/0001", (9, 9)), [("car", [0, 0, 5, 5], False)])
+    check(read_boxes(path, "b/0001", (9, 9)), [("car", [1, 0, 6, 5], False)])
+    check(read_boxes(path, "0002", (9, 9)), [("car", [2, 0, 7, 5], False)])
+    assert read_boxes(path, "c/0001", (9, 9)) is None
+    with pytest.raises(UnreadableImage, match="several pictures are named 0001"):
+        read_boxes(path, "0001", (9, 9))
+
+
+def test_wrong_json_is_refused_in_words(tmp_path):
+    path = tmp_path / "found.json"
+    path.write_text(json.dumps([{"image_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5}]))
+    with pytest.raises(UnreadableImage, match="a list, such as detections"):
+        read_boxes(path, "1", (9, 9))
+    lost = {"image_id": 9, "category_id": 1, "bbox": [1, 2, 3, 4]}
+    path.write_text(json.dumps({"images": [], "annotations": [lost]}))
+    with pytest.raises(UnreadableImage, match="picture 9, which is not listed"):
+        read_boxes(path, "9", (9, 9))
+
+
 def test_yolo_text_beside_label_pictures_or_in_their_place(plain):
     (plain / "labels" / "a.txt").write_text("1 0.5 0.5 0.25 0.5\n\n0 0.25 0.25 0.5 0.5 0.9\n")
     (plain / "labels" / "b.txt").write_text("")

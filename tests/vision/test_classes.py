@@ -3,7 +3,7 @@
 import pytest
 
 from imfuse.errors import UnknownName, UsageError
-from imfuse.vision.classes import common_name, counterparts
+from imfuse.vision.classes import common_name, counterparts, with_mapped
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,27 @@ def test_a_map_by_names_and_numbers():
     given = {"vehicle": ["car", 2], "animal": [3, "4"]}
     assert counterparts(names, truth, given).tolist() == [-1, 0, 0, 1, 1]
     assert counterparts(names, truth, {"1": ["dog"], "0": ["car"]}).tolist() == [-1, 0, -1, -1, 1]
+
+
+def test_numbers_are_names_where_the_truth_has_numbers_for_names():
+    """YOLO's files without a list of names; objects of class 0 may not occur in these pictures."""
+    names, given = ["person", "car"], {"0": ["person"], "1": ["car"]}
+    truth = with_mapped(["1"], given)
+    assert truth == ["1", "0"]
+    assert counterparts(names, truth, given).tolist() == [1, 0]
+    with pytest.raises(UnknownName, match="0"):
+        counterparts(names, ["1", "2"], given)
+
+
+def test_a_map_may_use_usual_synonyms_for_the_truth():
+    truth = ["person", "colour cone"]
+    assert counterparts(["a", "b"], truth, {"color_cone": ["b"]}).tolist() == [-1, 1]
+    assert with_mapped(truth, {"People": ["a"], "color cone": ["b"]}) == truth
+
+
+def test_a_class_counts_as_one_class_only():
+    with pytest.raises(UsageError, match="car counts as car and as person"):
+        counterparts(["car"], ["car", "person"], {"car": ["car"], "person": ["car"]})
 
 
 def test_a_map_replaces_the_usual_names():

@@ -2,22 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from imfuse.data.layouts import Layout
-from imfuse.errors import UsageError
+from imfuse.errors import UnknownName, UsageError
 from imfuse.io.yaml_file import load_yaml
 from imfuse.scoring.detection import DetectionJudge
 from imfuse.scoring.segmentation import SegmentationJudge
 from imfuse.scoring.truths import BoxTruths
 from imfuse.vision.classes import ClassMap
 from imfuse.vision.detector import OnnxDetector
-from imfuse.vision.detector_settings import DetectorSettings
+from imfuse.vision.detector_settings import ChannelMeans, ChannelSpread, DetectorSettings, White
 from imfuse.vision.segmenter import OnnxSegmenter
-
-_Channels = tuple[float, float, float]
 
 CITYSCAPES = (
     "road", "sidewalk", "building", "wall", "fence", "pole", "traffic light", "traffic sign",
@@ -34,11 +32,11 @@ class SegmenterSettings(BaseModel):
 
     size: tuple[int, int] | None = None
     """Height and width that pictures are brought to; None: the file's, or their own."""
-    scale: Annotated[float, Field(gt=0)] = 1.0
+    scale: White = 1.0
     """Value of white, before mean and std: 1 or 255."""
-    mean: _Channels = (0.0, 0.0, 0.0)
+    mean: ChannelMeans = (0.0, 0.0, 0.0)
     """Subtracted from each channel, red first."""
-    std: _Channels = (1.0, 1.0, 1.0)
+    std: ChannelSpread = (1.0, 1.0, 1.0)
     """What each channel is then divided by."""
     names: tuple[str, ...] | None = None
     """Names of the classes, by number; None: those in the file, or Cityscapes' for 19."""
@@ -68,6 +66,8 @@ def detection_judge(
     truths: dict[str, Path] = {}
     for text in boxes:
         name, path = _named_path(text)
+        if not name:
+            raise UsageError(f"--boxes {text}", expected="FILE or NAME=FILE")
         if name in truths:
             expected = "different names, as in hand=FILE"
             raise UsageError(f"two truths are named {name}", expected=expected)
@@ -122,6 +122,7 @@ def segmentation_judge(
         "segmenter": f"{segmenter.name}, SHA-256 {network.sha256}",
         "its input": f"scale {known.scale:g}, mean {known.mean}, std {known.std}"
         + ("" if known.size is None else f", {known.size[1]}x{known.size[0]}"),
+        "labels": ", ".join(f"{number} {name}" for number, name in enumerate(names)),
     }
     return SegmentationJudge(network, found, names, labels, table, about)
 
@@ -161,6 +162,8 @@ def _checked(kind: Any, settings: Mapping[str, object] | None) -> Any:  # noqa: 
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
+        if first["type"] == "extra_forbidden":
+            raise UnknownName("setting", name, list(kind.model_fields)) from error
         raise UsageError(
             f"setting {name}: {first['msg']}",
             expected=f"values of {', '.join(kind.model_fields)}",

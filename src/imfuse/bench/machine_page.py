@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup
 
 from imfuse import __version__
@@ -13,6 +14,7 @@ from imfuse.bench.verdict import paragraph, section
 from imfuse.io.images import encode_image
 from imfuse.metrics.evaluation import Evaluation
 from imfuse.metrics.ranking import kendall_tau
+from imfuse.ops import geometry
 from imfuse.options import FuseOptions
 from imfuse.report import plots
 from imfuse.report.grid import ARROWS
@@ -20,23 +22,28 @@ from imfuse.report.overlays import MARKS, class_colour, css
 from imfuse.report.page import picture_url, render
 from imfuse.report.scores import Case
 from imfuse.scoring.detection import DetectionJudge, merged
-from imfuse.scoring.judge import Row
 from imfuse.scoring.lighting import LIGHTS
+from imfuse.scoring.outcomes import Outcome
 from imfuse.scoring.segmentation import SegmentationJudge
 from imfuse.scoring.sources import as_fused
 from imfuse.types import Picture
 from imfuse.vision.labelling import as_values
 
 MachineJudge = DetectionJudge | SegmentationJudge
+_Outcomes = Mapping[str, Mapping[str, Outcome]]
+"""What became of each picture, by label of the method and name of the pair."""
+_LATE = next(iter(LATE))
+"""The late fusion that is shown."""
 
 
 @dataclass(frozen=True)
 class _Example:
-    """A pair to look at, with the reason, and the method that it is about."""
+    """A pair to look at, with the reason, and the method and the source that it is about."""
 
     name: str
     caption: str
     best: str
+    source: str
 
 
 def machine_page(
@@ -58,20 +65,18 @@ def machine_page(
     judge = bench.judges[0]
     if not isinstance(judge, DetectionJudge | SegmentationJudge):
         raise TypeError(f"a judge that is no machine: {judge!r}")
-    rows = {
-        one.label: {row.name: row for row in bench.rows(one.label, judge.name)}
-        for one in bench.competitors
-    }
-    cases = [
-        _case(example, bench, judge, rows, summary) for example in _examples(summary, judge, rows)
-    ]
+    outcomes = _outcomes(bench, judge, summary.main[0].truth)
+    looks: dict[str, Any] = {row.name: row.detail for row in bench.rows(VISIBLE, judge.name)}
+    lights = {name: look.light for name, look in looks.items()}
+    examples = _examples(summary, judge, outcomes, lights)
+    cases = [_case(example, bench, judge, outcomes) for example in examples]
     return render(
         "machines.html.j2",
         style="scores.css",
         script="scores.js",
         title=title,
         lead=paragraph(summary),
-        cases=[(case, _layers(case)) for case in cases],
+        cases=[(case, _layers(case, e.source)) for case, e in zip(cases, examples, strict=True)],
         marks=_marks(judge),
         sections=[replace(section(summary), lead=""), *summary.sections()],
         charts=list(_charts(summary, quality)),
@@ -88,66 +93,66 @@ def _marks(judge: MachineJudge) -> list[tuple[str, str]]:
     return [(css(class_colour(n)), name) for n, name in enumerate(judge.names) if n]
 
 
-def _layers(case: Case) -> list[tuple[str, str]]:
-    layers = [(INFRARED, case.ir), (VISIBLE, case.vis), *case.fused.items()]
+def _layers(case: Case, source: str) -> list[tuple[str, str]]:
+    """Return label and address of each picture; the page first shows the second and the third."""
+    sources = {INFRARED: case.ir, VISIBLE: case.vis}
+    layers = [(source, sources.pop(source)), *case.fused.items()]
+    layers = [*sources.items(), *layers]
     return [(label, picture_url(content)) for label, content in layers]
 
 
+def _outcomes(bench: Bench[Any], judge: MachineJudge, truth: str) -> _Outcomes:
+    rows = {one.label: bench.rows(one.label, judge.name) for one in bench.competitors}
+    if isinstance(judge, DetectionJudge):
+        rows[_LATE] = merged(rows[INFRARED], rows[VISIBLE], LATE[_LATE])
+    return {label: judge.outcomes(each, truth) for label, each in rows.items()}
+
+
 def _examples(
-    summary: MachineSummary, judge: MachineJudge, rows: Mapping[str, Mapping[str, Row]]
+    summary: MachineSummary, judge: MachineJudge, outcomes: _Outcomes, lights: Mapping[str, str]
 ) -> list[_Example]:
     """Return the pairs on which fusing helped and hurt most, by day and by night."""
-    truth = summary.main[0].truth
     fused = [one for one in summary.main if one.label not in (VISIBLE, INFRARED, *LATE)]
+    measure = "F1" if isinstance(judge, DetectionJudge) else "mean IoU"
     found: list[_Example] = []
     for light in LIGHTS[1:]:
         if not summary.main[0].count[light]:
             continue
-        best = max(fused, key=lambda one: one.mean(light))
+        best = max(fused, key=lambda one: np.nan_to_num(one.mean(light), nan=-1.0))
         source, _ = summary.against_source(best, light)
-        mine, other = (
-            judge.outcomes(list(rows[label].values()), truth) for label in (best.label, source)
-        )
+        mine, other = outcomes[best.label], outcomes[source]
         gains = {
-            name: mine[name].score - other[name].score
-            for name, row in rows[best.label].items()
-            if row.detail.light == light  # type: ignore[attr-defined] # a look of either judge
+            name: one.score - other[name].score
+            for name, one in mine.items()
+            if lights[name] == light
         }
         order = sorted(gains, key=lambda name: (gains[name], name))
-        for name, word in ((order[-1], "helped"), (order[0], "hurt")):
+        for name, sign, word in ((order[-1], 1, "helped"), (order[0], -1, "hurt")):
             if name not in {one.name for one in found}:
+                said = f"{word} most" if sign * gains[name] > 0 else f"{word} nowhere, for example"
                 caption = (
-                    f"{light}: where {best.label} {word} most against the {source} picture "
-                    f"({mine[name].score:.2f} and {other[name].score:.2f}, "
-                    f"{'F1' if isinstance(judge, DetectionJudge) else 'mean IoU'})"
+                    f"{light}: where {best.label} {said} against the {source} picture "
+                    f"({mine[name].score:.2f} and {other[name].score:.2f}, {measure})"
                 )
-                found.append(_Example(name, caption, best.label))
+                found.append(_Example(name, caption, best.label, source))
     return found
 
 
-def _case(
-    example: _Example,
-    bench: Bench[Any],
-    judge: MachineJudge,
-    rows: Mapping[str, Mapping[str, Row]],
-    summary: MachineSummary,
-) -> Case:
-    truth = summary.main[0].truth
+def _case(example: _Example, bench: Bench[Any], judge: MachineJudge, outcomes: _Outcomes) -> Case:
     loaded = next(pair for pair in bench.pairs if pair.name == example.name).load()
     seen = as_fused(loaded, FuseOptions(ir_range=bench.ir_range))
+    pictures = {
+        one.label: one.fused(example.name, loaded, bench.ir_range) for one in bench.competitors
+    }
+    if _LATE in outcomes:  # drawn on the visible picture, as there is no other
+        pictures[_LATE] = seen.vis
     shown: dict[str, bytes] = {}
-    for one in bench.competitors:
-        picture = one.fused(example.name, loaded, bench.ir_range)
-        row = rows[one.label][example.name]
+    for label, picture in pictures.items():
+        values = as_values(picture)
         if picture.size != seen.vis.size:  # boxes are in pixels of the pair
-            picture = seen.vis
-        drawn = judge.illustrate(as_values(picture), row, truth)
-        shown[one.label] = encode_image(Picture(pixels=drawn), "JPEG", quality=85)
-    if isinstance(judge, DetectionJudge):  # drawn on the visible picture, as there is no other
-        ir, vis = (rows[label][example.name] for label in (INFRARED, VISIBLE))
-        (late,) = merged([ir], [vis], LATE["late-fusion"])
-        drawn = judge.illustrate(as_values(seen.vis), late, truth)
-        shown["late-fusion"] = encode_image(Picture(pixels=drawn), "JPEG", quality=85)
+            values = geometry.resize(values, *seen.vis.size)
+        drawn = judge.illustrate(values, outcomes[label][example.name])
+        shown[label] = encode_image(Picture(pixels=drawn), "JPEG", quality=85)
     return Case(
         name=example.name,
         caption=example.caption,

@@ -201,7 +201,7 @@ class MachineSummary:
         if scores.label == source:
             return ""
         star = " *" if one.sure else ""
-        return f"{one.value:+.1f} ({one.low:+.1f} to {one.high:+.1f}){star}"
+        return f"{one.value:+z.1f} ({one.low:+z.1f} to {one.high:+z.1f}){star}"
 
     def _truths(self) -> Section:
         """Return the table that tells what a conclusion owes to the choice of truth."""
@@ -212,7 +212,7 @@ class MachineSummary:
                 one = scores[index]
                 place = sum(other.mean() > one.mean() for other in scores) + 1
                 _, above = against_better(self.scores[truth], one, "all")
-                row += [f"{one.mean():.1f}", str(place), f"{above.value:+.1f}"]
+                row += [f"{one.mean():.1f}", str(place), f"{above.value:+z.1f}"]
             rows.append(row)
         header = ["pictures"]
         for truth in self.scores:

@@ -12,6 +12,7 @@ from imfuse.scoring.machine import Difference, MachineScores, difference
 _FEW = 30
 """Pictures below which a part of a set tells little, whatever its interval."""
 _WHEN = {"all": "Over all {n} pictures", "day": "By day ({n})", "night": "By night ({n})"}
+_ONE = {"all": "In the one picture", "day": "By day (1)", "night": "By night (1)"}
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,19 @@ class Choice:
 
 
 def choices(summary: MachineSummary) -> list[Choice]:
-    """Return what serves best in each light in which there are pictures.
+    """Return what serves best over all, and in each light in which there is something to see.
 
     Args:
         summary: A finished benchmark.
     """
-    return [_choice(summary, light) for light in LIGHTS if summary.main[0].count.get(light, 0) > 0]
+    first = summary.main[0]
+    # Where all pictures are of one light, that light is the whole.
+    parts = [
+        light
+        for light in LIGHTS[1:]
+        if 0 < first.count[light] < first.count["all"] and np.isfinite(first.mean(light))
+    ]
+    return [_choice(summary, light) for light in (LIGHTS[0], *parts)]
 
 
 def _choice(summary: MachineSummary, light: str) -> Choice:
@@ -92,9 +100,14 @@ def paragraph(summary: MachineSummary) -> str:
 
 
 def _sentence(one: Choice) -> str:
-    when = _WHEN[one.light].format(n=one.count)
+    when = _WHEN[one.light].format(n=one.count) if one.count > 1 else _ONE[one.light]
     value = one.winner.mean(one.light)
     second, lead = one.over_next
+    if not value > 0:
+        return (
+            f"{when}, the machine sees nothing right in any picture, so nothing can be said; check "
+            "its settings and the classes."
+        )
     if one.over_source is None:
         text = f"{when}, don't fuse: the {one.winner.label} picture alone serves best ({value:.1f})"
     else:
@@ -105,7 +118,8 @@ def _sentence(one: Choice) -> str:
         )
     ahead = f"; it is {lead.value:.1f} ahead of {_name(second)}{_interval(lead)}"
     unsure = "" if lead.sure else ", which the pictures can't tell apart"
-    few = f". {one.count} pictures are few: take it as a hint" if one.count < _FEW else ""
+    few = "One picture tells little" if one.count == 1 else f"{one.count} pictures are few"
+    few = f". {few}: take it as a hint" if one.count < _FEW else ""
     return f"{text}{'' if second is one.source else ahead}{unsure}{few}."
 
 
@@ -118,7 +132,7 @@ def _name(scores: MachineScores) -> str:
 def _interval(one: Difference) -> str:
     if not np.isfinite(one.low):
         return ""
-    return f" (95 % interval {one.low:+.1f} to {one.high:+.1f})"
+    return f" (95 % interval {one.low:+z.1f} to {one.high:+z.1f})"
 
 
 def section(summary: MachineSummary) -> Section:
@@ -135,8 +149,8 @@ def section(summary: MachineSummary) -> Section:
                 f"{one.fused.label} {one.fused.mean(one.light):.1f}",
                 late,
                 one.winner.label,
-                f"{lead.value:+.1f}{_interval(lead)}",
-                "sure" if lead.sure else "open",
+                f"{lead.value:+z.1f}{_interval(lead)}",
+                "open" if not lead.sure else "sure" if one.count >= _FEW else "few pictures",
             ]
         )
     return Section(

@@ -53,7 +53,7 @@ MapOption = Annotated[
         "--map",
         metavar="MAP.yaml",
         help="Classes of the network that count as one of the truth, in lines such as "
-        "`car: [car, bus]`. Default: by names and usual synonyms.",
+        "`car: \\[car, bus]`. Default: by names and usual synonyms.",
     ),
 ]
 JudgeSetOption = Annotated[
@@ -177,7 +177,7 @@ def bench_machines(
         )
         return
     from imfuse.bench.machine_page import machine_page
-    from imfuse.bench.machines import BASELINES, SENSORS, MachineSummary
+    from imfuse.bench.machines import BASELINES, LATE, SENSORS, MachineSummary
     from imfuse.bench.run import Bench, competitors_of
     from imfuse.bench.verdict import section
     from imfuse.cli.scores import check_outputs, show_sections
@@ -186,6 +186,10 @@ def bench_machines(
     from imfuse.scoring.scorer import Scorer
 
     check_outputs((csv, markdown, report), inputs=compared.inputs)
+    taken = [label for label, _ in compared.folders if label in LATE]
+    if taken:
+        found = f"fused pictures named {taken[0]}, as a row of its own is"
+        raise UsageError(found, expected="another name")
     source = compared.source()
     judge = _judge(question, source)
     methods = competitors_of(compared.models, compared.folders, baselines=BASELINES)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -108,7 +108,7 @@ def read_boxes(
     try:
         match path.suffix.lower():
             case ".json":
-                return _boxes(_in_json(path, path.stat().st_mtime_ns).get(name), known)
+                return _boxes(_rows_in_json(path, name), known)
             case ".xml":
                 return _boxes(list(_in_voc(path)), known)
             case _:
@@ -195,33 +195,55 @@ def _yolo_names(path: Path) -> tuple[str, ...]:
     return ()
 
 
+def _rows_in_json(path: Path, name: str) -> list[_Row] | None:
+    table = _in_json(path, path.stat().st_mtime_ns)
+    if name in table and table[name] is None:
+        raise ValueError(f"several pictures are named {name}")
+    return table.get(name)
+
+
 @lru_cache(maxsize=8)
-def _in_json(path: Path, _changed: int) -> Mapping[str, list[_Row]]:
+def _in_json(path: Path, _changed: int) -> Mapping[str, list[_Row] | None]:
+    """Return the boxes by name of the pair; None where several pictures have that name."""
     content = json.loads(_text(path))
+    if not isinstance(content, dict):
+        raise ValueError("a list, such as detections, where the objects of each picture are asked")  # noqa: TRY004 - as of other content
     if "annotations" in content and "images" in content:
-        return _in_coco(content)
-    return {
-        _stem(name): [(str(one["class"]), one["box"], bool(one.get("ignore"))) for one in objects]
-        for name, objects in content.items()
-    }
+        rows = _in_coco(content)
+    else:
+        rows = {
+            _plain(name): [
+                (str(one["class"]), one["box"], bool(one.get("ignore"))) for one in objects
+            ]
+            for name, objects in content.items()
+        }
+    found: dict[str, list[_Row] | None] = {}
+    for name, objects in rows.items():
+        folders = name.split("/")
+        for start in range(len(folders)):
+            short = "/".join(folders[start:])
+            found[short] = None if short in found else objects
+    return found
 
 
 def _in_coco(content: Mapping[str, Any]) -> Mapping[str, list[_Row]]:
     names = {one["id"]: str(one["name"]) for one in content.get("categories", ())}
-    files = {one["id"]: _stem(one["file_name"]) for one in content["images"]}
+    files = {one["id"]: _plain(one["file_name"]) for one in content["images"]}
     rows: dict[str, list[_Row]] = {name: [] for name in files.values()}
     for one in content["annotations"]:
         category, (x, y, w, h) = one["category_id"], one["bbox"]
         ignored = bool(one.get("iscrowd") or one.get("ignore"))
         name = names.get(category, str(category))
+        if one["image_id"] not in files:
+            raise ValueError(f"an object of the picture {one['image_id']}, which is not listed")
         rows[files[one["image_id"]]].append((name, [x, y, x + w, y + h], ignored))
     return rows
 
 
-def _stem(name: str) -> str:
-    """Return the name of a pair, without the extension of a picture if there is one."""
-    path = Path(name)
-    return one_form(path.stem if path.suffix.lower() in SUFFIXES else path.name)
+def _plain(name: str) -> str:
+    """Return the path of a picture, without the extension of a picture if there is one."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    return one_form(str(path.with_suffix("") if path.suffix.lower() in SUFFIXES else path))
 
 
 def outside(boxes: Boxes, size: tuple[int, int]) -> list[int]:

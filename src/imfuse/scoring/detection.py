@@ -1,6 +1,5 @@
 """A judge that has a frozen detector look at pictures, and compares with boxes."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -13,12 +12,12 @@ from imfuse.errors import BadValues
 from imfuse.report.overlays import as_rgb, with_boxes
 from imfuse.scoring.average_precision import AveragePrecision, Seen, drawn_ap
 from imfuse.scoring.judge import Item, Row
-from imfuse.scoring.lighting import light_of
-from imfuse.scoring.machine import MachineScores, by_class, draws, mean_over, parts
+from imfuse.scoring.lighting import HOW, light_of
+from imfuse.scoring.machine import MachineScores, by_class, draws, mean_over, parts, remarks_on
 from imfuse.scoring.outcomes import Outcome, outcome_of
 from imfuse.scoring.truths import BoxTruths
 from imfuse.types import Float, Picture
-from imfuse.vision.classes import ClassMap, counterparts
+from imfuse.vision.classes import ClassMap, counterparts, with_mapped
 from imfuse.vision.detections import Detections, suppress
 from imfuse.vision.labelling import as_values
 
@@ -90,6 +89,7 @@ class DetectionJudge:
             ImfuseError: Boxes can't be read, or the detector fails.
         """
         truths, notes = self.truths.of(item)
+        notes += item.pair.ir.notes + item.pair.vis.notes
         found = self.detector.detect(as_values(fused))
         (height, width), (rows, columns) = fused.size, item.pair.vis.size
         if (height, width) != (rows, columns):  # a published picture of another size
@@ -115,9 +115,7 @@ class DetectionJudge:
         looks = [_look(row) for row in sorted(rows, key=lambda one: one.name)]
         names = dict.fromkeys(name for look in looks for name in look.truths)
         summaries = {name: self._summary(label, name, looks) for name in names}
-        counted = Counter(note for row in rows for note in row.notes)
-        said = [f"{count} pairs: {note}" for note, count in counted.items()]
-        said += [f"{name}: {why}" for name, why in failed]
+        said = remarks_on(rows) + [f"{name}: {why}" for name, why in failed]
         return {
             name: replace(one, about=self._about(), notes=(*one.notes, *notes, *said))
             for name, one in summaries.items()
@@ -125,7 +123,7 @@ class DetectionJudge:
 
     def _about(self) -> dict[str, str]:
         """Return, in words, everything that the values depend on."""
-        return {**self.detector.about(), "truth": str(self.truths)}
+        return {**self.detector.about(), "truth": str(self.truths), "day and night": HOW}
 
     def outcomes(self, rows: Sequence[Row], truth: str) -> dict[str, Outcome]:
         """Return what was found, missed and imagined in each picture, by name of the pair.
@@ -133,23 +131,21 @@ class DetectionJudge:
         Only detections of a confidence of at least `SHOWN` count.
 
         Args:
-            rows: Rows of one method.
+            rows: Rows of one method, of all pairs: which classes count depends on all.
             truth: Name of the truth.
         """
         looks = {row.name: _look(row) for row in rows}
         _, seen, _ = self._seen(list(looks.values()), truth)
         return {name: outcome_of(one) for name, one in zip(looks, seen, strict=True)}
 
-    def illustrate(self, picture: Float, row: Row, truth: str) -> NDArray[np.uint8]:
+    def illustrate(self, picture: Float, outcome: Outcome) -> NDArray[np.uint8]:
         """Return a picture with its boxes, by what became of them.
 
         Args:
             picture: `(H, W, 3)` or `(H, W)` in [0, 1].
-            row: What was found in it.
-            truth: Name of the truth.
+            outcome: What was found in it.
         """
-        marks = self.outcomes([row], truth)[row.name].marks
-        return with_boxes(as_rgb(picture), marks)
+        return with_boxes(as_rgb(picture), outcome.marks)
 
     def _seen(
         self, looks: Sequence[Look], truth: str
@@ -159,7 +155,14 @@ class DetectionJudge:
         Raises:
             BadValues: No object is of a class that the detector knows.
         """
-        names, occurring = _classes(look.truths[truth] for look in looks)
+        found, occurring = _classes(look.truths[truth] for look in looks)
+        if not occurring:
+            raise BadValues(
+                f"the truth {truth} has no object in these pictures",
+                expected="objects that count in some of them",
+                remedy="Check that its boxes are of these pairs.",
+            )
+        names = with_mapped(found, self.class_map)
         table = counterparts(self.detector.names, names, self.class_map)
         known = sorted(set(table.tolist()) - {-1})
         scored = [number for number in known if names[number] in occurring]
@@ -179,6 +182,10 @@ class DetectionJudge:
 
     def _summary(self, label: str, truth: str, looks: Sequence[Look]) -> MachineScores:
         names, seen, unknown = self._seen(looks, truth)
+        lacking = [f"the detector does not know {', '.join(unknown)}"] if unknown else []
+        found, _ = _classes(look.truths[truth] for look in looks)
+        mapped = with_mapped(found, self.class_map)[len(found) :]
+        absent = [f"the map names {', '.join(mapped)}, which no object here is"] if mapped else []
         precision = AveragePrecision(seen, len(names))
         matches = [precision.matches(number) for number in range(len(names))]
         part = parts([look.light for look in looks])
@@ -197,7 +204,7 @@ class DetectionJudge:
             measures={"ap50": ap50, "ap50_95": ap},
             drawn=drawn,
             count={light: len(pictures) for light, pictures in part.items()},
-            notes=(f"the detector does not know {', '.join(unknown)}",) if unknown else (),
+            notes=(*lacking, *absent),
         )
 
     def _merged(self, look: Look, table: NDArray[np.int64]) -> Detections:

@@ -10,6 +10,12 @@ from imfuse.types import SCALES, ImagePair
 LIGHTS = ("all", "day", "night")
 """Parts of a set for which machine judges give values of their own."""
 
+HOW = (
+    "by the names of MSRS and MFNet; otherwise guessed: night where the median luma of the visible "
+    "picture is below 0.2"
+)
+"""Where the light of a picture is known from."""
+
 _NAMED = re.compile(r"\d{5}([DN])(_flip)?")
 """Names of MFNet and MSRS, whose last letter says day or night."""
 _DARK = 0.2

@@ -1,5 +1,6 @@
 """Scores of machines that look at pictures, by class and light, and how sure differences are."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imfuse.metrics.evaluation import CONFIDENCE
+from imfuse.scoring.judge import Row
 from imfuse.scoring.lighting import LIGHTS
 
 RESAMPLES = 1000
@@ -112,6 +114,19 @@ def better_source(scores: Sequence[MachineScores], sources: Sequence[str], light
     """
     means = {one.label: one.mean(light) for one in scores if one.label in sources}
     return max(means, key=lambda label: np.nan_to_num(means[label], nan=-1.0))
+
+
+def remarks_on(rows: Sequence[Row]) -> list[str]:
+    """Return the remarks on rows, those that differ by names and numbers only by one example."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        for note in row.notes:
+            found.setdefault(re.sub(r"[\d.]+", "", note.replace(row.name, "")), []).append(note)
+    return [
+        f"{len(notes)} pair{'s' * (len(notes) > 1)}"
+        f"{': ' if len(set(notes)) == 1 else ', such as '}{notes[0]}"
+        for notes in found.values()
+    ]
 
 
 @lru_cache(maxsize=8)

@@ -13,8 +13,8 @@ from imfuse.io.labels import read_labels
 from imfuse.metrics.segmentation import IGNORE
 from imfuse.report.overlays import as_rgb, with_classes
 from imfuse.scoring.judge import Item, Row
-from imfuse.scoring.lighting import light_of
-from imfuse.scoring.machine import MachineScores, by_class, draws, mean_over, parts
+from imfuse.scoring.lighting import HOW, light_of
+from imfuse.scoring.machine import MachineScores, by_class, draws, mean_over, parts, remarks_on
 from imfuse.scoring.outcomes import Outcome
 from imfuse.types import Float, Picture
 from imfuse.vision.classes import ClassMap, counterparts
@@ -90,7 +90,8 @@ class SegmentationJudge:
             )
         confusion = self._confusion(truth, found, item.name)
         light = light_of(item.name, item.pair)
-        return Row(name=item.name, values={}, detail=Look(confusion, light))
+        notes = item.pair.ir.notes + item.pair.vis.notes
+        return Row(name=item.name, values={}, notes=notes, detail=Look(confusion, light))
 
     def summarise(
         self,
@@ -109,10 +110,12 @@ class SegmentationJudge:
             if number not in known and any(look.confusion[number].any() for look in looks)
         ]
         said = [f"the segmenter does not know {', '.join(unknown)}"] if unknown else []
+        said += remarks_on(rows)
         said += [f"{name}: {why}" for name, why in failed]
         name = OWN if self.folder is None else self.folder.name
         scores = scores_over(looks, self.names, known, label=label, truth=name)
-        return {name: replace(scores, about=self.details, notes=(*notes, *said))}
+        about = {**self.details, "day and night": HOW}
+        return {name: replace(scores, about=about, notes=(*notes, *said))}
 
     def outcomes(self, rows: Sequence[Row], truth: str) -> dict[str, Outcome]:
         """Return how well each picture was labelled, by name of the pair.
@@ -128,7 +131,7 @@ class SegmentationJudge:
             for name, table in tables.items()
         }
 
-    def illustrate(self, picture: Float, row: Row, truth: str) -> NDArray[np.uint8]:
+    def illustrate(self, picture: Float, outcome: Outcome) -> NDArray[np.uint8]:
         """Return a picture with the classes that the segmenter finds in it in colour."""
         labels = self._table()[self.segmenter.label(picture).astype(np.int64)]
         return with_classes(as_rgb(picture), np.where(labels < 0, 0, labels))
@@ -164,7 +167,9 @@ class SegmentationJudge:
                     f"{what} {values.max()} in {name}",
                     expected=f"classes 0..{count - 1}"
                     + (f", or {IGNORE} for pixels to ignore" if what == "label" else ""),
-                    remedy="Name all classes with --map (class_map=).",
+                    remedy="Name all classes with --map (class_map=)."
+                    if what == "label"
+                    else "Name all classes with --judge-set names=[...] (settings=).",
                 )
         columns = table[labels]
         columns[columns < 0] = classes

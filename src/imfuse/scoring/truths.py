@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from imfuse.data.boxes import Boxes, read_boxes
+from imfuse.data.boxes import Boxes, outside, read_boxes
 from imfuse.data.components import boxes_of_labels
 from imfuse.errors import PairMismatch
 from imfuse.scoring.judge import Item
@@ -74,6 +74,9 @@ class BoxTruths:
                     expected="an entry for each pair, empty where there is nothing",
                     remedy="Add it, or leave the pair out (--names, names=).",
                 )
+            wrong = len(outside(boxes, size))
+            if wrong:
+                notes.append(f"{wrong} boxes by {name} are empty or reach outside the picture")
             found[name] = boxes
         return found, tuple(notes)
 
@@ -89,9 +92,10 @@ def _file_of(path: Path, name: str) -> Path | None:
     if not path.is_dir():
         return path
     for suffix in (".xml", ".txt"):
-        file = path / f"{name.rpartition('/')[2]}{suffix}"
-        if file.is_file():
-            return file
+        for own in (name, name.rpartition("/")[2]):  # frames of several clips have the same names
+            file = path / f"{own}{suffix}"
+            if file.is_file():
+                return file
     if any(path.glob("*.txt")):
         return None
     raise PairMismatch(

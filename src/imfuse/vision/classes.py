@@ -21,6 +21,7 @@ _SYNONYMS = {
     "motorbike": "motorcycle",
     "motor": "motorcycle",
     "lorry": "truck",
+    "color cone": "colour cone",
 }
 _AMONG = {"bus": "car", "truck": "car", "van": "car"}
 """Classes that count as another one where the truth does not tell them apart."""
@@ -72,12 +73,35 @@ def counterparts(
     return found
 
 
+def with_mapped(truth: Sequence[str], given: ClassMap | None) -> list[str]:
+    """Return the truth's classes, and those that a map names but the truth does not.
+
+    For boxes, which only show the classes that occur in the chosen pictures.
+    """
+    return [*truth, *(name for name in given or () if _target(name, truth) is None)]
+
+
+def _target(name: str, truth: Sequence[str]) -> int | None:
+    """Return the number of a class of the truth by its name, a usual synonym, or its number.
+
+    Where classes of the truth have numbers for names, as those of YOLO's files without a list of
+    names, a number is a name: it would be the place among the classes that happen to occur.
+    """
+    if name in truth:
+        return list(truth).index(name)
+    usual = [common_name(one) for one in truth]
+    if common_name(name) in usual:
+        return usual.index(common_name(name))
+    numbered = any(one.isascii() and one.isdecimal() for one in truth)
+    return None if numbered else _number_of(name, len(truth))
+
+
 def _fill(
     found: NDArray[np.int64], names: Sequence[str], truth: Sequence[str], given: ClassMap
 ) -> None:
-    numbers = {name: number for number, name in enumerate(truth)}
+    named: dict[int, int] = {}
     for name, classes in given.items():
-        target = numbers.get(name, _number_of(name, len(truth)))
+        target = _target(name, truth)
         if target is None:
             raise UnknownName("class of the truth", name, truth)
         for one in classes:
@@ -89,7 +113,15 @@ def _fill(
                 raise UnknownName(
                     "class of the network", str(one), [name for name in names if name]
                 )
-            found[names.index(str(one)) if index is None else index] = target
+            place = names.index(str(one)) if index is None else index
+            other = named.setdefault(place, target)
+            if other != target:
+                raise UsageError(
+                    f"{names[place]} counts as {truth[other]} and as {name}",
+                    expected="a map in which each class of the network counts as one class",
+                    remedy="Leave it out of one line of the file given with --map (class_map=).",
+                )
+            found[place] = target
 
 
 def _number_of(name: str | int, count: int) -> int | None:

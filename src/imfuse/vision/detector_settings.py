@@ -4,7 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-_Channels = tuple[float, float, float]
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+White = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+"""Value of white."""
+ChannelMeans = tuple[_Finite, _Finite, _Finite]
+"""What is subtracted from each channel."""
+ChannelSpread = tuple[White, White, White]
+"""What each channel is divided by."""
 
 
 class DetectorSettings(BaseModel):
@@ -20,11 +26,11 @@ class DetectorSettings(BaseModel):
     """How pictures are brought to it: with a margin right and below, on all sides, or none."""
     order: Literal["rgb", "bgr"] | None = None
     """Order of the channels."""
-    scale: Annotated[float, Field(gt=0)] | None = None
+    scale: White | None = None
     """Value of white, before mean and std: 1 or 255."""
-    mean: _Channels | None = None
+    mean: ChannelMeans | None = None
     """Subtracted from each channel, in `order`."""
-    std: _Channels | None = None
+    std: ChannelSpread | None = None
     """What each channel is then divided by."""
     names: tuple[str, ...] | None = None
     """Names of the classes, by number."""
