@@ -156,6 +156,8 @@ def test_the_stage_comes_last_and_has_its_share():
 
     alone = with_guidance(unlabelled, GuidanceSettings(networks=file, steps=7, alone=True))
     assert [one.steps for one in alone] == [7]
+    with pytest.raises(UsageError, match="without a guide"):
+        with_guidance(lambda: plan, GuidanceSettings(alone=True))
 
 
 def detector_file(path, **options):

@@ -16,6 +16,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
+from imfuse.errors import UsageError
 from imfuse.learn.batches.transforms import Augmentation
 from imfuse.learn.blocks.color import luma, recolour
 from imfuse.learn.guides.frozen import FrozenGuide, open_guide
@@ -184,7 +185,16 @@ def with_guidance(
     Args:
         plan: Returns the stages of the paper; not called where there are none.
         settings: Settings of the guided stage.
+
+    Raises:
+        UsageError: The guided stage shall be the only one, and there is no guide.
     """
+    if settings.alone and not settings.networks:
+        raise UsageError(
+            "guidance.alone without a guide",
+            expected="at least one ONNX file",
+            remedy="Give it with --guide FILE.onnx (guidance.networks among the settings=).",
+        )
     names = "guidance.batch", "guidance.crop"
     if settings.networks and settings.alone:
         return [Planned("guide", settings.steps, *names)]
