@@ -43,7 +43,13 @@ OPTION = re.compile(r"(?<![\w-])(?:--([a-z][a-z-]*[a-z])|-(o))(?![\w-])")
 COMMAND = re.compile(r"`imfuse [^`]*`|^imfuse (?:fuse|segment run) .*", re.MULTILINE)
 """A whole command, which Python users can give in a shell: in backticks or alone in a string."""
 
-IN_PYTHON = {"set": "settings", "o": "out", "map": "class_map", "judge-set": "settings"}
+IN_PYTHON = {
+    "set": "settings",
+    "o": "out",
+    "map": "class_map",
+    "judge-set": "settings",
+    "guide": "networks",
+}
 """Options whose argument has another name in Python."""
 
 

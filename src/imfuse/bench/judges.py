@@ -67,7 +67,7 @@ def detection_judge(
     for text in boxes:
         name, path = _named_path(text)
         if not name:
-            raise UsageError(f"--boxes {text}", expected="FILE or NAME=FILE")
+            raise UsageError(f"boxes {text!r}", expected="FILE or NAME=FILE")
         if name in truths:
             expected = "different names, as in hand=FILE"
             raise UsageError(f"two truths are named {name}", expected=expected)
