@@ -85,7 +85,7 @@ def test_segmenters_train_by_the_same_function(tmp_path):
 def test_python_and_the_command_line_have_the_same_arguments():
     ours = set(inspect.signature(train).parameters)
     assert set(inspect.signature(command).parameters) - ours == {"config", "dry_run", "as_json"}
-    assert ours - set(inspect.signature(command).parameters) == {"watch"}
+    assert ours - set(inspect.signature(command).parameters) == {"watch", "export"}
 
 
 def test_public_names_are_imported_on_demand():

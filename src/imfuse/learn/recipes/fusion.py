@@ -95,14 +95,14 @@ class FusionRecipe(Recipe):
     def located(cls, settings: Settings, find: Callable[[Path], Path]) -> Settings:
         """Return settings whose relative paths are replaced by what `find` returns for them."""
         found = super().located(settings, find)
-        guidance = cast(FusionSettings, found).guidance
+        guidance = _guidance_of(found)
         networks = tuple(path if path.is_absolute() else find(path) for path in guidance.networks)
         update = {"guidance": guidance.model_copy(update={"networks": networks})}
         return found.model_copy(update=update) if networks else found
 
     @property
     def _guidance(self) -> GuidanceSettings:
-        return cast(FusionSettings, self.settings).guidance
+        return _guidance_of(self.settings)
 
     @property
     def fusion(self) -> FusionNetwork:
@@ -151,6 +151,11 @@ class FusionRecipe(Recipe):
         """Write a model that `imfuse fuse` runs."""
         network = cast(FusionNetwork, module)
         export_onnx(network, path, network.spec(origin), settings=self.settings.network)
+
+
+def _guidance_of(settings: Settings) -> GuidanceSettings:
+    """Return the settings of the guided stage; recipes may be without them."""
+    return settings.guidance if isinstance(settings, FusionSettings) else GuidanceSettings()
 
 
 def _found(given: Path) -> Path:

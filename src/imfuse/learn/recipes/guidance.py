@@ -193,7 +193,7 @@ def with_guidance(
         raise UsageError(
             "guidance.alone without a guide",
             expected="at least one ONNX file",
-            remedy="Give it with --guide FILE.onnx (guidance.networks= among the settings).",
+            remedy="Give it with --guide FILE.onnx (guide=).",
         )
     names = "guidance.batch", "guidance.crop"
     if settings.networks and settings.alone:

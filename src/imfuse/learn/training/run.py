@@ -46,6 +46,7 @@ def train(  # noqa: PLR0913 - as many as the command has
     budget: str | None = None,
     layout: str | None = None,
     stride: int = 1,
+    guide: Sequence[str | Path] = (),
     resume: bool = False,
     device: str = "auto",
     watch: Watch = lambda _: None,
@@ -64,6 +65,7 @@ def train(  # noqa: PLR0913 - as many as the command has
             whole schedule.
         layout: Name of the layout of the data, if it can't be recognised from the folders.
         stride: Take every N-th frame of video.
+        guide: ONNX files of detectors or segmenters that guide a last stage, without labels.
         resume: Continue the run in `out`, which was started with the same arguments.
         device: `auto`, `cpu`, `gpu`, or a number of GPUs.
         watch: Called after each step.
@@ -94,7 +96,8 @@ def train(  # noqa: PLR0913 - as many as the command has
         "layout": layout,
         "stride": stride,
     }
-    config = make_config({}, given, settings or {})
+    guides = {"guidance.networks": list(map(str, guide))} if guide else {}
+    config = make_config({}, given, {**(settings or {}), **guides})
     folder = Path(out)
     if resume:
         run, state = reopen(folder, config, device=device)
