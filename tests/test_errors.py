@@ -48,7 +48,6 @@ IN_PYTHON = {
     "o": "out",
     "map": "class_map",
     "judge-set": "settings",
-    "guide": "networks",
 }
 """Options whose argument has another name in Python."""
 
