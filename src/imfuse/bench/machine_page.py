@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 from markupsafe import Markup
 
 from imfuse import __version__
@@ -23,6 +22,7 @@ from imfuse.report.page import picture_url, render
 from imfuse.report.scores import Case
 from imfuse.scoring.detection import DetectionJudge, merged
 from imfuse.scoring.lighting import LIGHTS
+from imfuse.scoring.machine import best_first
 from imfuse.scoring.outcomes import Outcome
 from imfuse.scoring.segmentation import SegmentationJudge
 from imfuse.scoring.sources import as_fused
@@ -118,7 +118,7 @@ def _examples(
     for light in LIGHTS[1:]:
         if not summary.main[0].count[light]:
             continue
-        best = max(fused, key=lambda one: np.nan_to_num(one.mean(light), nan=-1.0))
+        best = best_first(fused, light)[0]
         source, _ = summary.against_source(best, light)
         mine, other = outcomes[best.label], outcomes[source]
         gains = {

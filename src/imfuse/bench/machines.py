@@ -14,7 +14,7 @@ from imfuse.scoring.machine import (
     MEAN,
     Difference,
     MachineScores,
-    better_source,
+    best_first,
     difference,
 )
 from imfuse.vision.detections import merge_by_probability, merge_by_suppression
@@ -33,9 +33,6 @@ LATE: Mapping[str, Merge] = {
 """Rows of merged detections: what both sensors' pictures give without any fused picture."""
 
 _TITLES = {"ap50": "AP50", "ap50_95": "AP50:95", "iou": "IoU"}
-
-Scores = Mapping[str, MachineScores]
-"""Scores of one method by name of the truth."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +78,12 @@ class MachineSummary:
     def best(self, light: str, truth: str | None = None) -> MachineScores:
         """Return the scores of the method that comes first."""
         scores = self.main if truth is None else self.scores[truth]
-        return max(scores, key=lambda one: np.nan_to_num(one.mean(light), nan=-1.0))
+        return best_first(scores, light)[0]
+
+    def better_source(self, light: str, truth: str) -> MachineScores:
+        """Return the scores of the source in which the machine sees more."""
+        sources = (one for one in self.scores[truth] if one.label in (VISIBLE, INFRARED))
+        return best_first(sources, light)[0]
 
     def against_source(self, scores: MachineScores, light: str) -> tuple[str, Difference]:
         """Return the better source and how far a method is above it.
@@ -90,7 +92,8 @@ class MachineSummary:
             scores: Scores of the method.
             light: Part of the set.
         """
-        return against_better(self.scores[scores.truth], scores, light)
+        source = self.better_source(light, scores.truth)
+        return source.label, difference(scores, source, light)
 
     def as_dict(self) -> dict[str, object]:
         """Return all results, ready for JSON."""
@@ -113,23 +116,17 @@ class MachineSummary:
         main = next(iter(by_truth.values()))
         return {
             "model": label,
-            **_numbers(main),
-            "against_better_source": {
-                light: self._against(main, light) for light in LIGHTS if main.count[light]
-            },
+            **self._values(main),
             "confusion": None
             if main.confusion is None
             else {light: table.tolist() for light, table in main.confusion.items()},
-            "truths": {
-                truth: {
-                    **_numbers(one),
-                    "against_better_source": {
-                        light: self._against(one, light) for light in LIGHTS if one.count[light]
-                    },
-                }
-                for truth, one in by_truth.items()
-            },
+            "truths": {truth: self._values(one) for truth, one in by_truth.items()},
         }
+
+    def _values(self, scores: MachineScores) -> dict[str, object]:
+        lights = [light for light in LIGHTS if scores.count[light]]
+        against = {light: self._against(scores, light) for light in lights}
+        return {**_numbers(scores), "against_better_source": against}
 
     def _against(self, scores: MachineScores, light: str) -> dict[str, object]:
         source, one = self.against_source(scores, light)
@@ -208,17 +205,17 @@ class MachineSummary:
         rows = []
         for index, main in enumerate(self.main):
             row = [main.label]
-            for truth, scores in self.scores.items():
+            for scores in self.scores.values():
                 one = scores[index]
                 place = sum(other.mean() > one.mean() for other in scores) + 1
-                _, above = against_better(self.scores[truth], one, "all")
+                _, above = self.against_source(one, "all")
                 row += [f"{one.mean():.1f}", str(place), f"{above.value:+z.1f}"]
             rows.append(row)
         header = ["pictures"]
         for truth in self.scores:
             header += [f"{truth}: mean", "place", "above source"]
         best = {truth: self.best("all", truth).label for truth in self.scores}
-        sources = {t: better_source(s, (VISIBLE, INFRARED), "all") for t, s in self.scores.items()}
+        sources = {truth: self.better_source("all", truth).label for truth in self.scores}
         agree = len(set(best.values())) == 1 and len(set(sources.values())) == 1
         said = "; ".join(
             f"by {t} {best[t]} comes first and {sources[t]} is the better source" for t in best
@@ -235,15 +232,6 @@ class MachineSummary:
             header=header,
             rows=rows,
         )
-
-
-def against_better(
-    all_scores: Sequence[MachineScores], scores: MachineScores, light: str
-) -> tuple[str, Difference]:
-    """Return the better source, and how far a method is above it, by one truth."""
-    source = better_source(all_scores, (VISIBLE, INFRARED), light)
-    other = next(one for one in all_scores if one.label == source)
-    return source, difference(scores, other, light)
 
 
 def _numbers(scores: MachineScores) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import numpy as np
 from imfuse.bench.machines import INFRARED, LATE, VISIBLE, MachineSummary
 from imfuse.report.scores import Section
 from imfuse.scoring.lighting import LIGHTS
-from imfuse.scoring.machine import Difference, MachineScores, difference
+from imfuse.scoring.machine import Difference, MachineScores, best_first, difference
 
 _FEW = 30
 """Pictures below which a part of a set tells little, whatever its interval."""
@@ -63,8 +63,8 @@ def choices(summary: MachineSummary) -> list[Choice]:
 
 def _choice(summary: MachineSummary, light: str) -> Choice:
     def best(labels: list[str]) -> MachineScores | None:
-        some = [one for one in summary.main if one.label in labels]
-        return max(some, key=lambda one: np.nan_to_num(one.mean(light), nan=-1.0), default=None)
+        some = (one for one in summary.main if one.label in labels)
+        return next(iter(best_first(some, light)), None)
 
     labels = [one.label for one in summary.main]
     source, late = best([VISIBLE, INFRARED]), best(list(LATE))
@@ -72,8 +72,7 @@ def _choice(summary: MachineSummary, light: str) -> Choice:
     if source is None or fused is None:
         raise ValueError("a benchmark of machines always has both sources and fused pictures")
     kinds = [one for one in (source, fused, late) if one is not None]
-    ranked = sorted(kinds, key=lambda one: -np.nan_to_num(one.mean(light), nan=-1.0))
-    winner, second = ranked[0], ranked[1]
+    winner, second = best_first(kinds, light)[:2]
     return Choice(
         light=light,
         count=summary.main[0].count[light],

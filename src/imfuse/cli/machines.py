@@ -16,6 +16,7 @@ from imfuse.errors import ImfuseError, UsageError
 
 if TYPE_CHECKING:
     from imfuse.bench.machines import MachineSummary
+    from imfuse.bench.run import Bench
     from imfuse.data.sources import Source
     from imfuse.scoring.detection import DetectionJudge
     from imfuse.scoring.segmentation import SegmentationJudge
@@ -176,12 +177,10 @@ def bench_machines(
             as_json=as_json,
         )
         return
-    from imfuse.bench.machine_page import machine_page
     from imfuse.bench.machines import BASELINES, LATE, SENSORS, MachineSummary
     from imfuse.bench.run import Bench, competitors_of
     from imfuse.bench.verdict import section
     from imfuse.cli.scores import check_outputs, show_sections
-    from imfuse.io.atomic import write_text
     from imfuse.metrics.catalogue import PAPER_METRICS
     from imfuse.scoring.scorer import Scorer
 
@@ -210,13 +209,7 @@ def bench_machines(
     summary = MachineSummary.of(question.task.value, run)
     _write(summary, csv, markdown)
     if report is not None:
-        sensors = {one.label for one in SENSORS}
-        every = [e for one in metrics for e in run.evaluations(one.name)]
-        quality = [e for e in every if e.label not in sensors]
-        title = f"What a machine sees on {Path(compared.data).name}"
-        page = machine_page(title, summary, run, quality, {"data": compared.data})
-        write_text(report, page)
-        say(f"report: {report}")
+        _write_page(report, summary, run, compared.data)
     answer = section(summary)
     say_list("left out", [f"{name}: {error}" for name, error in run.failed])
     if as_json:
@@ -240,6 +233,19 @@ def _judge(question: Question, source: "Source") -> "DetectionJudge | Segmentati
     if question.segmenter is None:
         raise AssertionError("Question.check lets no question without a network through")
     return segmentation_judge(question.segmenter, layout, question.labels, table, settings)
+
+
+def _write_page(out: Path, summary: "MachineSummary", run: "Bench[Any]", data: str) -> None:
+    from imfuse.bench.machine_page import machine_page
+    from imfuse.bench.machines import SENSORS
+    from imfuse.io.atomic import write_text
+
+    sensors = {one.label for one in SENSORS}
+    every = [e for judge in run.judges[1:] for e in run.evaluations(judge.name)]
+    quality = [e for e in every if e.label not in sensors]
+    title = f"What a machine sees on {Path(data).name}"
+    write_text(out, machine_page(title, summary, run, quality, {"data": data}))
+    say(f"report: {out}")
 
 
 def _write(summary: "MachineSummary", csv: Path | None, markdown: Path | None) -> None:

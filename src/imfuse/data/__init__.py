@@ -7,4 +7,4 @@ from imfuse.data.opening import open_source as open_source
 from imfuse.data.sample import IGNORED as IGNORED
 from imfuse.data.sample import Sample as Sample
 from imfuse.data.sources import Source as Source
-from imfuse.data.sources import hold_out as hold_out
+from imfuse.data.splitting import hold_out as hold_out

@@ -9,7 +9,8 @@ from imfuse.data.folders import SPLIT_FOLDERS, find_pairs
 from imfuse.data.lists import listed_names
 from imfuse.data.pictures import PicturePairs
 from imfuse.data.rendered import DEFAULT_SCENES, RenderedPairs, count_of
-from imfuse.data.sources import Joined, Selection, Source, select_split
+from imfuse.data.sources import Joined, Selection, Source
+from imfuse.data.splitting import select_split
 from imfuse.errors import PairMismatch, UsageError
 from imfuse.io.naming import name_key
 

@@ -91,13 +91,30 @@ def segmentation_scores(
         M. Everingham et al., "The PASCAL Visual Object Classes challenge", IJCV 88, 2010,
         doi:10.1007/s11263-009-0275-4.
     """
-    right = np.diag(confusion).astype(np.float64)
-    labelled, predicted = confusion.sum(axis=1), confusion.sum(axis=0)
+    right, iou = np.diag(confusion).astype(np.float64), intersection_over_union(confusion)
     with np.errstate(divide="ignore", invalid="ignore"):
-        iou, recall = right / (labelled + predicted - right), right / labelled
+        recall = right / confusion.sum(axis=1)
         accuracy = float(right.sum() / np.float64(confusion.sum()))
     iou[list(exclude)] = recall[list(exclude)] = np.nan
     return SegmentationScores(iou, recall, accuracy)
+
+
+def intersection_over_union(confusion: NDArray[np.number]) -> NDArray[np.float64]:
+    """Return the IoU of each class: correct / (labelled + predicted - correct).
+
+    Args:
+        confusion: `(..., classes, k)` counts by true and found class; columns from `classes` on
+            hold what was found to be none of them.
+
+    Returns:
+        `(..., classes)`; NaN for a class absent from both labels and predictions.
+    """
+    counts = np.asarray(confusion, np.float64)
+    square = counts[..., : counts.shape[-2]]
+    right = np.diagonal(square, axis1=-2, axis2=-1)
+    union = counts.sum(axis=-1) + square.sum(axis=-2) - right
+    found = np.divide(right, union, out=np.full_like(union, np.nan), where=union > 0)
+    return np.asarray(found, np.float64)
 
 
 def _mean(values: NDArray[np.float64]) -> float:

@@ -48,14 +48,12 @@ class Look:
             the visible picture.
         truths: True objects by name of the truth.
         light: `day` or `night`.
-        size: Height and width of the picture.
         how: Merges the objects of both pictures; None: there is one.
     """
 
     found: tuple[Detections, ...]
     truths: Mapping[str, Boxes]
     light: str
-    size: tuple[int, int]
     how: "Merge | None" = None
 
 
@@ -96,7 +94,7 @@ class DetectionJudge:
             ratio = np.array([columns / width, rows / height] * 2, np.float32)
             found = replace(found, xyxy=found.xyxy * ratio)
         light = light_of(item.name, item.pair)
-        look = Look((found,), truths, light, (rows, columns))
+        look = Look((found,), truths, light)
         return Row(name=item.name, values={}, notes=notes, detail=look)
 
     def summarise(

@@ -1,7 +1,7 @@
 """Scores of machines that look at pictures, by class and light, and how sure differences are."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -17,6 +17,8 @@ RESAMPLES = 1000
 """Draws of pictures for intervals."""
 _SEED = 20261130
 
+OWN = "dataset"
+"""Name of the truth that a set brings itself."""
 MEAN = "mean"
 """Stands beside the names of classes for the mean over those that have a value."""
 
@@ -104,16 +106,14 @@ def difference(first: MachineScores, second: MachineScores, light: str = "all") 
     return Difference(value, float(low), float(high), float((drawn > 0).mean()))
 
 
-def better_source(scores: Sequence[MachineScores], sources: Sequence[str], light: str) -> str:
-    """Return the label of the source in which the machine sees more.
+def best_first(scores: Iterable[MachineScores], light: str) -> list[MachineScores]:
+    """Return scores by what the machine sees, most first; of equal ones, in their own order.
 
     Args:
-        scores: Scores of all methods.
-        sources: Labels of the sources among them.
+        scores: Scores of some methods; a mean that is not defined comes last.
         light: Part of the set.
     """
-    means = {one.label: one.mean(light) for one in scores if one.label in sources}
-    return max(means, key=lambda label: np.nan_to_num(means[label], nan=-1.0))
+    return sorted(scores, key=lambda one: -np.nan_to_num(one.mean(light), nan=-1.0))
 
 
 def remarks_on(rows: Sequence[Row]) -> list[str]:

@@ -10,18 +10,16 @@ from numpy.typing import NDArray
 
 from imfuse.errors import BadValues, PairMismatch
 from imfuse.io.labels import read_labels
-from imfuse.metrics.segmentation import IGNORE
+from imfuse.metrics.segmentation import IGNORE, confusion_matrix, intersection_over_union
 from imfuse.report.overlays import as_rgb, with_classes
 from imfuse.scoring.judge import Item, Row
 from imfuse.scoring.lighting import HOW, light_of
-from imfuse.scoring.machine import MachineScores, by_class, draws, mean_over, parts, remarks_on
+from imfuse.scoring.machine import OWN, MachineScores, by_class, draws, mean_over, parts, remarks_on
 from imfuse.scoring.outcomes import Outcome
 from imfuse.types import Float, Picture
 from imfuse.vision.classes import ClassMap, counterparts
 from imfuse.vision.labelling import Labeller, as_values
 
-OWN = "dataset"
-"""Name of the truth that a set brings itself."""
 _REST = ("unlabelled", "background")
 """Classes of a truth that stand for everything else; what no class fits then counts as them."""
 
@@ -125,11 +123,9 @@ class SegmentationJudge:
             truth: Name of the truth, of which there is one.
         """
         known = sorted(set(self._table().tolist()) - {-1})
-        tables = {row.name: _look(row).confusion for row in rows}
-        return {
-            name: Outcome(float(np.nan_to_num(mean_over(_iou(table)[known], axis=0))))
-            for name, table in tables.items()
-        }
+        found = {row.name: intersection_over_union(_look(row).confusion) for row in rows}
+        means = {name: float(mean_over(iou[known], axis=0)) for name, iou in found.items()}
+        return {name: Outcome(float(np.nan_to_num(mean))) for name, mean in means.items()}
 
     def illustrate(self, picture: Float, outcome: Outcome) -> NDArray[np.uint8]:
         """Return a picture with the classes that the segmenter finds in it in colour."""
@@ -160,8 +156,8 @@ class SegmentationJudge:
     ) -> NDArray[np.int64]:
         table, classes = self._table(), len(self.names)
         counted = truth != IGNORE
-        true, labels = truth[counted].astype(np.int64), found[counted].astype(np.int64)
-        for what, values, count in (("label", true, classes), ("found class", labels, len(table))):
+        both = ("label", truth[counted], classes), ("found class", found[counted], len(table))
+        for what, values, count in both:
             if values.size and values.max() >= count:
                 raise BadValues(
                     f"{what} {values.max()} in {name}",
@@ -171,10 +167,8 @@ class SegmentationJudge:
                     if what == "label"
                     else "Name all classes with --judge-set names=[...] (settings=).",
                 )
-        columns = table[labels]
-        columns[columns < 0] = classes
-        counts = np.bincount(true * (classes + 1) + columns, minlength=classes * (classes + 1))
-        return counts.reshape(classes, classes + 1)
+        named = table[np.minimum(found, len(table) - 1)]
+        return confusion_matrix(truth, np.where(named < 0, classes, named), classes + 1)[:classes]
 
 
 def scores_over(
@@ -202,10 +196,10 @@ def scores_over(
     for light, pictures in part.items():
         total = stack[pictures].sum(axis=0)
         whole[light] = total[:, :-1]
-        iou[light] = by_class(shown, _iou(total)[counted])
+        iou[light] = by_class(shown, intersection_over_union(total)[counted])
         weights = draws(len(pictures))
         sums = np.tensordot(weights, stack[pictures].astype(np.float64), axes=1)
-        drawn[light] = 100 * mean_over(_iou(sums)[:, counted], axis=1)
+        drawn[light] = 100 * mean_over(intersection_over_union(sums)[:, counted], axis=1)
     return MachineScores(
         label=label,
         truth=truth,
@@ -233,12 +227,3 @@ def _file_of(folder: Path, name: str) -> Path:
             remedy="Give the folder with the labels of these pairs.",
         )
     return found
-
-
-def _iou(confusion: NDArray[np.number]) -> NDArray[np.float64]:
-    """Return the IoU of each class of `(..., classes, classes + 1)` counts; NaN: it is absent."""
-    counts = np.asarray(confusion, np.float64)
-    right = np.diagonal(counts[..., :-1], axis1=-2, axis2=-1)
-    union = counts.sum(axis=-1) + counts[..., :-1].sum(axis=-2) - right
-    found = np.divide(right, union, out=np.full_like(union, np.nan), where=union > 0)
-    return np.asarray(found, np.float64)

@@ -10,9 +10,8 @@ from imfuse.data.boxes import Boxes, outside, read_boxes
 from imfuse.data.components import boxes_of_labels
 from imfuse.errors import PairMismatch
 from imfuse.scoring.judge import Item
+from imfuse.scoring.machine import OWN
 
-OWN = "dataset"
-"""Name of the truth that a set brings itself."""
 _NOTHING = Boxes(
     xyxy=np.zeros((0, 4), np.float32),
     classes=np.zeros(0, np.int64),

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from imfuse.data.opening import is_scenes, open_source
-from imfuse.data.sources import Selection, Source, labelled_part, select_split
+from imfuse.data.sources import Selection, Source
+from imfuse.data.splitting import labelled_part, select_split
 from imfuse.errors import UsageError
 from imfuse.io.images import write_image
 from imfuse.io.labels import write_labels

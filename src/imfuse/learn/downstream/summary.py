@@ -9,8 +9,8 @@ import numpy as np
 from imfuse.bench.machines import MachineSummary
 from imfuse.learn.downstream.training import Result
 from imfuse.report.scores import Section
-from imfuse.scoring.machine import MachineScores
-from imfuse.scoring.segmentation import OWN, scores_over
+from imfuse.scoring.machine import OWN, MachineScores
+from imfuse.scoring.segmentation import scores_over
 
 Way = tuple[str, str]
 """Names of the part to train on and of the part to test on."""

@@ -10,7 +10,8 @@ from typing import Any, ClassVar, cast
 
 import torch
 
-from imfuse.data.sources import Source, labelled_part
+from imfuse.data.sources import Source
+from imfuse.data.splitting import labelled_part
 from imfuse.learn.batches.transforms import Augmentation
 from imfuse.learn.guides.base import Segmenter
 from imfuse.learn.guides.table import create_picture_guide

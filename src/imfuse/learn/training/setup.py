@@ -10,7 +10,8 @@ from lightning_fabric import Fabric
 
 from imfuse import __version__
 from imfuse.data.opening import open_source
-from imfuse.data.sources import Source, hold_out
+from imfuse.data.sources import Source
+from imfuse.data.splitting import hold_out
 from imfuse.errors import UsageError
 from imfuse.learn.batches.cache import CachedSource
 from imfuse.learn.recipes.recipe import Recipe
