@@ -68,7 +68,7 @@ def test_a_segmenter_is_trained_labels_and_is_scored(run, tiny, labelled, tmp_pa
     folder = tmp_path / "run"
     code, _, err = run("segment", "train", "banet", "--data", labelled, "-o", folder, *SMALL)
     assert code == 0, err
-    assert "4 steps in 1 stages" in err
+    assert "4 steps in one stage" in err
     assert "80000" in err
     names = {path.name for path in folder.iterdir()}
     assert names >= {"config.yaml", "log.jsonl", "state.ckpt", "weights.safetensors", "model.onnx"}

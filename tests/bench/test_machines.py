@@ -11,11 +11,11 @@ pytest.importorskip("pycocotools", reason="average precision needs the extra jud
 from imfuse.bench.machine_page import machine_page
 from imfuse.bench.machines import BASELINES, SENSORS, MachineSummary
 from imfuse.bench.run import Bench, competitors_of
-from imfuse.bench.verdict import paragraph
+from imfuse.bench.verdict import paragraph, section
 from imfuse.data.boxes import Boxes
 from imfuse.data.entries import NamedPair
 from imfuse.data.sample import Annotations
-from imfuse.errors import BadValues, PairMismatch, UsageError
+from imfuse.errors import BadValues, PairMismatch, UnknownName, UsageError
 from imfuse.metrics.segmentation import confusion_matrix, segmentation_scores
 from imfuse.scoring.detection import DetectionJudge
 from imfuse.scoring.judge import Row
@@ -342,6 +342,53 @@ def test_classes_that_the_segmenter_lacks():
     assert any("does not know person" in note for note in summary.notes())
     with pytest.raises(UsageError, match="no class of the network"):
         SegmentationJudge(Bright(), ("road", "tree"), ("car", "person"))
+
+
+def test_a_class_that_no_label_has_counts_for_nobody():
+    judge = SegmentationJudge(Bright(), (*NAMES, "tree"), (*NAMES, "tree"))
+    for one in run(judge, "segment").main:
+        assert np.isnan(one.main["all"]["tree"])
+        several = [one.main["all"][name] for name in NAMES]
+        assert one.mean() == pytest.approx(np.mean(several))
+
+    class Imagines(Bright):
+        def label(self, picture):
+            return np.where(picture[:, :] > 0.9, 3, super().label(picture)).astype(np.uint8)
+
+    judge = SegmentationJudge(Imagines(), (*NAMES, "tree"), (*NAMES, "tree"))
+    assert all(np.isnan(one.main["all"]["tree"]) for one in run(judge, "segment").main)
+
+
+def test_the_verdict_names_the_truth_and_has_late_fusion_for_detectors_only(tmp_path):
+    truths = {name: truth_file(tmp_path / f"{name}.json") for name in ("mine", "yours")}
+    detected = run(DetectionJudge(Bright(), BoxTruths(truths)), "detect")
+    assert paragraph(detected).startswith("By mine: over all 6 pictures, ")
+    assert "best late fusion" in section(detected).header
+    segmented = section(run(SegmentationJudge(Bright(), NAMES, NAMES), "segment"))
+    assert "best late fusion" not in segmented.header
+    assert all(len(row) == len(segmented.header) for row in segmented.rows)
+
+
+def test_labels_of_clips_lie_in_folders_of_clips(tmp_path):
+    from imfuse.io.labels import write_labels
+
+    bench_pairs = []
+    for clip, number in (("one", 0), ("two", 1)):
+        named = scene(number)
+        labels = named.annotations().labels
+        (tmp_path / clip).mkdir()
+        write_labels(tmp_path / clip / "1.png", labels)
+        bench_pairs.append(NamedPair(f"{clip}/1", named.load))
+    write_labels(tmp_path / "1.png", np.zeros((48, 64), np.uint8))
+    judge = SegmentationJudge(Bright(), NAMES, NAMES, tmp_path)
+    bench = Bench([*SENSORS, *competitors_of(["max"], baselines=())], bench_pairs, [judge])
+    list(bench)
+    assert bench.evaluations()[-1][tmp_path.name].mean() == 100
+
+
+def test_a_map_with_classes_that_the_detector_lacks_is_refused_at_once():
+    with pytest.raises(UnknownName, match="unicorn"):
+        DetectionJudge(Bright(), BoxTruths({}), {"car": ["unicorn"]})
 
 
 def test_labels_of_unknown_classes_leave_a_pair_out():

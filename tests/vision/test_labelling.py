@@ -53,6 +53,54 @@ def test_every_picture_of_any_depth_gets_labels_of_its_name(pictures, tmp_path):
         assert len(one.counts) > 1
 
 
+class Warm:
+    """Class 1 where infrared, the last of four channels, is above a half."""
+
+    def label(self, picture):
+        assert picture.shape[2] == 4
+        return (picture[..., 3] > 0.5).astype(np.uint8) + 2 * (picture[..., 0] > 0.5)
+
+
+def test_pairs_are_labelled_together(tmp_path, rng):
+    ir, vis, out = (tmp_path / name for name in ("ir", "vis", "out"))
+    ir.mkdir()
+    vis.mkdir()
+    pixels = {}
+    for name, other in (("1_ir", "1_vis"), ("2_ir", "2_vis"), ("7_ir", None), (None, "8_vis")):
+        if name is not None:
+            pixels[name] = rng.integers(0, 256, (6, 4), np.uint8)
+            write(ir / f"{name}.png", pixels[name])
+        if other is not None:
+            pixels[other] = rng.integers(0, 256, (6, 4, 3), np.uint8)
+            write(vis / f"{other}.tif", pixels[other])
+    write(ir / "2_ir.png", np.zeros((3, 4), np.uint8))
+    done = {
+        one.picture.name: one
+        for one in label_folder(Warm(), vis, out, infrared=ir, pair_regex=r"(\d)")
+    }
+    assert list(done) == ["1_vis.tif", "2_vis.tif", "8_vis.tif"]
+    expected = (pixels["1_ir"] > 127).astype(np.uint8) + 2 * (pixels["1_vis"][..., 0] > 127)
+    assert (read_labels(out / "1_vis.png") == expected).all()
+    assert "the infrared picture is 4x3" in str(done["2_vis.tif"].error)
+    assert "no infrared picture of this name" in str(done["8_vis.tif"].error)
+    with pytest.raises(PairMismatch, match="no names match"):
+        list(label_folder(Warm(), vis, out, infrared=ir))
+    for folder in (ir, vis):
+        with pytest.raises(OutputError, match="input folder"):
+            list(label_folder(Warm(), vis, folder, infrared=ir, pair_regex=r"(\d)"))
+
+
+def test_pairs_in_one_folder_are_told_apart_by_their_names(tmp_path, rng):
+    folder = tmp_path / "both"
+    folder.mkdir()
+    for name in ("1_ir", "1_vis"):
+        write(folder / f"{name}.png", rng.integers(0, 256, (6, 4), np.uint8))
+    pattern = r"(?P<key>\d)_((?P<ir>ir)|(?P<vis>vis))"
+    out = tmp_path / "out"
+    done = list(label_folder(Warm(), folder, out, infrared=folder, pair_regex=pattern))
+    assert [(one.picture.name, one.error) for one in done] == [("1_vis.png", None)]
+
+
 def test_classes_get_other_numbers(pictures, tmp_path):
     plain, mapped, rest = (tmp_path / name for name in ("plain", "mapped", "rest"))
     list(label_folder(Thresholds(), pictures, plain))

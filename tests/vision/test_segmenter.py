@@ -22,12 +22,13 @@ def model(tmp_path):
         output="logits",
         size=("height", "width"),
         channels=3,
+        eye=0,
         stride=1,
         metadata=None,
         kind=TensorProto.FLOAT,
     ):
         weights = np.zeros((3, channels, 1, 1), np.float32)
-        weights[:, 0, 0, 0] = np.array([-1.0, 0.0, 1.0]) / white
+        weights[:, eye, 0, 0] = np.array([-1.0, 0.0, 1.0]) / white
         bias = np.array([0.7, 0.3, -0.4], np.float32)
         nodes = [
             helper.make_node("Cast", ["pictures"], ["values"], to=TensorProto.FLOAT),
@@ -95,6 +96,25 @@ def test_small_pictures_are_mirrored_as_the_fuser_does(model, rng, monkeypatch):
     np.testing.assert_array_equal(values[0].transpose(1, 2, 0), whole)
 
 
+PAIR = SegmenterSpec(name="p", classes=("a", "b", "c"), on="pair", minimum=16, multiple=16)
+
+
+def test_a_segmenter_of_pairs_gets_infrared_last_and_its_own_sizes(model, picture, monkeypatch):
+    pair = np.dstack([np.zeros_like(picture), picture[..., 0]])
+    file = model(channels=4, eye=3, metadata=PAIR.model_dump_json())
+    segmenter = OnnxSegmenter(file, mean=(0.3, 0.3, 0.3), std=(0.5, 0.5, 0.5))
+    seen, run = [], segmenter._run
+    monkeypatch.setattr(segmenter, "_run", lambda values: run(seen.append(values.shape) or values))
+    assert segmenter.pairs
+    assert (segmenter.label(pair) == STRIPES).all()
+    assert seen == [(1, 4, 32, 32)]
+    with pytest.raises(WeightsError, match="unfused pairs.*segment run MODEL VIS --ir IR"):
+        segmenter.refuse_pairs()
+    OnnxSegmenter(model()).refuse_pairs()
+    with pytest.raises(WeightsError, match=r"expected one input of floats \(1, 4,"):
+        OnnxSegmenter(model(metadata=PAIR.model_dump_json()))
+
+
 def test_gray_pictures_are_shown_thrice(model, picture):
     assert (OnnxSegmenter(model()).label(picture[..., 0]) == STRIPES).all()
 
@@ -149,6 +169,15 @@ def test_outputs_that_are_no_classes_are_refused(model, picture):
         OnnxSegmenter(model(output="mean")).label(picture)
     with pytest.raises(BadValues, match="class 400"):
         OnnxSegmenter(model(output="hundreds")).label(picture)
+
+
+def test_the_candidates_of_a_detector_are_no_classes(model, picture, monkeypatch):
+    segmenter = OnnxSegmenter(model())
+    candidates = [np.zeros((1, 8400, 84), np.float32)]
+    monkeypatch.setattr(segmenter._file, "run", lambda *_: candidates)
+    for look in (lambda: segmenter.label(picture), lambda: segmenter.class_names(("a",))):
+        with pytest.raises(WeightsError, match=r"\(1, 8400, 84\).*--task detect --detector"):
+            look()
 
 
 def test_no_onnx_file_at_all(tmp_path):

@@ -107,6 +107,7 @@ def segmentation_judge(
     network = OnnxSegmenter(
         segmenter, scale=known.scale, mean=known.mean, std=known.std, size=known.size, threads=1
     )
+    network.refuse_pairs()
     table = read_map(class_map)
     names = layout.classes or tuple(table or ())
     if not names:

@@ -34,6 +34,10 @@ _Outcomes = Mapping[str, Mapping[str, Outcome]]
 """What became of each picture, by label of the method and name of the pair."""
 _LATE = next(iter(LATE))
 """The late fusion that is shown."""
+_FEWEST = 3
+_NO_CHARTS = (
+    f"plots of metrics against what the machine sees need {_FEWEST} kinds of fused pictures"
+)
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,11 @@ def machine_page(
         legend=[(Markup(plots.swatch(i)), e.label) for i, e in enumerate(quality)],  # noqa: S704 - ours
         arrows=ARROWS,
         settings={"software": f"imfuse {__version__}", **(settings or {}), **summary.main[0].about},
-        notes=summary.notes() + [f"left out: {name}: {error}" for name, error in summary.failed],
+        notes=[
+            *summary.notes(),
+            *([] if len(quality) >= _FEWEST else [_NO_CHARTS]),
+            *(f"left out: {name}: {error}" for name, error in summary.failed),
+        ],
     )
 
 
@@ -166,7 +174,7 @@ def _charts(
     summary: MachineSummary, quality: Sequence[Evaluation]
 ) -> Iterator[tuple[Any, Markup, str]]:
     """Yield per metric its scatter plot and the rank correlation with the machine's mean."""
-    if len(quality) < 3:
+    if len(quality) < _FEWEST:
         return
     seen = {one.label: one.mean() for one in summary.main}
     upwards = "mean " + next(iter(summary.main[0].measures)).upper().replace("_", ":")

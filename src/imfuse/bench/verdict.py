@@ -89,6 +89,8 @@ def paragraph(summary: MachineSummary) -> str:
     """Return the answer in words."""
     found = choices(summary)
     said = [_sentence(one) for one in found]
+    if len(summary.scores) > 1:
+        said[0] = f"By {summary.main[0].truth}: {said[0][0].lower()}{said[0][1:]}"
     if len(found) > 1 and len({one.winner.label for one in found[1:]}) > 1:
         said.append("So what serves best depends on the light.")
     truths = {truth: summary.best("all", truth).label for truth in summary.scores}
@@ -136,17 +138,17 @@ def _interval(one: Difference) -> str:
 
 def section(summary: MachineSummary) -> Section:
     """Return the answer as a table."""
-    rows = []
-    for one in choices(summary):
+    rows, found = [], choices(summary)
+    for one in found:
         _, lead = one.over_next
-        late = "-" if one.late is None else f"{one.late.label} {one.late.mean(one.light):.1f}"
+        late = [] if one.late is None else [f"{one.late.label} {one.late.mean(one.light):.1f}"]
         rows.append(
             [
                 one.light,
                 str(one.count),
                 f"{one.source.label} {one.source.mean(one.light):.1f}",
                 f"{one.fused.label} {one.fused.mean(one.light):.1f}",
-                late,
+                *late,
                 one.winner.label,
                 f"{lead.value:+z.1f}{_interval(lead)}",
                 "open" if not lead.sure else "sure" if one.count >= _FEW else "few pictures",
@@ -160,7 +162,7 @@ def section(summary: MachineSummary) -> Section:
             "pictures",
             "better source",
             "best fused",
-            "best late fusion",
+            *(["best late fusion"] if found[0].late is not None else []),
             "best",
             "ahead of the next kind",
             "verdict",

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from imfuse.options import InfraredRange
     from imfuse.types import Picture
 
+_PARTS = ("train", "val", "test")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Compared:
@@ -34,6 +36,12 @@ class Compared:
         from imfuse.bench.run import parse_folder
 
         return [parse_folder(text) for text in self.fused]
+
+    @property
+    def title(self) -> str:
+        """Name of the data in titles: with the folder above where the name is that of a part."""
+        path = Path(self.data)
+        return f"{path.parent.name}/{path.name}" if path.name in _PARTS else path.name
 
     @property
     def inputs(self) -> list[Path]:

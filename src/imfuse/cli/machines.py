@@ -209,7 +209,7 @@ def bench_machines(
     summary = MachineSummary.of(question.task.value, run)
     _write(summary, csv, markdown)
     if report is not None:
-        _write_page(report, summary, run, compared.data)
+        _write_page(report, summary, run, compared)
     answer = section(summary)
     say_list("left out", [f"{name}: {error}" for name, error in run.failed])
     if as_json:
@@ -235,7 +235,9 @@ def _judge(question: Question, source: "Source") -> "DetectionJudge | Segmentati
     return segmentation_judge(question.segmenter, layout, question.labels, table, settings)
 
 
-def _write_page(out: Path, summary: "MachineSummary", run: "Bench[Any]", data: str) -> None:
+def _write_page(
+    out: Path, summary: "MachineSummary", run: "Bench[Any]", compared: Compared
+) -> None:
     from imfuse.bench.machine_page import machine_page
     from imfuse.bench.machines import SENSORS
     from imfuse.io.atomic import write_text
@@ -243,8 +245,8 @@ def _write_page(out: Path, summary: "MachineSummary", run: "Bench[Any]", data: s
     sensors = {one.label for one in SENSORS}
     every = [e for judge in run.judges[1:] for e in run.evaluations(judge.name)]
     quality = [e for e in every if e.label not in sensors]
-    title = f"What a machine sees on {Path(data).name}"
-    write_text(out, machine_page(title, summary, run, quality, {"data": data}))
+    title = f"What a machine sees on {compared.title}"
+    write_text(out, machine_page(title, summary, run, quality, {"data": compared.data}))
     say(f"report: {out}")
 
 

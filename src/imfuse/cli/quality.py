@@ -89,7 +89,7 @@ def bench_quality(
     summary = Summary.of(run, speeds=speeds, quoted=rows, compared=tested)
     write_tables(summary.main, csv=csv, markdown=markdown, latex=asked.latex, quoted=rows)
     if report is not None:
-        _write_report(report, summary, run, compared.data)
+        _write_report(report, summary, run, compared)
     say_list("left out", [f"{name}: {error}" for name, error in run.failed])
     for evaluation in summary.main:
         # Failures are in the list above, once for all methods.
@@ -143,7 +143,9 @@ def _speeds(run: "Bench[Evaluation]") -> "dict[str, Speed]":
     }
 
 
-def _write_report(out: Path, summary: "Summary", run: "Bench[Evaluation]", data: str) -> None:
+def _write_report(
+    out: Path, summary: "Summary", run: "Bench[Evaluation]", compared: Compared
+) -> None:
     from imfuse.io.atomic import write_text
     from imfuse.report.scores import evaluation_page
     from imfuse.scoring.page import settings, striking_pairs
@@ -151,10 +153,10 @@ def _write_report(out: Path, summary: "Summary", run: "Bench[Evaluation]", data:
     best = next(e for e in summary.main if e.label == summary.pair[0])
     pairs = {pair.name: pair for pair in run.pairs}
     page = evaluation_page(
-        f"Fusion methods on {Path(data).name}",
+        f"Fusion methods on {compared.title}",
         summary.main,
         summary.main[0].infos,
-        settings={"data": data} | settings(summary.main[0]),
+        settings={"data": compared.data} | settings(summary.main[0]),
         sections=summary.sections(),
         cases=[_case(pairs[name], caption, run) for name, caption in striking_pairs(best)],
         quoted=summary.quoted,

@@ -93,8 +93,24 @@ def train(
 @app.command()
 def run(
     model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="Any ONNX segmenter.")],
-    pictures: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of pictures.")],
+    pictures: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder of pictures, or of visible ones.")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of labels.")],
+    ir: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Folder of infrared pictures, for a segmenter of unfused pairs."
+        ),
+    ] = None,
+    pair_regex: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REGEX",
+            help=r"--ir: what must agree in the names of a pair, e.g. '(\d+)'. "
+            "Default: all but the ending.",
+        ),
+    ] = None,
     size: Annotated[
         str | None,
         typer.Option(
@@ -124,6 +140,9 @@ def run(
     For example, with a model trained on Cityscapes with ImageNet's usual mean and std:
     `imfuse segment run cityscapes.onnx vis/ -o labels/ --mean 0.485,0.456,0.406
     --std 0.229,0.224,0.225 --map '13=1,11=2,12=2,18=3,17=3,*=0'`
+
+    A segmenter of unfused pairs (of PSFusion, or of two-encoders) gets both pictures:
+    `imfuse segment run run/segmenter.onnx vis/ --ir ir/ -o labels/`
     """
     from imfuse.cli.progress import track
     from imfuse.io.pairs import list_images
@@ -140,8 +159,15 @@ def run(
         std=_channels("--std", std),
         size=None if size is None else parse_size(size),
     )
+    if segmenter.pairs and ir is None:
+        expected = "the infrared pictures too: --ir DIR"
+        raise UsageError(f"{model}, which segments unfused pairs", expected=expected)
+    if ir is not None and not segmenter.pairs:
+        raise UsageError(f"--ir for {model}", expected="a segmenter of unfused pairs")
+    if pair_regex is not None and ir is None:
+        raise UsageError("--pair-regex without --ir", expected="the folder of infrared pictures")
     total = len(list_images(pictures))
-    results = label_folder(segmenter, pictures, out, renames)
+    results = label_folder(segmenter, pictures, out, renames, infrared=ir, pair_regex=pair_regex)
     done = list(track(results, total, "labelling", unit="pictures"))
     failed = [one.error for one in done if one.error is not None]
     counts: Counter[int] = Counter()

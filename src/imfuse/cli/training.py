@@ -178,9 +178,10 @@ def _plan_line(run: "Run") -> str:
         "" if planned == steps else f", {steps / planned:.2%} of the {planned} of the full schedule"
     )
     held = 0 if run.held_out is None else len(run.held_out)
+    stages = "one stage" if len(run.plan) == 1 else f"{len(run.plan)} stages"
     return (
         f"{run.recipe.name} on {len(run.source)} pairs ({held} held out): "
-        f"{steps} steps in {len(run.plan)} stages{scale}; {run.config.precision}"
+        f"{steps} steps in {stages}{scale}; {run.config.precision}"
     )
 
 

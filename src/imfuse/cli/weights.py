@@ -135,12 +135,21 @@ def export(
         typer.Option("--out", "-o", help="File to write. Default: beside CHECKPOINT."),
     ] = None,
     to: Annotated[Target, typer.Option(help="Kind of file.")] = Target.onnx,
+    segmenter: Annotated[
+        bool,
+        typer.Option(
+            "--segmenter", help="Write the network's segmentation head instead (psfusion)."
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write a network as a file that runs without PyTorch, and compare the two.
 
     For example `imfuse export seafusion.safetensors`, then
     `imfuse fuse ir.png vis.png -o fused.png -m seafusion.onnx`.
+
+    PSFusion labels the scene too: `imfuse export psfusion.safetensors --segmenter -o
+    segmenter.onnx`, then `imfuse segment run segmenter.onnx vis/ --ir ir/ -o labels/`.
     """
     target = out or checkpoint.with_suffix(f".{to.value}")
     if target.suffix != f".{to.value}":
@@ -154,11 +163,19 @@ def export(
     from imfuse.learn.export import export_onnx
 
     loaded = load_weights(checkpoint)
-    spec = loaded.network.spec(loaded.origin)
-    difference = export_onnx(loaded.network, target, spec, settings=loaded.settings)
-    say(f"{target}: {spec.name}, differs from PyTorch by at most {difference:.1g}")
+    if segmenter:
+        from imfuse.learn.heads import export_head
+
+        difference = export_head(loaded.network, target, loaded.origin)
+        measure = "of their range"
+    else:
+        spec = loaded.network.spec(loaded.origin)
+        difference = export_onnx(loaded.network, target, spec, settings=loaded.settings)
+        measure = ""
+    name = f"{loaded.network.name}{', as a segmenter of pairs' if segmenter else ''}"
+    say(f"{target}: {name}, differs from PyTorch by at most {difference:.1g} {measure}".rstrip())
     if as_json:
-        print_json({"out": str(target), "network": spec.name, "difference": difference})
+        print_json({"out": str(target), "network": loaded.network.name, "difference": difference})
 
 
 def _check_folder(out: Path) -> None:

@@ -74,6 +74,11 @@ class DetectionJudge:
     class_map: ClassMap | None = None
     iou: float = 0.65
 
+    def __post_init__(self) -> None:
+        """Refuse a map with classes that the detector lacks before any picture is looked at."""
+        if self.class_map is not None:
+            counterparts(self.detector.names, tuple(self.class_map), self.class_map)
+
     @property
     def name(self) -> str:
         """Name in tables."""

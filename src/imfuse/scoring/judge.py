@@ -172,7 +172,8 @@ def check_sizes(fused: Picture, pair: ImagePair) -> None:
             f"fused is {fused.extent}, {sizes}",
             file=fused.name,
             expected="three pictures of one size",
-            remedy="If it was fused with --resize (resize=), evaluate it with the same option.",
+            remedy="If it was fused with --resize (resize=), `imfuse evaluate` takes it with the "
+            "same option; everything else needs fused pictures of the size of their pairs.",
         )
 
 

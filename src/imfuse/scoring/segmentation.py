@@ -181,6 +181,9 @@ def scores_over(
 ) -> MachineScores:
     """Return the scores of one method, from the pixels of all pictures together.
 
+    A class that no label has, has no value, whatever was found: otherwise only the methods in whose
+    pictures it was imagined would have it in their mean.
+
     Args:
         looks: What was found in each picture; in the same order for all methods.
         names: Names of the truth's classes, by number.
@@ -196,10 +199,10 @@ def scores_over(
     for light, pictures in part.items():
         total = stack[pictures].sum(axis=0)
         whole[light] = total[:, :-1]
-        iou[light] = by_class(shown, intersection_over_union(total)[counted])
+        iou[light] = by_class(shown, _of_labelled(total)[counted])
         weights = draws(len(pictures))
         sums = np.tensordot(weights, stack[pictures].astype(np.float64), axes=1)
-        drawn[light] = 100 * mean_over(intersection_over_union(sums)[:, counted], axis=1)
+        drawn[light] = 100 * mean_over(_of_labelled(sums)[:, counted], axis=1)
     return MachineScores(
         label=label,
         truth=truth,
@@ -210,6 +213,12 @@ def scores_over(
     )
 
 
+def _of_labelled(confusion: NDArray[np.number]) -> NDArray[np.float64]:
+    """Return the IoU of each class that labels have, and NaN for the others."""
+    iou = intersection_over_union(confusion)
+    return np.where(confusion.sum(axis=-1) > 0, iou, np.nan)
+
+
 def _look(row: Row) -> Look:
     if not isinstance(row.detail, Look):
         raise TypeError(f"a row of another judge: {row.detail!r}")
@@ -217,8 +226,10 @@ def _look(row: Row) -> Look:
 
 
 def _file_of(folder: Path, name: str) -> Path:
-    file = folder / f"{name.rpartition('/')[2]}.png"
-    found = file if file.is_file() else next(iter(sorted(folder.glob(f"{file.stem}.*"))), None)
+    # Frames of several clips have the same names.
+    files = [folder / f"{one}.png" for one in (name, name.rpartition("/")[2])]
+    others = (other for file in files for other in sorted(file.parent.glob(f"{file.stem}.*")))
+    found = next((file for file in files if file.is_file()), None) or next(others, None)
     if found is None:
         raise PairMismatch(
             f"no labels for {name}",

@@ -16,7 +16,7 @@ from imfuse.io.labels import read_labels, write_labels
 from imfuse.io.naming import compile_pattern, find_hint, key_of, name_key
 from imfuse.io.naming import remedy as naming_remedy
 from imfuse.io.outputs import identities, refuse_source
-from imfuse.io.pairs import list_images
+from imfuse.io.pairs import list_images, match_folders
 from imfuse.jobs import run_jobs
 from imfuse.metrics.segmentation import (
     IGNORE,
@@ -24,6 +24,7 @@ from imfuse.metrics.segmentation import (
     confusion_matrix,
     segmentation_scores,
 )
+from imfuse.ops.color import luma
 from imfuse.types import SCALES, Float, Picture
 
 REST = "*"
@@ -34,7 +35,10 @@ class Labeller(Protocol):
     """A segmenter, which finds the class of each pixel."""
 
     def label(self, picture: Float) -> NDArray[np.uint8]:
-        """Return `(H, W)` classes of `(H, W, 3)` or `(H, W)` values in [0, 1]."""
+        """Return `(H, W)` classes of `(H, W, 3)` or `(H, W)` values in [0, 1].
+
+        A segmenter of pairs gets `(H, W, 4)`, infrared last.
+        """
 
 
 @dataclass(frozen=True)
@@ -53,22 +57,32 @@ def label_folder(
     pictures: Path,
     out: Path,
     classes: Mapping[int | str, int] | None = None,
+    *,
+    infrared: Path | None = None,
+    pair_regex: str | None = None,
 ) -> Generator[Labelled, None, None]:
     """Label every picture of a folder, as PNG of the same name; go on where one can't be.
 
     Args:
         segmenter: What finds classes.
-        pictures: Folder of pictures.
+        pictures: Folder of pictures; for a segmenter of pairs, of the visible ones.
         out: Folder for the labels; made if missing. Files of the same names are replaced.
         classes: What to write for a class; `REST` for all that are not named. Default: the classes
             as they are.
+        infrared: Folder of infrared pictures, for a segmenter of pairs.
+        pair_regex: Regular expression for what must agree in the names of a pair; see
+            `imfuse.io.pairs.match_folders`. None: all but the ending.
 
     Raises:
-        UnreadableImage: The folder is missing or holds no picture.
-        OutputError: The output folder is the folder of pictures, or can't be made.
+        UnreadableImage: A folder is missing or holds no picture.
+        UsageError: `pair_regex` is not a regular expression.
+        PairMismatch: No names match.
+        OutputError: The output folder is a folder of pictures, or can't be made.
     """
-    files = list_images(pictures)
-    if out.exists() and out.samefile(pictures):
+    folders = [pictures] if infrared is None else [pictures, infrared]
+    inputs = [file for folder in folders for file in list_images(folder)]
+    files, partners = _files(pictures, infrared, pair_regex)
+    if out.exists() and any(out.samefile(folder) for folder in folders):
         raise OutputError(
             "the output folder is the input folder",
             file=out,
@@ -81,7 +95,7 @@ def label_folder(
         found = f"can't make the output folder ({error.strerror})"
         raise OutputError(found, file=out, remedy="Give another folder with -o (out=).") from error
     seen: set[str] = set()
-    sources = identities(files)
+    sources = identities(inputs)
 
     def label(file: Path) -> dict[int, int]:
         if file.stem in seen:
@@ -89,7 +103,10 @@ def label_folder(
             raise PairMismatch(found, file=file, remedy="Take all but one out.")
         target = out / f"{file.stem}.png"
         refuse_source(target, sources)
-        labels = _renamed(segmenter.label(as_values(read_image(file))), classes or {})
+        shown = as_values(read_image(file))
+        if infrared is not None:
+            shown = _with_infrared(shown, file, partners.get(file))
+        labels = _renamed(segmenter.label(shown), classes or {})
         write_labels(target, labels)
         seen.add(file.stem)
         numbers, counts = np.unique(labels, return_counts=True)
@@ -99,6 +116,44 @@ def label_folder(
     for outcome in run_jobs(files, (label,), ordered=True):
         target = out / f"{outcome.item.stem}.png"
         yield Labelled(outcome.item, target, outcome.value or {}, outcome.error)
+
+
+def _files(
+    pictures: Path, infrared: Path | None, pair_regex: str | None
+) -> tuple[list[Path], dict[Path, Path]]:
+    """Return the pictures to label, and the infrared partners of those that have one."""
+    if infrared is None:
+        return list_images(pictures), {}
+    matching = match_folders(infrared, pictures, pair_regex)
+    partners = {pair.vis: pair.ir for pair in matching.pairs}
+    if pictures.samefile(infrared):
+        return list(partners), partners
+    return list_images(pictures), partners
+
+
+def _with_infrared(visible: Float, file: Path, partner: Path | None) -> Float:
+    """Return `(H, W, 4)`: a visible picture as RGB, then its infrared partner.
+
+    Raises:
+        PairMismatch: There is no partner, or it has another size.
+    """
+    if partner is None:
+        raise PairMismatch(
+            "no infrared picture of this name",
+            file=file,
+            remedy="Find more of the names with --pair-regex (pair_regex=), or take it out.",
+        )
+    thermal = as_values(read_image(partner))
+    if thermal.shape[:2] != visible.shape[:2]:
+        height, width = thermal.shape[:2]
+        raise PairMismatch(
+            f"the infrared picture is {width}x{height}",
+            file=file,
+            expected=f"{visible.shape[1]}x{visible.shape[0]} (width x height), pixel on pixel",
+            remedy="Register and resize the pictures first.",
+        )
+    rgb = np.repeat(visible[..., None], 3, axis=2) if visible.ndim == 2 else visible
+    return np.dstack([rgb, thermal if thermal.ndim == 2 else luma(thermal)])
 
 
 def as_values(picture: Picture) -> Float:

@@ -2,7 +2,8 @@
 
 Such a file has one input (b, 3, H, W), float, and gives either logits (b, k, H', W') or classes
 (b, H', W'). Height and width may be fixed. Ours say of themselves, as JSON under the metadata key
-`imfuse.segmenter`, what their classes are.
+`imfuse.segmenter`, what their classes are, and whether they take unfused pairs: (b, 4, H, W),
+infrared last.
 """
 
 from collections.abc import Sequence
@@ -45,8 +46,14 @@ class SegmenterSpec(BaseModel):
     """Kind of pictures that it was trained on."""
     minimum: Annotated[int, Field(ge=1, le=1 << 12)] = 1
     """Least height and width; smaller pictures are mirrored at their borders."""
+    multiple: Annotated[int, Field(ge=1, le=1 << 8)] = 1
+    """Height and width must be a multiple of this; other pictures are mirrored at their borders."""
     training_data: Text = ""
     training_terms: Text = ""
+
+    def padded(self, side: int) -> int:
+        """Return the height or width that pictures of a height or width are mirrored to."""
+        return -(-max(side, self.minimum) // self.multiple) * self.multiple
 
 
 class OnnxSegmenter:
@@ -57,8 +64,8 @@ class OnnxSegmenter:
     Args:
         model: Path of the file.
         scale: 1: the file takes values from 0 to 1; 255: from 0 to 255.
-        mean: Of each channel, red first.
-        std: Of each channel.
+        mean: Of red, green, blue.
+        std: Of red, green, blue.
         size: Height and width that pictures are brought to; None: what the file fixes, else their
             own.
         threads: Threads inside the network; None: all cores.
@@ -67,10 +74,11 @@ class OnnxSegmenter:
         spec: What the file says of itself; None for other people's.
         sha256: SHA-256 of the file.
         size: Height and width that pictures are brought to; None: their own.
+        pairs: Whether it segments unfused pairs, not pictures.
 
     Raises:
-        WeightsError: The file is missing, corrupted, or takes something else than pictures, such as
-            unfused pairs.
+        WeightsError: The file is missing, corrupted, or takes something else than pictures or, if
+            it is ours, pairs.
     """
 
     def __init__(
@@ -86,17 +94,29 @@ class OnnxSegmenter:
         self._model, self._file = model, OnnxFile(model, threads)
         self.sha256 = self._file.sha256
         self.spec = _read_spec(self._file)
-        if self.spec is not None and self.spec.on == "pair":
-            raise WeightsError(
-                f"{self.spec.name} segments unfused pairs",
-                file=model,
-                expected="a segmenter of pictures",
-                remedy="Compare it with fused pictures by `imfuse bench --task segment --retrain`.",
-            )
-        self._input, fixed = _input(self._file)
+        self.pairs = self.spec is not None and self.spec.on == "pair"
+        self._channels = 4 if self.pairs else 3
+        self._input, fixed = _input(self._file, self._channels)
         self.size = fixed if size is None else size
         self._scale = np.float32(scale)
-        self._mean, self._std = (np.asarray(one, np.float32) for one in (mean, std))
+        spare = 1 if self.pairs else 0  # infrared is only scaled
+        self._mean = np.asarray([*mean, *[0.0] * spare], np.float32)
+        self._std = np.asarray([*std, *[1.0] * spare], np.float32)
+
+    def refuse_pairs(self) -> None:
+        """Refuse a segmenter of unfused pairs where it would have to look at fused pictures.
+
+        Raises:
+            WeightsError: It is one.
+        """
+        if self.pairs:
+            raise WeightsError(
+                "a segmenter of unfused pairs",
+                file=self._model,
+                expected="a segmenter of pictures",
+                remedy="Label the pairs with `imfuse segment run MODEL VIS --ir IR`, and score the "
+                "labels with `imfuse segment score`.",
+            )
 
     def class_names(self, usual: Sequence[str]) -> tuple[str, ...]:
         """Return names for the classes of a file that does not name them: usual ones, or numbers.
@@ -108,7 +128,7 @@ class OnnxSegmenter:
             WeightsError: The file gives something else than logits or classes.
         """
         height, width = self.size or (64, 64)
-        found = self._run(np.zeros((1, 3, height, width), np.float32))
+        found = self._run(np.zeros((1, self._channels, height, width), np.float32))
         count = found.shape[1] if found.ndim == 4 and found.shape[1] > 1 else _HIGHEST + 1
         return tuple(usual) if count == len(usual) else tuple(map(str, range(count)))
 
@@ -116,7 +136,8 @@ class OnnxSegmenter:
         """Return the class of each pixel.
 
         Args:
-            picture: `(H, W, 3)` RGB, or `(H, W)` gray, in [0, 1].
+            picture: `(H, W, 3)` RGB, or `(H, W)` gray, in [0, 1]; for a segmenter of pairs
+                `(H, W, 4)`: RGB, then infrared.
 
         Returns:
             `(H, W)`.
@@ -128,8 +149,8 @@ class OnnxSegmenter:
         """
         rgb = np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture
         height, width = rgb.shape[:2]
-        least = 1 if self.spec is None else self.spec.minimum
-        shown = pad_to(rgb, max(least, height), max(least, width))
+        spec = self.spec
+        shown = rgb if spec is None else pad_to(rgb, *(spec.padded(n) for n in (height, width)))
         whole = shown.shape[0], shown.shape[1]
         if self.size is not None and self.size != whole:
             smaller = self.size[0] < whole[0] or self.size[1] < whole[1]
@@ -151,12 +172,13 @@ class OnnxSegmenter:
             ) from error
         for output in outputs:
             found = np.asarray(output)
-            if found.ndim in (3, 4) and found.shape[0] == 1 and _is_map(found):
+            if found.ndim in (3, 4) and found.shape[0] == 1 and _is_map(found, values.shape[2:]):
                 return found
         raise WeightsError(
             f"outputs of the shapes {', '.join(str(np.shape(one)) for one in outputs[:6])}",
             file=self._model,
             expected="logits (1, classes, height, width) or classes (1, height, width)",
+            remedy="If it is a detector, give it to `imfuse bench --task detect --detector`.",
         )
 
     def _classes(self, found: NDArray[Any], size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -183,23 +205,29 @@ class OnnxSegmenter:
         return np.asarray(classes, np.uint8)
 
 
-def _is_map(found: NDArray[Any]) -> bool:
-    """Return whether an output can be logits or classes: finite numbers, of a size to resize."""
+def _is_map(found: NDArray[Any], size: tuple[int, ...]) -> bool:
+    """Return whether an output can be logits or classes of a picture of a height and width.
+
+    They are finite numbers, of a size to resize, and one step down is as long as one to the right;
+    otherwise the candidates of a detector would pass for classes.
+    """
     rows, columns = found.shape[-2:]
-    if found.dtype.kind not in "iuf" or found.size == 0:
+    if found.dtype.kind not in "iuf" or found.size == 0 or max(rows, columns) > _LONGEST_SIDE:
         return False
-    return max(rows, columns) <= _LONGEST_SIDE and bool(np.isfinite(found).all())
+    height, width = size
+    alike = abs(rows * width - columns * height) <= 2 * max(height, width)  # sizes are rounded
+    return alike and bool(np.isfinite(found).all())
 
 
-def _input(file: OnnxFile) -> tuple[str, tuple[int, int] | None]:
+def _input(file: OnnxFile, channels: int) -> tuple[str, tuple[int, int] | None]:
     """Return the name of the input, and its height and width if they are fixed."""
     inputs = file.inputs
     shape = inputs[0].shape if len(inputs) == 1 else ()
-    if len(shape) != 4 or inputs[0].kind != "tensor(float)" or shape[1] != 3:
+    if len(shape) != 4 or inputs[0].kind != "tensor(float)" or shape[1] != channels:
         raise WeightsError(
             f"inputs {', '.join(str(one) for one in inputs[:6]) or 'none'}",
             file=file.path,
-            expected="one input of floats (1, 3, height, width)",
+            expected=f"one input of floats (1, {channels}, height, width)",
             remedy="Export the segmenter so that it takes a picture and nothing else.",
         )
     height, width = shape[2:]

@@ -1,5 +1,6 @@
 """Two encoders on unfused pairs: shapes, exchange, training, files."""
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -7,6 +8,7 @@ torch = pytest.importorskip("torch")
 from imfuse.engines.onnx_file import OnnxFile  # noqa: E402 - after the skip
 from imfuse.errors import UsageError, WeightsError  # noqa: E402
 from imfuse.learn.guides.export import export_segmenter  # noqa: E402
+from imfuse.learn.guides.frozen import open_guide  # noqa: E402
 from imfuse.learn.guides.table import create_guide, create_picture_guide  # noqa: E402
 from imfuse.learn.guides.two_encoders import Rectification  # noqa: E402
 from imfuse.learn.training.run import train  # noqa: E402
@@ -82,8 +84,11 @@ def test_it_trains_on_pairs(tmp_path):
     card = train("two-encoders", "scenes:6", tmp_path / "run", settings=settings, budget="2it")
     assert card.on == "pair"
     assert "It looks at unfused pairs." in (tmp_path / "run" / "card.md").read_text()
-    with pytest.raises(WeightsError, match="two-encoders segments unfused pairs"):
-        OnnxSegmenter(tmp_path / "run" / "model.onnx")
+    segmenter = OnnxSegmenter(tmp_path / "run" / "model.onnx")
+    assert segmenter.pairs
+    assert segmenter.label(np.zeros((20, 50, 4), np.float32)).shape == (20, 50)
+    with pytest.raises(WeightsError, match="unfused pairs"):
+        open_guide(tmp_path / "run" / "model.onnx", ["car"])
 
 
 def test_it_refuses_to_guide_fusion_and_to_look_at_one_picture(tmp_path):

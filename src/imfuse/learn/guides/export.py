@@ -28,7 +28,8 @@ def export_segmenter(guide: Segmenter, out: Path, spec: SegmenterSpec) -> float:
     Args:
         guide: The segmenter, with its weights.
         out: File to write.
-        spec: Description stored in the file; `minimum` is the smallest height and width.
+        spec: Description stored in the file; `minimum` is the smallest height and width, which
+            are multiples of `multiple`.
 
     Returns:
         The largest difference between the file's logits and the segmenter's, relative to their
@@ -46,7 +47,7 @@ def export_segmenter(guide: Segmenter, out: Path, spec: SegmenterSpec) -> float:
         session = OnnxFile(trial)
         difference = 0.0
         for size in _CHECKED:
-            pictures = _noise(guide, size)
+            pictures = _noise(guide, _size(size, spec))
             with torch.inference_mode():
                 expected = guide.segment(pictures).main.numpy()
             found = session.run(["logits"], {"pictures": pictures.numpy()})[0]
@@ -74,17 +75,24 @@ class _Main(nn.Module):
         return self.guide.segment(pictures).main
 
 
+def _size(size: tuple[int, int], spec: SegmenterSpec) -> tuple[int, int]:
+    """Return a size that the segmenter takes."""
+    return spec.padded(size[0]), spec.padded(size[1])
+
+
 def _noise(guide: Segmenter, size: tuple[int, int]) -> Tensor:
     draw = torch.Generator().manual_seed(sum(size))
     return torch.rand(1, guide.channels, *size, generator=draw)
 
 
 def _convert(guide: Segmenter, spec: SegmenterSpec) -> bytes:
+    least, multiple = -(-spec.minimum // spec.multiple), spec.multiple
     sides = {
-        2 + i: torch.export.Dim(name, min=spec.minimum)
+        2 + i: multiple * torch.export.Dim(name, min=least)
         for i, name in enumerate(("height", "width"))
     }
     properties = {SEGMENTER_KEY: spec.model_dump_json()}
-    model = trace(_Main(guide), {"pictures": _noise(guide, _TRACED)}, "logits", sides, properties)
+    pictures = _noise(guide, _size(_TRACED, spec))
+    model = trace(_Main(guide), {"pictures": pictures}, "logits", sides, properties)
     content: bytes = model.SerializeToString()
     return content

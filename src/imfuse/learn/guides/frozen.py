@@ -121,6 +121,7 @@ class FrozenSegmenter(FrozenGuide):
 
     def __init__(self, path: Path, classes: Sequence[str]) -> None:
         found = OnnxSegmenter(path)
+        found.refuse_pairs()
         super().__init__(path, Preparation(fit="stretch"))
         self.size = found.size
         if found.spec is None:
@@ -153,8 +154,23 @@ def open_guide(path: Path, classes: Sequence[str]) -> FrozenGuide:
     from imfuse.engines.onnx import SEGMENTER_KEY  # noqa: PLC0415 - see below
     from imfuse.engines.onnx_file import OnnxFile  # noqa: PLC0415 - one look decides which
 
-    ours = SEGMENTER_KEY in OnnxFile(path).metadata
-    return FrozenSegmenter(path, classes) if ours else FrozenDetector(path, classes)
+    if SEGMENTER_KEY in OnnxFile(path).metadata:
+        return FrozenSegmenter(path, classes)
+    try:
+        return FrozenDetector(path, classes)
+    except WeightsError:
+        if _segments(path):
+            FrozenSegmenter(path, classes)  # says what is wrong with it
+        raise
+
+
+def _segments(path: Path) -> bool:
+    """Return whether a file is a segmenter, of whatever classes."""
+    try:
+        OnnxSegmenter(path).class_names(())
+    except WeightsError:
+        return False
+    return True
 
 
 def _asked(

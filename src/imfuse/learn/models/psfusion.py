@@ -5,12 +5,14 @@ tasks: A practical infrared and visible image fusion network based on progressiv
 and scene fidelity", Information Fusion 99, 2023, doi:10.1016/j.inffus.2023.101870.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from imfuse.errors import UsageError
 from imfuse.learn.blocks.crossmodal import DetailFusion, SemanticFusion, Variant
 from imfuse.learn.blocks.normed import ConvNorm, FunnelReLU, PointwiseBottleneck
 from imfuse.learn.blocks.resnet import ResidualStage
@@ -152,15 +154,42 @@ class PSFusion(FusionNetwork):
             binary=binary,
         )
 
-    def _branches(self, ir: Tensor, vis: Tensor) -> tuple[Tensor, Tensor]:
-        """Return semantic features `(b, 64, h/4, w/4)` and restored features `(b, 32, h, w)`."""
+    def segment(self, ir: Tensor, vis: Tensor) -> Tensor:
+        """Return the logits of the classes `(b, classes, h, w)`; fusing is left out.
+
+        Args:
+            ir: `(b, 1, h, w)` in [0, 1].
+            vis: `(b, 3, h, w)` RGB in [0, 1].
+
+        Raises:
+            UsageError: The network was built without `semantic_heads`.
+        """
+        if self.semantic_heads is None:
+            raise UsageError(
+                f"{self.name} without its segmentation head",
+                expected="a network that was trained with network.semantic_heads=true",
+            )
+        logits: Tensor = self.semantic_heads(self._perceived(self._fused(ir, vis)))[0]
+        return logits
+
+    def _fused(self, ir: Tensor, vis: Tensor) -> list[Tensor]:
+        """Return the fused features of the six levels."""
         encoded = zip(self.infrared_encoder(ir), self.visible_encoder(vis), strict=True)
-        fused = [fusion(*pair) for fusion, pair in zip(self.fusion, encoded, strict=True)]
+        return [fusion(*pair) for fusion, pair in zip(self.fusion, encoded, strict=True)]
+
+    def _perceived(self, fused: Sequence[Tensor]) -> Tensor:
+        """Return semantic features `(b, 64, h/4, w/4)`: equation 11."""
         gathered = [
             _enlarge(conv(x), 2**i)
             for i, (conv, x) in enumerate(zip(self.gather, fused[2:], strict=True))
         ]
-        perceived: Tensor = self.perception(torch.cat(gathered, 1))  # equation 11
+        perceived: Tensor = self.perception(torch.cat(gathered, 1))
+        return perceived
+
+    def _branches(self, ir: Tensor, vis: Tensor) -> tuple[Tensor, Tensor]:
+        """Return semantic features `(b, 64, h/4, w/4)` and restored features `(b, 32, h, w)`."""
+        fused = self._fused(ir, vis)
+        perceived = self._perceived(fused)
         x = self.inject_third(fused[1], fused[2])
         x = self.inject_second(fused[0], x)
         x = self.inject_semantic(self.first_restoration(x), perceived)

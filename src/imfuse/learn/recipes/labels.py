@@ -1,7 +1,10 @@
 """Checks that a source's labels suit a recipe, before training and in each batch."""
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
+from imfuse.data.layouts import Layout
 from imfuse.data.sample import IGNORED
 from imfuse.data.sources import Source
 from imfuse.errors import BadValues, UsageError
@@ -33,6 +36,12 @@ def require_labels(source: Source, name: str, classes: int, *, remedy: str) -> N
                 f"{layout.name} has {len(layout.classes)} classes, {name} is set to {classes}",
                 remedy=f"Train with --set classes={len(layout.classes)} (settings=).",
             )
+
+
+def class_names(layouts: Sequence[Layout], count: int) -> tuple[str, ...]:
+    """Return names for classes: those of the first set with as many, or their numbers."""
+    names = (layout.classes for layout in layouts if len(layout.classes) == count)
+    return tuple(next(names, map(str, range(count))))
 
 
 def require_size(crop: tuple[int, int] | None, name: str, *, trained: bool) -> None:

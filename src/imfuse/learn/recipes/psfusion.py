@@ -7,20 +7,29 @@ and scene fidelity", Information Fusion 99, 2023, doi:10.1016/j.inffus.2023.1018
 
 from collections.abc import Mapping, Sequence
 from math import ceil
+from pathlib import Path
 from typing import Any, ClassVar, cast
 
+from torch import nn
+
+from imfuse.data.layouts import Layout
 from imfuse.data.sources import Source
 from imfuse.errors import UsageError
 from imfuse.learn.batches.transforms import Augmentation
+from imfuse.learn.heads import export_head
+from imfuse.learn.models.base import Origin
 from imfuse.learn.models.psfusion import PSFusion
 from imfuse.learn.recipes.descent import descent_departure, is_square, make_descent
 from imfuse.learn.recipes.fusion import FusionRecipe
-from imfuse.learn.recipes.labels import require_labels
+from imfuse.learn.recipes.labels import class_names, require_labels
 from imfuse.learn.recipes.psfusion_objective import PSFusionObjective, PSFusionSettings
 from imfuse.learn.recipes.recipe import CODE_NETWORK
 from imfuse.learn.recipes.salience import check_salient
 from imfuse.learn.recipes.settings import Settings
 from imfuse.learn.recipes.stage import Planned, Stage, Workshop, trainable
+
+SEGMENTER = "segmenter.onnx"
+"""File in a run's folder: the network as a segmenter of unfused pairs."""
 
 RELEASE = {
     "warmup": 1000,
@@ -158,6 +167,16 @@ class PSFusionRecipe(FusionRecipe):
             Planned("finish", finish, crop="settle_crop"),
         ]
         return [one for one in stages if one.steps]
+
+    def export(
+        self, module: nn.Module, path: Path, origin: Origin, layouts: Sequence[Layout]
+    ) -> None:
+        """Write a model that `imfuse fuse` runs, and beside it one that labels the scene."""
+        super().export(module, path, origin, layouts)
+        network = cast(PSFusion, module)
+        if network.semantic_heads is not None:
+            names = class_names(layouts, self.settings.classes)
+            export_head(network, path.with_name(SEGMENTER), origin, names)
 
     def stage(self, index: int, workshop: Workshop) -> Stage:
         """Return the training stage, the one that settles the norms, or the one after it."""

@@ -29,7 +29,7 @@ from imfuse.learn.losses.segmentation import cross_entropy, dice_loss, hard_exam
 from imfuse.learn.models.base import Origin
 from imfuse.learn.recipes.card import SegmenterCard
 from imfuse.learn.recipes.labelling import coloured, confusion_over, find_classes, seen
-from imfuse.learn.recipes.labels import SMALLEST, check_labels, require_labels
+from imfuse.learn.recipes.labels import SMALLEST, check_labels, class_names, require_labels
 from imfuse.learn.recipes.previews import in_rows
 from imfuse.learn.recipes.recipe import Autocast, Recipe, Scored
 from imfuse.learn.recipes.settings import Settings, Several, Share, Size
@@ -203,7 +203,7 @@ class SegmenterRecipe(Recipe):
             pairs,
             {
                 "on": self._on,
-                "classes": self._class_names(layouts),
+                "classes": list(class_names(layouts, classes)),
                 "iou": [None if np.isnan(v) else round(float(v), 4) for v in scores.iou],
             },
         )
@@ -219,7 +219,7 @@ class SegmenterRecipe(Recipe):
         """Write a model that `imfuse segment run` runs."""
         spec = SegmenterSpec(
             name=self.name,
-            classes=tuple(self._class_names(layouts)),
+            classes=class_names(layouts, self.settings.classes),
             on=self._on,
             minimum=SMALLEST,
             training_data="; ".join(dict.fromkeys(one.on_cards for one in layouts)),
@@ -231,12 +231,6 @@ class SegmenterRecipe(Recipe):
     def _on(self) -> SegmenterInput:
         on = self.settings.on
         return "fused" if on.startswith(FUSED) else cast(SegmenterInput, on)
-
-    def _class_names(self, layouts: Sequence[Layout]) -> list[str]:
-        """Return the names of the classes, from the first dataset with this number of classes."""
-        count = self.settings.classes
-        names = (list(one.classes) for one in layouts if len(one.classes) == count)
-        return next(names, [str(number) for number in range(count)])
 
 
 class SegmenterObjective(Objective):
