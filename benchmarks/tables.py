@@ -6,16 +6,21 @@
 import json
 import re
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import trained_tables
 from harness import RESULTS, parser
+from numpy.typing import NDArray
 
 from imfuse.cards import network_cards
 from imfuse.metrics.catalogue import METRICS
 from imfuse.metrics.metric import MetricInfo
 from imfuse.metrics.protocols import PROTOCOLS
 from imfuse.metrics.published import published_rows
+from imfuse.metrics.segmentation import intersection_over_union
 from imfuse.registry import DEFAULT_METHOD, find_method
 
 ROOT = Path(__file__).parents[1]
@@ -264,6 +269,27 @@ def machines() -> str:
     return "\n".join(lines)
 
 
+def _iou_by_seed(seeds: Iterable[Mapping[str, Any]], light: str) -> NDArray[np.float64]:
+    """Return `(seeds, classes)` percent; NaN for classes that no label has in this light."""
+    tables = np.array([one["confusion"][light] for one in seeds])
+    return 100 * np.where(tables.sum(axis=-1) > 0, intersection_over_union(tables), np.nan)
+
+
+def downstream() -> str:
+    """Return the IoU of a segmenter that was trained again on each kind of picture."""
+    found = _results("downstream")
+    head = [*found["classes"], "mean", "day", "night", "seeds"]
+    lines = [f"| pictures | {' | '.join(head)} |", "|---|" + "---:|" * len(head)]
+    for label, seeds in found["rows"].items():
+        iou = {light: _iou_by_seed(seeds.values(), light) for light in ("all", "day", "night")}
+        means = iou["all"].mean(axis=1)
+        cells = [f"{value:.1f}" for value in iou["all"].mean(axis=0)]
+        cells += [f"{np.nanmean(values):.1f}" for values in iou.values()]
+        cells.append(f"{min(means):.1f} to {max(means):.1f} ({len(seeds)})")
+        lines.append(f"| `{label}` | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def encoders() -> str:
     """Return the IoU per class of a segmenter with and without ImageNet weights."""
     found = _results("encoders")
@@ -279,6 +305,7 @@ def encoders() -> str:
 
 TABLES = {
     "machines": machines,
+    "downstream": downstream,
     "training-speed": training_speed,
     "encoders": encoders,
     "trainings": trained_tables.trainings,

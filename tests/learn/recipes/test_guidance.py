@@ -188,7 +188,7 @@ def test_what_can_not_guide_is_named(tmp_path):
         open_guide(detector_file(tmp_path / "yolox.onnx"), ["unicorn"])
     with pytest.raises(WeightsError):
         open_guide(tmp_path / "missing.onnx", ["person"])
-    write(tmp_path / "segmenter.onnx", {"logits": np.zeros((1, 19, 52, 52), np.float32)})
+    write(tmp_path / "segmenter.onnx", {"logits": np.zeros((1, 19, 12, 16), np.float32)})
     with pytest.raises(UsageError, match="a segmenter that does not name its classes"):
         open_guide(tmp_path / "segmenter.onnx", ["person"])
 
