@@ -13,6 +13,8 @@ from imfuse.learn.models.base import FusionNetwork
 from imfuse.lookup import import_target, look_up
 
 NETWORKS = {
+    "imfuse-b": "imfuse.learn.models.bands:ImfuseB",
+    "imfuse-s": "imfuse.learn.models.bands:ImfuseS",
     "scgrfuse": "imfuse.learn.models.scgrfuse:SCGRFuse",
     "psfusion": "imfuse.learn.models.psfusion:PSFusion",
     "smfnet": "imfuse.learn.models.smfnet:SMFNet",

@@ -18,7 +18,7 @@ from torch.nn import functional
 from imfuse.learn.models.base import FusionNetwork
 from imfuse.types import SizeRule
 
-_LEVELS = 4
+LEVELS = 4
 """Bands; the rest has a sixteenth of the height and width."""
 _TAPS = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 """Binomial filter of the pyramid (Burt and Adelson 1983)."""
@@ -28,6 +28,36 @@ _LIFT = 0.25
 """Largest change of brightness that no source explains."""
 _GAIN = (0.5, 1.3)
 """Least gain of a band, and how far the largest one is above it."""
+
+
+class Preference(NamedTuple):
+    """What a person wants to see; 0 is the usual picture.
+
+    Attributes:
+        lean: -1 to 1: from the visible picture towards infrared.
+        detail: 0 to 1: how far fine structure is raised.
+        natural: 0 to 1: how close the picture stays to a well exposed visible one.
+        machine: 0 to 1: how far the picture serves detectors.
+    """
+
+    lean: float = 0.0
+    detail: float = 0.0
+    natural: float = 0.0
+    machine: float = 0.0
+
+
+class Decision(NamedTuple):
+    """What the network decides for each band, and for what is left below them.
+
+    Attributes:
+        masks: `(b, 1, h, w)` shares of infrared, 0 to 1, finest band first.
+        gains: Likewise, factors of what is blended.
+        lift: Likewise for the coarsest level alone, the change of brightness.
+    """
+
+    masks: list[Tensor]
+    gains: list[Tensor]
+    lift: Tensor
 
 
 class Shares(NamedTuple):
@@ -44,6 +74,50 @@ class Shares(NamedTuple):
     neither: Tensor
 
 
+class Decider(nn.Module):
+    """The network itself, an encoder and a decoder of three scales.
+
+    Args:
+        inputs: Planes that it looks at.
+        widths: Channels at its finest scale, at half of it, and at a quarter.
+        outputs: Maps at each scale.
+    """
+
+    def __init__(
+        self, inputs: int, widths: tuple[int, int, int], outputs: tuple[int, int, int]
+    ) -> None:
+        super().__init__()
+        first, second, third = widths
+        self.encode = nn.ModuleList(
+            [
+                nn.Sequential(_conv(inputs, first), _conv(first, first)),
+                nn.Sequential(_conv(first, second, 2), _conv(second, second)),
+                nn.Sequential(_conv(second, third, 2), _conv(third, third), _conv(third, third)),
+            ]
+        )
+        self.taste = nn.Linear(len(Preference()), third, bias=False)
+        self.decode = nn.ModuleList([_conv(first + second, first), _conv(second + third, second)])
+        self.heads = nn.ModuleList(
+            nn.Conv2d(width, count, 3, padding=1)
+            for width, count in zip(widths, outputs, strict=True)
+        )
+
+    def forward(self, planes: Tensor, preference: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the maps at the three scales.
+
+        Args:
+            planes: `(b, inputs, h, w)`; height and width are multiples of 4.
+            preference: `(b, 4)`, see `Preference`.
+        """
+        first = self.encode[0](planes)
+        second = self.encode[1](first)
+        third = self.encode[2](second) + self.taste(preference)[:, :, None, None]
+        second = self.decode[1](torch.cat([second, _enlarged(third)], 1))
+        first = self.decode[0](torch.cat([first, _enlarged(second)], 1))
+        maps = [head(x) for head, x in zip(self.heads, (first, second, third), strict=True)]
+        return maps[0], maps[1], maps[2]
+
+
 class BandSelection(FusionNetwork):
     """Selection of bands by a small network.
 
@@ -52,51 +126,55 @@ class BandSelection(FusionNetwork):
         start: Halvings before the network begins: 1 is half resolution, 2 a quarter.
     """
 
-    paper = "imfuse"
+    paper = (
+        "imfuse's own; the pyramid is that of P. J. Burt, E. H. Adelson, The Laplacian pyramid as "
+        "a compact image code, IEEE Transactions on Communications 31(4), 1983, "
+        "doi:10.1109/TCOM.1983.1095851"
+    )
     year = 2026
     activation = "none"
-    size = SizeRule(minimum=32, multiple=32)
+    stride = 16
     bytes_per_pixel = 400
 
     def __init__(self, *, widths: tuple[int, int, int], start: int) -> None:
         super().__init__()
         self.start = start
-        first, second, third = widths
-        self.encode = nn.ModuleList(
-            [
-                nn.Sequential(_conv(4 + 2 * start, first), _conv(first, first)),
-                nn.Sequential(_conv(first, second, 2), _conv(second, second)),
-                nn.Sequential(_conv(second, third, 2), _conv(third, third), _conv(third, third)),
-            ]
-        )
-        self.context = nn.Linear(third, third)
-        self.decode = nn.ModuleList([_conv(first + second, first), _conv(second + third, second)])
-        self.heads = nn.ModuleList(
-            nn.Conv2d(widths[max(0, min(2, level - start))], 2, 3, padding=1)
-            for level in range(_LEVELS)
-        )
-        self.base = nn.Conv2d(third, 2, 3, padding=1)
-        self.sharpness = nn.Parameter(torch.full((_LEVELS,), 4.0))
-        self.register_buffer("taps", torch.tensor(_TAPS), persistent=False)
+        # Bands up to `start` are decided at the finest scale, the next ones at their own. What is
+        # left below them is decided at the coarsest scale.
+        own = [len([k for k in range(LEVELS) if self._scale(k) == scale]) for scale in range(3)]
+        outputs = (2 * own[0], 2 * own[1], 2 * own[2] + 2)
+        self.decider = Decider(4 + 2 * start, widths, outputs)
+        self.sharpness = nn.Parameter(torch.full((LEVELS,), 4.0))
 
     def fuse(self, ir: Tensor, vis: Tensor) -> Tensor:
-        """Fuse `(b, 1, h, w)` and `(b, 1, h, w)` to the same shape."""
-        of_ir, of_vis = self._pyramid(ir), self._pyramid(vis)
-        masks, gains, lift = self._decide(of_ir, of_vis)
-        bands = zip(of_ir, of_vis, masks, gains, strict=True)
+        """Fuse `(b, 1, h, w)` and `(b, 1, h, w)` to the same shape, as usual."""
+        return self.prefer(ir, vis, Preference())
+
+    def prefer(self, ir: Tensor, vis: Tensor, preference: Preference) -> Tensor:
+        """Fuse as somebody prefers.
+
+        Args:
+            ir: `(b, 1, h, w)` in [0, 1].
+            vis: `(b, 1, h, w)` luma in [0, 1].
+            preference: What to prefer.
+        """
+        of_ir, of_vis = _pyramid(ir), _pyramid(vis)
+        decision = self.decide(of_ir, of_vis, preference)
+        bands = zip(of_ir, of_vis, decision.masks, decision.gains, strict=True)
         blended = [gain * (b + mask * (a - b)) for a, b, mask, gain in bands]
-        blended[-1] = blended[-1] + lift
+        blended[-1] = blended[-1] + decision.lift
         return _collapsed(blended)
 
-    def shares(self, ir: Tensor, vis: Tensor) -> Shares:
+    def shares(self, ir: Tensor, vis: Tensor, preference: Preference | None = None) -> Shares:
         """Return what of the fused picture comes from where; the three add up to it.
 
         Args:
             ir: `(b, 1, h, w)` in [0, 1].
             vis: `(b, 1, h, w)` luma in [0, 1].
+            preference: What to prefer; None: the usual picture.
         """
-        of_ir, of_vis = self._pyramid(ir), self._pyramid(vis)
-        masks, gains, lift = self._decide(of_ir, of_vis)
+        of_ir, of_vis = _pyramid(ir), _pyramid(vis)
+        masks, gains, lift = self.decide(of_ir, of_vis, preference or Preference())
         decided = list(zip(masks, gains, strict=True))
         none = [torch.zeros_like(band) for band in of_ir[:-1]]
         return Shares(
@@ -105,60 +183,51 @@ class BandSelection(FusionNetwork):
             neither=_collapsed([*none, lift]),
         )
 
-    def _pyramid(self, picture: Tensor) -> list[Tensor]:
-        """Return the bands, finest first, then what is left."""
-        bands, taps = [], self.taps.to(picture.dtype)
-        kernel = (taps[:, None] * taps)[None, None]
-        for _ in range(_LEVELS):
-            padded = functional.pad(picture, (2, 2, 2, 2), mode="reflect")
-            smaller = functional.conv2d(padded, kernel, stride=2)
-            bands.append(picture - _enlarged(smaller))
-            picture = smaller
-        return [*bands, picture]
+    def decide(self, of_ir: list[Tensor], of_vis: list[Tensor], preference: Preference) -> Decision:
+        """Return what the network decides.
 
-    def _decide(
-        self, of_ir: list[Tensor], of_vis: list[Tensor]
-    ) -> tuple[list[Tensor], list[Tensor], Tensor]:
-        """Return for each band the share of infrared and the gain, and the change of brightness."""
-        features = self._features(of_ir, of_vis)
+        Args:
+            of_ir: Bands of infrared, finest first, then what is left.
+            of_vis: Those of the visible picture.
+            preference: What to prefer.
+        """
+        wanted = of_ir[0].new_tensor(preference).expand(len(of_ir[0]), -1)
+        maps = [iter(one.chunk(one.shape[1] // 2, 1)) for one in self._maps(of_ir, of_vis, wanted)]
         masks, gains = [], []
-        for level, head in enumerate(self.heads):
-            scale = max(0, min(2, level - self.start))
-            decided = head(features[scale])
+        for level in range(LEVELS):
+            scale = self._scale(level)
+            decided = next(maps[scale])
             for _ in range(self.start + scale - level):
                 decided = _enlarged(decided)
-            for _ in range(level - self.start - scale):
-                decided = functional.avg_pool2d(decided, 2)
             a, b = (_strength(bands[level], level) for bands in (of_ir, of_vis))
             contrast = (a - b) / (a + b + _LEAST)
             masks.append(torch.sigmoid(2 * decided[:, :1] + self.sharpness[level] * contrast))
             gains.append(_GAIN[0] + _GAIN[1] * torch.sigmoid(decided[:, 1:]))
-        rest = self.base(features[2])
-        for _ in range(_LEVELS - self.start - 2):
+        rest = next(maps[2])
+        for _ in range(LEVELS - self.start - 2):
             rest = functional.avg_pool2d(rest, 2)
         masks.append(torch.sigmoid(2 * rest[:, :1]))
         gains.append(torch.ones_like(masks[-1]))
-        return masks, gains, _LIFT * torch.tanh(rest[:, 1:])
+        return Decision(masks, gains, _LIFT * torch.tanh(rest[:, 1:]))
 
-    def _features(self, of_ir: list[Tensor], of_vis: list[Tensor]) -> list[Tensor]:
-        """Return the features at the network's three scales."""
+    def _scale(self, level: int) -> int:
+        """Return the scale of the network at which a band is decided."""
+        return max(0, min(2, level - self.start))
+
+    def _maps(
+        self, of_ir: list[Tensor], of_vis: list[Tensor], preference: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what the network answers to both pictures at its resolution."""
         seen = []
         for bands in (of_ir, of_vis):
-            picture = _collapsed(bands[self.start :])
             finer = [
                 functional.avg_pool2d(band.abs(), 2 ** (self.start - level))
                 for level, band in enumerate(bands[: self.start])
             ]
-            seen += [picture, 4 * bands[self.start], *(6 * one for one in finer)]
-        x, encoded = torch.cat(seen, 1), []
-        for encode in self.encode:
-            x = encode(x)
-            encoded.append(x)
-        context = self.context(x.mean((2, 3)))[:, :, None, None]
-        third = x + context
-        second = self.decode[1](torch.cat([encoded[1], _enlarged(third)], 1))
-        first = self.decode[0](torch.cat([encoded[0], _enlarged(second)], 1))
-        return [first, second, third]
+            seen += [_collapsed(bands[self.start :]), 4 * bands[self.start]]
+            seen += [6 * one for one in finer]
+        found: tuple[Tensor, Tensor, Tensor] = self.decider(torch.cat(seen, 1), preference)
+        return found
 
 
 class ImfuseB(BandSelection):
@@ -167,9 +236,15 @@ class ImfuseB(BandSelection):
     name = "imfuse-b"
     title = "Selection of bands by a small network: our best picture"
     good_for = "Infrared and visible, for the eye: contrast and edges of both at little cost."
+    size = SizeRule(minimum=32, multiple=16)
 
     def __init__(self) -> None:
         super().__init__(widths=(16, 24, 32), start=1)
+
+    @property
+    def halo(self) -> int:
+        """Reach of the coarsest scale, and of the pyramid above and below it."""
+        return 96
 
 
 class ImfuseS(BandSelection):
@@ -178,9 +253,15 @@ class ImfuseS(BandSelection):
     name = "imfuse-s"
     title = "Selection of bands by a very small network, in real time"
     good_for = "Infrared and visible video on a laptop: nearly as good as imfuse-b, far faster."
+    size = SizeRule(minimum=32, multiple=16)
 
     def __init__(self) -> None:
         super().__init__(widths=(12, 16, 16), start=2)
+
+    @property
+    def halo(self) -> int:
+        """Reach of the coarsest scale, and of the pyramid above and below it."""
+        return 160
 
 
 def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
@@ -190,6 +271,18 @@ def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
 def _enlarged(x: Tensor) -> Tensor:
     """Return a batch of twice the height and width."""
     return functional.interpolate(x, scale_factor=2, mode="bilinear")
+
+
+def _pyramid(picture: Tensor) -> list[Tensor]:
+    """Return the bands of a picture, finest first, then what is left."""
+    bands, taps = [], picture.new_tensor(_TAPS)
+    kernel = (taps[:, None] * taps)[None, None]
+    for _ in range(LEVELS):
+        padded = functional.pad(picture, (2, 2, 2, 2), mode="reflect")
+        smaller = functional.conv2d(padded, kernel, stride=2)
+        bands.append(picture - _enlarged(smaller))
+        picture = smaller
+    return [*bands, picture]
 
 
 def _collapsed(bands: list[Tensor]) -> Tensor:

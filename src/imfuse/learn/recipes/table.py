@@ -7,6 +7,8 @@ from imfuse.lookup import import_target, look_up
 
 RECIPES = {
     "bffr": "imfuse.learn.recipes.bffr:BFFRRecipe",
+    "imfuse-b": "imfuse.learn.recipes.bands:ImfuseBRecipe",
+    "imfuse-s": "imfuse.learn.recipes.bands:ImfuseSRecipe",
     "psfusion": "imfuse.learn.recipes.psfusion:PSFusionRecipe",
     "refinefuse": "imfuse.learn.recipes.refinefuse:RefineFuseRecipe",
     "scgrfuse": "imfuse.learn.recipes.scgrfuse:SCGRFuseRecipe",
