@@ -15,7 +15,7 @@ from imfuse.align.resize import resized
 from imfuse.engines.load import load_engine
 from imfuse.errors import BadValues, MemoryLimit
 from imfuse.infrared import Infrared, prepare_infrared
-from imfuse.machine import total_memory
+from imfuse.machine import keep_freed_memory, total_memory
 from imfuse.ops import color, geometry
 from imfuse.ops.warps import scaling
 from imfuse.options import FuseOptions, InfraredRange
@@ -74,6 +74,7 @@ class Fuser:
         aligner: Aligner | None = None,
         **changes: Any,
     ) -> None:
+        keep_freed_memory()
         self.options = FuseOptions.of(options, **changes)
         self.engine = load_engine(**self.options.loading())
         self.aligner = aligner or find_aligner(self.options)

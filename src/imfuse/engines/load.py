@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from imfuse.cards import network_cards
-from imfuse.engines.onnx import OnnxEngine
+from imfuse.engines.bands import BANDS_KEY, BandsEngine
+from imfuse.engines.onnx import OnnxEngine, described_itself
+from imfuse.engines.onnx_file import OnnxFile
 from imfuse.engines.openvino import OpenVinoEngine
 from imfuse.engines.sections import WEIGHTS, split_section
 from imfuse.engines.shipped import shipped, shipped_file
@@ -32,15 +34,37 @@ def _open_weights(path: Path) -> Engine:
     return engine
 
 
-def _open_onnx(
+def open_onnx(
     path: Path,
-    threads: int | None,
-    runtime: Runtime,
+    threads: int | None = None,
+    runtime: Runtime = "onnxruntime",
     settings: Mapping[str, str] | None = None,
     max_memory: int | None = None,
+    *,
+    optimise: bool = True,
 ) -> Engine:
+    """Return the engine for an ONNX file.
+
+    Args:
+        path: The file.
+        threads: See `load_engine`.
+        runtime: See `load_engine`; networks that decide per band always take ONNX Runtime.
+        settings: See `load_engine`.
+        max_memory: See `load_engine`.
+        optimise: Whether to optimise the network for this machine; opening is faster without.
+
+    Raises:
+        WeightsError: The file can't be used.
+        UsageError: It takes no settings.
+    """
+    quick = optimise and runtime == "onnxruntime"
+    file = OnnxFile(path, threads, optimise=quick, max_memory=max_memory)
+    if BANDS_KEY in file.metadata:
+        if settings:
+            raise described_itself(file)
+        return BandsEngine(file)
     if runtime == "onnxruntime":
-        return OnnxEngine(path, threads=threads, settings=settings, max_memory=max_memory)
+        return OnnxEngine(file, settings=settings)
     precision: Literal["f32", "bf16"] = "bf16" if runtime == "openvino-bf16" else "f32"
     return OpenVinoEngine(
         path, threads=threads, precision=precision, settings=settings, max_memory=max_memory
@@ -97,7 +121,7 @@ def load_engine(
     if path is None:
         return model  # type: ignore[return-value] # neither a name nor a path
     if path.suffix.lower() == ".onnx":
-        return _open_onnx(path, threads, runtime, settings, max_memory)
+        return open_onnx(path, threads, runtime, settings, max_memory)
     if split_section(path)[0].suffix.lower() in WEIGHTS:
         return _open_weights(path)
     if path.is_file() or len(path.parts) > 1:
@@ -113,7 +137,7 @@ def load_engine(
 def _find(name: str, threads: int | None, runtime: Runtime, max_memory: int | None) -> Engine:
     """Return the engine of a method, or of a network whose weights are part of imfuse."""
     if name in shipped():
-        return _open_onnx(shipped_file(name), threads, runtime, max_memory=max_memory)
+        return open_onnx(shipped_file(name), threads, runtime, max_memory=max_memory)
     if name in network_cards() and name not in method_names():
         raise WeightsError(
             f"the weights of the network {name} are not part of imfuse",

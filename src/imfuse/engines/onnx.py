@@ -31,7 +31,8 @@ class OnnxEngine:
     """A fusion network in an ONNX file.
 
     Args:
-        model: Path of the file.
+        model: Path of the file, or the file if it is open already; then what follows is settled,
+            but for the settings.
         threads: Threads inside the network; None: all cores.
         optimise: Whether to optimise the network for this machine; opening is faster without.
         settings: The user's settings for a file without a description; see
@@ -51,14 +52,18 @@ class OnnxEngine:
 
     def __init__(
         self,
-        model: Path,
+        model: Path | OnnxFile,
         *,
         threads: int | None = None,
         optimise: bool = True,
         settings: Mapping[str, str] | None = None,
         max_memory: int | None = None,
     ) -> None:
-        self._file = OnnxFile(model, threads, optimise=optimise, max_memory=max_memory)
+        self._file = (
+            model
+            if isinstance(model, OnnxFile)
+            else OnnxFile(model, threads, optimise=optimise, max_memory=max_memory)
+        )
         self.weights_sha256: str | None = self._file.sha256
         self.spec, self.feed, self.notes = _described(self._file, settings or {})
         _check_signature(self._file, self.feed)
@@ -70,6 +75,14 @@ class OnnxEngine:
             return self._file.run([self.feed.output], values)[0]
 
         return checked(self.feed.fuse(run, ir, vis, self._file.path), self.spec, self._file.path)
+
+
+def described_itself(file: OnnxFile) -> UsageError:
+    """Return the error for settings that are given with a file that describes itself."""
+    return UsageError(
+        f"--set (settings=) with {file.path}, which describes itself",
+        remedy="Omit it, or give the file as it was before `imfuse convert`.",
+    )
 
 
 def checked(fused: Float, spec: FusionSpec, file: Path) -> Float:
@@ -99,10 +112,7 @@ def _described(
         found = describe(file, settings)
         return found.spec, found.feed, found.notes
     if settings:
-        raise UsageError(
-            f"--set (settings=) with {file.path}, which describes itself",
-            remedy="Omit it, or give the file as it was before `imfuse convert`.",
-        )
+        raise described_itself(file)
     key = SPEC_KEY
     try:
         spec = FusionSpec.model_validate_json(text)

@@ -10,10 +10,13 @@ import onnx
 import torch
 from torch import nn
 
-from imfuse.engines.onnx import SPEC_KEY, OnnxEngine
+from imfuse.engines.bands import BANDS_KEY, TASTES
+from imfuse.engines.load import open_onnx
+from imfuse.engines.onnx import SPEC_KEY
 from imfuse.errors import WeightsError
 from imfuse.io.atomic import write_atomically
 from imfuse.learn.blocks.exporting import trace
+from imfuse.learn.models.bands import BandSelection
 from imfuse.learn.models.base import FusionNetwork
 from imfuse.learn.onnx_file import (
     HALF,
@@ -38,10 +41,12 @@ def export_onnx(
     *,
     settings: Mapping[str, object] | None = None,
     half: bool = False,
+    whole: bool = False,
 ) -> float:
     """Write a network as an ONNX file with dynamic height and width and its description inside.
 
-    `load_weights` can read the network back from it.
+    `load_weights` can read the network back from it. Of a network that decides per band, the file
+    holds only what decides; see `imfuse.engines.bands`.
 
     Args:
         network: The network, with its weights.
@@ -50,6 +55,7 @@ def export_onnx(
         settings: The settings that the network was built with; None: its defaults.
         half: Store weights in half precision, which halves the file. The network's own weights are
             rounded in the same way; computation stays in single precision.
+        whole: Write all of a network that decides per band, for other programs; slower.
 
     Returns:
         The largest difference between the file's output and the network's, over two sizes that
@@ -66,11 +72,14 @@ def export_onnx(
         SPEC_KEY: (spec or network.spec()).model_dump_json(),
         SETTINGS_KEY: json.dumps(dict(settings or {}), sort_keys=True),
     }
-    content = _convert(network, properties, half=half)
+    if isinstance(network, BandSelection) and not whole:
+        content = _convert_decider(network, properties, half=half)
+    else:
+        content = _convert(network, properties, half=half)
     with tempfile.TemporaryDirectory() as folder:
         trial = Path(folder) / "model.onnx"
         trial.write_bytes(content)
-        difference = largest_difference(network, OnnxEngine(trial))
+        difference = largest_difference(network, open_onnx(trial))
     if not difference <= TOLERANCE:
         raise WeightsError(
             f"the exported {network.name} differs by {difference:.2g} from the network",
@@ -99,7 +108,36 @@ def _convert(network: FusionNetwork, properties: Mapping[str, str], *, half: boo
     sides = [torch.export.Dim(name, min=least) for name in ("height", "width")]
     dynamic = {2 + i: rule.multiple * side for i, side in enumerate(sides)}
     inputs = dict(zip(("ir", "vis"), pictures_for(network, _TRACED), strict=True))
-    model = trace(_Fuse(network), inputs, "fused", dynamic, properties)
+    model = trace(_Fuse(network), inputs, ["fused"], [dynamic, dynamic], properties)
+    return _serialised(model, half=half)
+
+
+class _Decide(nn.Module):
+    """What decides, under the names that its weights have in the network."""
+
+    def __init__(self, network: BandSelection) -> None:
+        super().__init__()
+        self.network = nn.ModuleDict({"decider": network.decider})
+
+    def forward(self, planes: torch.Tensor, preference: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        found: tuple[torch.Tensor, ...] = self.network["decider"](planes, preference)
+        return found
+
+
+def _convert_decider(network: BandSelection, properties: Mapping[str, str], *, half: bool) -> bytes:
+    scale = 4  # the decider halves its planes twice
+    sides = {2 + i: scale * torch.export.Dim(n, min=2) for i, n in enumerate(("height", "width"))}
+    inputs = {
+        "planes": torch.rand(1, network.decider.inputs, *(scale * n for n in _TRACED)),
+        "preference": torch.zeros(1, TASTES),
+    }
+    told = {**properties, BANDS_KEY: network.rule.model_dump_json()}
+    return _serialised(
+        trace(_Decide(network), inputs, network.rule.outputs, [sides, {}], told), half=half
+    )
+
+
+def _serialised(model: onnx.ModelProto, *, half: bool) -> bytes:
     if half:
         _halve(model.graph)
     content: bytes = model.SerializeToString()

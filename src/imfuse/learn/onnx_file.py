@@ -10,11 +10,13 @@ import onnx
 import torch
 from torch import Tensor
 
-from imfuse.engines.onnx import OnnxEngine
+from imfuse.engines.bands import BandsEngine
+from imfuse.engines.load import open_onnx
 from imfuse.errors import WeightsError
+from imfuse.learn.models.bands import BandSelection
 from imfuse.learn.models.base import FusionNetwork
 from imfuse.learn.networks import create_stored_network
-from imfuse.types import FusionSpec
+from imfuse.types import Engine, FusionSpec
 
 SETTINGS_KEY = "imfuse.settings"
 """Metadata key that holds the settings that a network was built with, as JSON."""
@@ -60,7 +62,7 @@ def read_onnx(path: Path) -> Contents:
             version, or the network's output differs from the file's.
         UnknownName: This version has no such network, or no such setting.
     """
-    engine = OnnxEngine(path, optimise=False)
+    engine = open_onnx(path, optimise=False)
     model = onnx.load(path)
     properties = {one.key: one.value for one in model.metadata_props}
     try:
@@ -76,6 +78,8 @@ def read_onnx(path: Path) -> Contents:
         name = stored.name.removeprefix(PREFIX).removesuffix(HALF)
         if name in weights and tuple(stored.dims) == tuple(weights[name].shape):
             weights[name].copy_(torch.from_numpy(onnx.numpy_helper.to_array(stored).copy()))
+    if isinstance(network, BandSelection) and isinstance(engine, BandsEngine):
+        weights["sharpness"].copy_(torch.tensor(engine.rule.sharpness))
     difference = largest_difference(network, engine)
     if not difference <= TOLERANCE:
         raise WeightsError(
@@ -87,7 +91,7 @@ def read_onnx(path: Path) -> Contents:
     return Contents(network, settings, engine.spec)
 
 
-def largest_difference(network: FusionNetwork, engine: OnnxEngine) -> float:
+def largest_difference(network: FusionNetwork, engine: Engine) -> float:
     """Return the largest difference between the outputs of both, over two sizes.
 
     Args:
@@ -120,7 +124,7 @@ def _size(network: FusionNetwork, times: tuple[int, int]) -> tuple[int, int]:
     return height, width
 
 
-def _difference(network: FusionNetwork, engine: OnnxEngine, times: tuple[int, int]) -> float:
+def _difference(network: FusionNetwork, engine: Engine, times: tuple[int, int]) -> float:
     ir, vis = pictures_for(network, times)
     with torch.inference_mode():
         expected = network.fuse(ir, vis)[0].numpy()

@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import onnx
@@ -16,8 +16,8 @@ from imfuse.errors import WeightsError
 def trace(
     module: nn.Module,
     inputs: Mapping[str, Tensor],
-    output: str,
-    shape: Mapping[int, Any],
+    outputs: Sequence[str],
+    shapes: Sequence[Mapping[int, Any]],
     properties: Mapping[str, str],
 ) -> onnx.ModelProto:
     """Return a module as an ONNX model that keeps the module's weights under their names.
@@ -26,10 +26,10 @@ def trace(
     open the model.
 
     Args:
-        module: Module that takes the inputs in order and returns one tensor.
+        module: Module that takes the inputs in order and returns the outputs.
         inputs: Example inputs, by their names in the model.
-        output: Name of the output.
-        shape: Dynamic axes of each input; see `torch.export.Dim`.
+        outputs: Names of the outputs.
+        shapes: Dynamic axes of each input; see `torch.export.Dim`.
         properties: Metadata of the model.
 
     Raises:
@@ -45,8 +45,8 @@ def trace(
             module,
             tuple(inputs.values()),
             input_names=list(inputs),
-            output_names=[output],
-            dynamic_shapes=tuple(dict(shape) for _ in inputs),
+            output_names=list(outputs),
+            dynamic_shapes=tuple(dict(shape) for shape in shapes),
             dynamo=True,
             verbose=False,
             optimize=False,

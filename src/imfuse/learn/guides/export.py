@@ -93,6 +93,6 @@ def _convert(guide: Segmenter, spec: SegmenterSpec) -> bytes:
     }
     properties = {SEGMENTER_KEY: spec.model_dump_json()}
     pictures = _noise(guide, _size(_TRACED, spec))
-    model = trace(_Main(guide), {"pictures": pictures}, "logits", sides, properties)
+    model = trace(_Main(guide), {"pictures": pictures}, ["logits"], [sides], properties)
     content: bytes = model.SerializeToString()
     return content

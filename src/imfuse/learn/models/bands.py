@@ -15,19 +15,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from imfuse.engines.bands import (
+    BLURRED,
+    FLOOR,
+    GAIN,
+    LEVELS,
+    LIFT,
+    SCALED,
+    BandRule,
+    scale_of,
+)
 from imfuse.learn.models.base import FusionNetwork
 from imfuse.types import SizeRule
 
-LEVELS = 4
-"""Bands; the rest has a sixteenth of the height and width."""
 _TAPS = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 """Binomial filter of the pyramid (Burt and Adelson 1983)."""
-_LEAST = 0.01
-"""Contrast of bands below which selection by contrast fades."""
-_LIFT = 0.25
-"""Largest change of brightness that no source explains."""
-_GAIN = (0.5, 1.3)
-"""Least gain of a band, and how far the largest one is above it."""
 
 
 class Preference(NamedTuple):
@@ -80,13 +82,15 @@ class Decider(nn.Module):
     Args:
         inputs: Planes that it looks at.
         widths: Channels at its finest scale, at half of it, and at a quarter.
-        outputs: Maps at each scale.
+        outputs: Maps at each scale, finest first; the coarsest may have none.
+
+    Attributes:
+        inputs: Planes that it looks at.
     """
 
-    def __init__(
-        self, inputs: int, widths: tuple[int, int, int], outputs: tuple[int, int, int]
-    ) -> None:
+    def __init__(self, inputs: int, widths: tuple[int, int, int], outputs: tuple[int, ...]) -> None:
         super().__init__()
+        self.inputs = inputs
         first, second, third = widths
         self.encode = nn.ModuleList(
             [
@@ -96,14 +100,15 @@ class Decider(nn.Module):
             ]
         )
         self.taste = nn.Linear(len(Preference()), third, bias=False)
-        self.decode = nn.ModuleList([_conv(first + second, first), _conv(second + third, second)])
+        self.project = nn.ModuleList([nn.Conv2d(second, first, 1), nn.Conv2d(third, second, 1)])
+        self.decode = nn.ModuleList([_conv(first, first), _conv(second, second)])
         self.heads = nn.ModuleList(
             nn.Conv2d(width, count, 3, padding=1)
-            for width, count in zip(widths, outputs, strict=True)
+            for width, count in zip(widths, outputs, strict=False)
         )
 
-    def forward(self, planes: Tensor, preference: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the maps at the three scales.
+    def forward(self, planes: Tensor, preference: Tensor) -> tuple[Tensor, ...]:
+        """Return the maps at each scale that has some.
 
         Args:
             planes: `(b, inputs, h, w)`; height and width are multiples of 4.
@@ -112,10 +117,9 @@ class Decider(nn.Module):
         first = self.encode[0](planes)
         second = self.encode[1](first)
         third = self.encode[2](second) + self.taste(preference)[:, :, None, None]
-        second = self.decode[1](torch.cat([second, _enlarged(third)], 1))
-        first = self.decode[0](torch.cat([first, _enlarged(second)], 1))
-        maps = [head(x) for head, x in zip(self.heads, (first, second, third), strict=True)]
-        return maps[0], maps[1], maps[2]
+        second = self.decode[1](second + _enlarged(self.project[1](third)))
+        first = self.decode[0](first + _enlarged(self.project[0](second)))
+        return tuple(head(x) for head, x in zip(self.heads, (first, second, third), strict=False))
 
 
 class BandSelection(FusionNetwork):
@@ -123,7 +127,8 @@ class BandSelection(FusionNetwork):
 
     Args:
         widths: Channels of the network at its finest scale, at half of it, and at a quarter.
-        start: Halvings before the network begins: 1 is half resolution, 2 a quarter.
+        start: Halvings before the network begins: 1 is half resolution, 3 an eighth.
+        halved: Whether the finest band is selected at half resolution, which is faster.
     """
 
     paper = (
@@ -136,13 +141,12 @@ class BandSelection(FusionNetwork):
     stride = 16
     bytes_per_pixel = 400
 
-    def __init__(self, *, widths: tuple[int, int, int], start: int) -> None:
+    def __init__(self, *, widths: tuple[int, int, int], start: int, halved: bool) -> None:
         super().__init__()
-        self.start = start
-        # Bands up to `start` are decided at the finest scale, the next ones at their own. What is
-        # left below them is decided at the coarsest scale.
-        own = [len([k for k in range(LEVELS) if self._scale(k) == scale]) for scale in range(3)]
-        outputs = (2 * own[0], 2 * own[1], 2 * own[2] + 2)
+        self.start, self.halved = start, halved
+        # Bands up to `start` are decided at the finest scale, all that is coarser at its own.
+        scales = [scale_of(level, start) for level in range(LEVELS + 1)]
+        outputs = tuple(2 * scales.count(scale) for scale in range(max(scales) + 1))
         self.decider = Decider(4 + 2 * start, widths, outputs)
         self.sharpness = nn.Parameter(torch.full((LEVELS,), 4.0))
 
@@ -183,6 +187,12 @@ class BandSelection(FusionNetwork):
             neither=_collapsed([*none, lift]),
         )
 
+    @property
+    def rule(self) -> BandRule:
+        """What the engine must know besides the network; see `imfuse.engines.bands`."""
+        sharpness = tuple(self.sharpness.tolist())
+        return BandRule(start=self.start, halved=self.halved, sharpness=sharpness)
+
     def decide(self, of_ir: list[Tensor], of_vis: list[Tensor], preference: Preference) -> Decision:
         """Return what the network decides.
 
@@ -195,28 +205,28 @@ class BandSelection(FusionNetwork):
         maps = [iter(one.chunk(one.shape[1] // 2, 1)) for one in self._maps(of_ir, of_vis, wanted)]
         masks, gains = [], []
         for level in range(LEVELS):
-            scale = self._scale(level)
+            scale = scale_of(level, self.start)
             decided = next(maps[scale])
-            for _ in range(self.start + scale - level):
-                decided = _enlarged(decided)
-            a, b = (_strength(bands[level], level) for bands in (of_ir, of_vis))
-            contrast = (a - b) / (a + b + _LEAST)
-            masks.append(torch.sigmoid(2 * decided[:, :1] + self.sharpness[level] * contrast))
-            gains.append(_GAIN[0] + _GAIN[1] * torch.sigmoid(decided[:, 1:]))
-        rest = next(maps[2])
-        for _ in range(LEVELS - self.start - 2):
+            logit, gain = decided[:, :1], GAIN[0] + GAIN[1] * torch.sigmoid(decided[:, 1:])
+            halved = self.halved and level == 0
+            for _ in range(self.start + scale - level - halved):
+                logit, gain = _enlarged(logit), _enlarged(gain)
+            a, b = (_strength(bands[level], level, halved) for bands in (of_ir, of_vis))
+            contrast = (a - b) / (a + b + FLOOR)
+            mask = torch.sigmoid(2 * logit + self.sharpness[level] * contrast)
+            masks.append(_enlarged(mask) if halved else mask)
+            gains.append(_enlarged(gain) if halved else gain)
+        scale = scale_of(LEVELS, self.start)
+        rest = next(maps[scale])
+        for _ in range(LEVELS - self.start - scale):
             rest = functional.avg_pool2d(rest, 2)
         masks.append(torch.sigmoid(2 * rest[:, :1]))
         gains.append(torch.ones_like(masks[-1]))
-        return Decision(masks, gains, _LIFT * torch.tanh(rest[:, 1:]))
-
-    def _scale(self, level: int) -> int:
-        """Return the scale of the network at which a band is decided."""
-        return max(0, min(2, level - self.start))
+        return Decision(masks, gains, LIFT * torch.tanh(rest[:, 1:]))
 
     def _maps(
         self, of_ir: list[Tensor], of_vis: list[Tensor], preference: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, ...]:
         """Return what the network answers to both pictures at its resolution."""
         seen = []
         for bands in (of_ir, of_vis):
@@ -224,9 +234,9 @@ class BandSelection(FusionNetwork):
                 functional.avg_pool2d(band.abs(), 2 ** (self.start - level))
                 for level, band in enumerate(bands[: self.start])
             ]
-            seen += [_collapsed(bands[self.start :]), 4 * bands[self.start]]
-            seen += [6 * one for one in finer]
-        found: tuple[Tensor, Tensor, Tensor] = self.decider(torch.cat(seen, 1), preference)
+            seen += [_collapsed(bands[self.start :]), SCALED[0] * bands[self.start]]
+            seen += [SCALED[1] * one for one in finer]
+        found: tuple[Tensor, ...] = self.decider(torch.cat(seen, 1), preference)
         return found
 
 
@@ -239,7 +249,7 @@ class ImfuseB(BandSelection):
     size = SizeRule(minimum=32, multiple=16)
 
     def __init__(self) -> None:
-        super().__init__(widths=(16, 24, 32), start=1)
+        super().__init__(widths=(16, 24, 32), start=1, halved=False)
 
     @property
     def halo(self) -> int:
@@ -253,15 +263,16 @@ class ImfuseS(BandSelection):
     name = "imfuse-s"
     title = "Selection of bands by a very small network, in real time"
     good_for = "Infrared and visible video on a laptop: nearly as good as imfuse-b, far faster."
-    size = SizeRule(minimum=32, multiple=16)
+    size = SizeRule(minimum=64, multiple=32)
+    stride = 32
 
     def __init__(self) -> None:
-        super().__init__(widths=(12, 16, 16), start=2)
+        super().__init__(widths=(12, 16, 24), start=3, halved=True)
 
     @property
     def halo(self) -> int:
         """Reach of the coarsest scale, and of the pyramid above and below it."""
-        return 160
+        return 320
 
 
 def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
@@ -293,7 +304,9 @@ def _collapsed(bands: list[Tensor]) -> Tensor:
     return picture
 
 
-def _strength(band: Tensor, level: int) -> Tensor:
-    """Return the magnitude of a band around each pixel."""
+def _strength(band: Tensor, level: int, halved: bool) -> Tensor:  # noqa: FBT001
+    """Return the magnitude of a band around each pixel, on request at half resolution."""
     size = band.abs()
-    return functional.avg_pool2d(size, 3, 1, 1) if level < 3 else size
+    if halved:
+        return functional.avg_pool2d(size, 2)
+    return functional.avg_pool2d(size, 3, 1, 1) if level < BLURRED else size

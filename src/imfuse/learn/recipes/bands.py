@@ -46,11 +46,11 @@ class Weights(Section):
     """Mean difference from the brighter source."""
     texture: NonNegativeFloat = 1.0
     """Mean difference of the gradient from `sharpen` times the stronger one of both sources."""
-    information: NonNegativeFloat = 0.6
+    information: NonNegativeFloat = 0.8
     """VIF, which is maximised."""
     edges: NonNegativeFloat = 3.5
     """Qabf, which is maximised."""
-    differences: NonNegativeFloat = 0.35
+    differences: NonNegativeFloat = 0.6
     """SCD, which is maximised."""
     structure: NonNegativeFloat = 0.2
     """1 - SSIM, summed over both sources."""
@@ -80,7 +80,7 @@ class BandsSettings(FusionSettings):
     """Share of the samples whose visible picture is darkened."""
     darkest: Annotated[float, Field(gt=0, le=1)] = 0.15
     """Smallest factor of darkened pictures; the largest is .8."""
-    sharpen: PositiveFloat = 1.15
+    sharpen: PositiveFloat = 1.25
     """What the gradient should be, in strengths of the stronger source."""
     weights_of_losses: Weights = Weights()
     """Weights of the losses."""

@@ -1,0 +1,299 @@
+"""Our own networks in ONNX files: a network decides, and a few passes over arrays do the rest.
+
+Such a file holds only the part that decides (`imfuse.learn.models.bands.Decider`): inputs `planes`
+(1, C, h, w) and `preference` (1, 4), outputs `first`, `second` and `third`, and under the metadata
+key `imfuse.bands` what to do with them. Pictures are split into bands and put together here, with
+OpenCV, which does that several times faster than any runtime for networks.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, NamedTuple
+
+import cv2
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from imfuse.engines.onnx import SPEC_KEY
+from imfuse.engines.onnx_file import OnnxFile, brief
+from imfuse.errors import WeightsError
+from imfuse.types import Float, FusionSpec
+
+BANDS_KEY = "imfuse.bands"
+"""Metadata key that holds the `BandRule` as JSON."""
+OUTPUTS = ("first", "second", "third")
+"""What the network answers, at its resolution, a half and a quarter of it."""
+LEVELS = 4
+"""Bands; what is left below them has a sixteenth of the height and width."""
+FLOOR = 0.01
+"""Contrast of bands below which selection by contrast fades."""
+LIFT = 0.25
+"""Largest change of brightness that no source explains."""
+GAIN = (0.5, 1.3)
+"""Least gain of a band, and how far the largest one is above it."""
+BLURRED = 3
+"""Bands whose magnitude is a mean over 3x3 pixels; that of the others is each pixel's own."""
+SCALED = (4.0, 6.0)
+"""Factors by which the network gets a band, and the magnitude of finer ones."""
+TASTES = 4
+"""Numbers of a preference."""
+
+_REMEDY = "Export it again with imfuse."
+
+
+class BandRule(BaseModel):
+    """What a file says of the part that is not in it.
+
+    Attributes:
+        start: Halvings before the network begins: 1 is half resolution, 3 an eighth.
+        halved: Whether the finest band is selected at half resolution.
+        sharpness: Factor of the contrast of each band in its selection.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    start: Annotated[int, Field(ge=1, le=3)]
+    halved: bool
+    sharpness: Annotated[tuple[float, ...], Field(min_length=LEVELS, max_length=LEVELS)]
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the network's outputs."""
+        return OUTPUTS[: scale_of(LEVELS, self.start) + 1]
+
+
+class Decided(NamedTuple):
+    """What was decided for a band, or for what is left below all bands.
+
+    Attributes:
+        mask: `(H, W)` share of infrared, 0 to 1.
+        gain: Likewise, factor of what is blended; None: 1.
+        lift: Likewise, change of brightness; None for bands.
+    """
+
+    mask: Float
+    gain: Float | None
+    lift: Float | None
+
+
+class Shares(NamedTuple):
+    """A fused picture as the sum of what comes from each source, and from neither.
+
+    Attributes:
+        ir: `(H, W)`: what comes from infrared.
+        vis: Likewise, from the visible picture.
+        neither: Likewise, the change of brightness that the network adds.
+    """
+
+    ir: Float
+    vis: Float
+    neither: Float
+
+
+class BandsEngine:
+    """A network of ours that decides per band; see `imfuse.learn.models.bands.BandSelection`.
+
+    Args:
+        file: The open file.
+        preference: What to prefer; see `imfuse.learn.models.bands.Preference`.
+
+    Attributes:
+        spec: The file's description.
+        rule: What is not in the network.
+        weights_sha256: SHA-256 of the file.
+
+    Raises:
+        WeightsError: The file holds no such network.
+    """
+
+    def __init__(self, file: OnnxFile, *, preference: Sequence[float] = (0.0,) * TASTES) -> None:
+        self._file = file
+        self.weights_sha256: str | None = file.sha256
+        self.spec, self.rule = _described(self._file)
+        self._preference = np.asarray([preference], np.float32)
+
+    def fuse(self, ir: Float, vis: Float) -> Float:
+        """Fuse two arrays; see `imfuse.types.Engine.fuse`."""
+        of_ir, of_vis = split(ir), split(vis)
+        decided = self._decide(of_ir, of_vis)
+        fused: Float | None = None
+        for a, b, one in reversed(list(zip(of_ir, of_vis, decided, strict=True))):
+            band = _add(b, _times(_subtract(a, b), one.mask))
+            if one.gain is not None:
+                band = _times(band, one.gain)
+            if one.lift is not None:
+                band = _add(band, one.lift)
+            fused = band if fused is None else _add(_enlarged(fused), band)
+        if fused is None:
+            raise AssertionError("a pyramid has bands")
+        return fused
+
+    def shares(self, ir: Float, vis: Float) -> Shares:
+        """Return what of the fused picture comes from where; the three add up to it.
+
+        Args:
+            ir: `(H, W)` float32 in [0, 1], of a size that `spec.size` allows.
+            vis: Likewise.
+        """
+        of_ir, of_vis = split(ir), split(vis)
+        decided = self._decide(of_ir, of_vis)
+        parts: tuple[list[Float], list[Float], list[Float]] = ([], [], [])
+        for a, b, (mask, gain, lift) in zip(of_ir, of_vis, decided, strict=True):
+            factor = np.float32(1) if gain is None else gain
+            parts[0].append(factor * mask * a)
+            parts[1].append(factor * (1 - mask) * b)
+            parts[2].append(np.zeros_like(a) if lift is None else lift)
+        return Shares(*map(_collapsed, parts))
+
+    def _decide(self, of_ir: Sequence[Float], of_vis: Sequence[Float]) -> list[Decided]:
+        """Return what the network decides for each band, finest first, and for what is left."""
+        start = self.rule.start
+        finest = [_halved(np.abs(bands[0])) for bands in (of_ir, of_vis)]
+        seen = (_seen(*one, start) for one in zip((of_ir, of_vis), finest, strict=True))
+        planes = np.stack([plane for one in seen for plane in one])[None]
+        feed = {"planes": planes, "preference": self._preference}
+        maps = [iter(one[0]) for one in self._file.run(self.rule.outputs, feed)]
+        decided = []
+        for level in range(LEVELS):
+            scale = scale_of(level, start)
+            logit, gain = next(maps[scale]), _sigmoid(next(maps[scale]))
+            gain = GAIN[0] + GAIN[1] * gain
+            halved = self.rule.halved and level == 0
+            for _ in range(start + scale - level - halved):
+                logit, gain = _enlarged(logit), _enlarged(gain)
+            if halved:
+                contrast = _contrast(*finest)
+            else:
+                contrast = _contrast(*(_strength(b[level], level) for b in (of_ir, of_vis)))
+            sum_ = cv2.addWeighted(logit, 2.0, contrast, self.rule.sharpness[level], 0.0)
+            mask = _sigmoid(_as_float(sum_))
+            if halved:
+                mask, gain = _enlarged(mask), _enlarged(gain)
+            decided.append(Decided(mask, gain, None))
+        scale = scale_of(LEVELS, start)
+        logit, lift = next(maps[scale]), next(maps[scale])
+        for _ in range(LEVELS - start - scale):
+            logit, lift = _halved(logit), _halved(lift)
+        lift = np.float32(LIFT) * np.tanh(lift)
+        decided.append(Decided(_sigmoid(2 * logit), None, lift))
+        return decided
+
+
+def scale_of(level: int, start: int) -> int:
+    """Return the scale of the network, 0 to 2, at which a band is decided.
+
+    Args:
+        level: The band, 0 for the finest, `LEVELS` for what is left.
+        start: Halvings before the network begins.
+    """
+    return max(0, min(2, level - start))
+
+
+def split(picture: Float) -> list[Float]:
+    """Return the bands of a picture, finest first, then what is left.
+
+    Args:
+        picture: `(H, W)`, both multiples of 16.
+    """
+    bands = []
+    for _ in range(LEVELS):
+        smaller = _as_float(cv2.pyrDown(picture))
+        bands.append(_subtract(picture, _enlarged(smaller)))
+        picture = smaller
+    return [*bands, picture]
+
+
+def _seen(bands: Sequence[Float], finest: Float, start: int) -> list[Float]:
+    """Return what the network gets of a picture.
+
+    Args:
+        bands: Its bands, finest first, then what is left.
+        finest: Magnitude of the finest band at half resolution.
+        start: Halvings before the network begins.
+    """
+    of_band, of_finer = (np.float32(factor) for factor in SCALED)
+    planes = [_collapsed(bands[start:]), of_band * bands[start]]
+    for level in range(start):
+        size = finest if level == 0 else _halved(np.abs(bands[level]))
+        for _ in range(start - level - 1):
+            size = _halved(size)
+        planes.append(of_finer * size)
+    return planes
+
+
+def _strength(band: Float, level: int) -> Float:
+    """Return the magnitude of a band around each pixel."""
+    size = np.abs(band)
+    if level >= BLURRED:
+        return size
+    return _as_float(cv2.blur(size, (3, 3), borderType=cv2.BORDER_CONSTANT))
+
+
+def _contrast(p: Float, q: Float) -> Float:
+    """Return how far the first of two magnitudes is the larger one, from -1 to 1."""
+    total = _add(p, q)
+    total += np.float32(FLOOR)
+    return _as_float(cv2.divide(_subtract(p, q), total))
+
+
+def _sigmoid(values: Float) -> Float:
+    values = _as_float(cv2.exp(-values))
+    values += 1
+    return np.divide(np.float32(1), values, out=values)
+
+
+def _enlarged(values: Float) -> Float:
+    """Return an array of twice the height and width."""
+    return _as_float(cv2.resize(values, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR))
+
+
+def _halved(values: Float) -> Float:
+    """Return an array of half the height and width: means of 2x2."""
+    return _as_float(cv2.resize(values, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+
+
+def _collapsed(bands: Sequence[Float]) -> Float:
+    """Return the picture of a pyramid's bands."""
+    *details, picture = bands
+    for detail in reversed(details):
+        picture = _add(_enlarged(picture), detail)
+    return picture
+
+
+def _add(one: Float, other: Float) -> Float:
+    return _as_float(cv2.add(one, other))
+
+
+def _subtract(one: Float, other: Float) -> Float:
+    return _as_float(cv2.subtract(one, other))
+
+
+def _times(one: Float, other: Float) -> Float:
+    return _as_float(cv2.multiply(one, other))
+
+
+def _as_float(values: object) -> Float:
+    return np.asarray(values, np.float32)
+
+
+def _described(file: OnnxFile) -> tuple[FusionSpec, BandRule]:
+    """Return the description in a file, and what is not in its network.
+
+    Raises:
+        WeightsError: They are missing or damaged, or the network has other inputs and outputs.
+    """
+    try:
+        spec = FusionSpec.model_validate_json(file.metadata.get(SPEC_KEY, ""))
+        rule = BandRule.model_validate_json(file.metadata.get(BANDS_KEY, ""))
+    except ValidationError as error:
+        found = f"bad metadata {SPEC_KEY} or {BANDS_KEY} ({brief(error.errors()[0]['msg'])})"
+        raise WeightsError(found, file=file.path, remedy=_REMEDY) from error
+    inputs = {port.name: port.shape for port in file.inputs}
+    planes = (1, 4 + 2 * rule.start, None, None)
+    fitting = inputs == {"planes": planes, "preference": (1, TASTES)}
+    if not fitting or tuple(port.name for port in file.outputs) != rule.outputs:
+        shown = ", ".join(str(port) for port in (*file.inputs, *file.outputs)[:6])
+        expected = f"planes {planes}, preference (1, {TASTES}), and {', '.join(rule.outputs)}"
+        raise WeightsError(
+            f"inputs and outputs {shown}", file=file.path, expected=expected, remedy=_REMEDY
+        )
+    return spec, rule
