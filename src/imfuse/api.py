@@ -156,6 +156,7 @@ def fuse_folders(
     pairs: PathLike | None = None,
     workers: int | None = None,
     resume: bool = False,
+    provenance: PathLike | None = None,
     **options: Any,
 ) -> list[PairResult]:
     """Fuse the pairs of two folders, matched by name, on all cores.
@@ -171,6 +172,7 @@ def fuse_folders(
         pairs: CSV file that lists the pairs instead, in the columns `ir` and `vis`.
         workers: Number of pairs to fuse at a time; None: one per core.
         resume: Skip pairs that an earlier run with the same settings finished.
+        provenance: Folder for maps of where pixels come from; None: none.
         options: Options by name; see `imfuse.FuseOptions`.
 
     Returns:
@@ -183,12 +185,13 @@ def fuse_folders(
         ir=Path(ir),
         vis=Path(vis),
         out=Path(out),
-        options=FuseOptions.of(model, **options),
+        options=FuseOptions.of(model, **options, provenance=provenance is not None),
         suffix=suffix,
         pair_regex=pair_regex,
         pairs=None if pairs is None else Path(pairs),
         workers=workers or available_cores(),
         resume=resume,
+        provenance=None if provenance is None else Path(provenance),
     )
     return list(prepare(job))
 

@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from imfuse.errors import ImfuseError, OutputError
 from imfuse.fuser import Fuser
 from imfuse.io.images import output_format, read_image, write_image
 from imfuse.io.outputs import identities, refuse_source
 from imfuse.io.pairs import check_distinct
 from imfuse.options import FuseOptions
-from imfuse.types import FusedImage, ImagePair
+from imfuse.types import FusedImage, ImagePair, Picture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +42,9 @@ class PairResult:
     error: ImfuseError | None = None
 
 
-def fuse_files(fuser: Fuser, ir: Path, vis: Path, out: Path) -> tuple[FusedImage, PairResult]:
+def fuse_files(
+    fuser: Fuser, ir: Path, vis: Path, out: Path, provenance: Path | None = None
+) -> tuple[FusedImage, PairResult]:
     """Fuse two files into a third.
 
     Args:
@@ -48,14 +52,21 @@ def fuse_files(fuser: Fuser, ir: Path, vis: Path, out: Path) -> tuple[FusedImage
         ir: Infrared picture.
         vis: Visible picture.
         out: File to write; its extension sets the format.
+        provenance: File for the map of where pixels come from, which the fuser's options must ask
+            for; None: none.
 
     Raises:
         OutputError: The result can't be written there, or would replace a source.
         ImfuseError: A picture can't be read, or the pair can't be fused.
     """
     check_output(out, (ir, vis))
+    if provenance is not None:
+        check_provenance(provenance, out, (ir, vis))
     fused = fuser.fuse(read_pair(ir, vis, fuser.options))
-    return fused, write_fused(fused, ir, vis, out, fuser.options)
+    result = write_fused(fused, ir, vis, out, fuser.options)
+    if provenance is not None:
+        write_provenance(fused, provenance)
+    return fused, result
 
 
 def read_pair(ir: Path, vis: Path, options: FuseOptions) -> ImagePair:
@@ -88,6 +99,33 @@ def write_fused(
         notes=(*fused.notes, *lost),
         history=dict(fused.history),
     )
+
+
+def write_provenance(fused: FusedImage, out: Path) -> None:
+    """Write where the pixels of a picture come from: red infrared, blue visible, green neither.
+
+    Raises:
+        OutputError: It can't be written.
+    """
+    if fused.provenance is None:
+        raise AssertionError("a map that nobody asked the fuser for")
+    shares = np.rint(255 * fused.provenance).astype(np.uint8)
+    write_image(out, Picture(pixels=np.ascontiguousarray(shares[..., [0, 2, 1]])))
+
+
+def check_provenance(map_: Path, out: Path, sources: Iterable[Path]) -> None:
+    """Refuse a file for the map that is a source or the result itself; see `check_output`.
+
+    Raises:
+        OutputError: It is, or it can't be written there.
+    """
+    check_output(map_, sources)
+    if map_.resolve() == out.resolve():
+        raise OutputError(
+            "the map of provenance would replace the result",
+            file=map_,
+            remedy="Give another file with --provenance.",
+        )
 
 
 def check_output(out: Path, sources: Iterable[Path]) -> None:

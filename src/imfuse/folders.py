@@ -1,7 +1,7 @@
 """Fuse two folders: stages of different pairs overlap, and an interrupted run can be resumed."""
 
 import weakref
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from imfuse.errors import ImfuseError, OutputError, PairMismatch, UsageError
-from imfuse.files import PairResult, read_pair, write_fused
+from imfuse.files import PairResult, read_pair, write_fused, write_provenance
 from imfuse.fuser import Fuser, default_max_memory
 from imfuse.io.atomic import remove_stale_temporaries
 from imfuse.io.images import SUFFIXES, read_image
@@ -43,6 +43,8 @@ class FolderJob:
         pairs: CSV file that lists the pairs; see `imfuse.io.pairs.match_folders`.
         workers: Number of pairs to fuse at a time.
         resume: Skip pairs that an earlier run finished.
+        provenance: Folder for maps of where pixels come from, named like the results; made if
+            missing. The options must ask for them. None: none.
     """
 
     ir: Path
@@ -54,6 +56,7 @@ class FolderJob:
     pairs: Path | None = None
     workers: int = 1
     resume: bool = False
+    provenance: Path | None = None
 
     def settings(self, engine: Engine) -> dict[str, Any]:
         """Return all that determines the results, for the run file and for `resume` to compare."""
@@ -130,6 +133,10 @@ class FolderRun:
                 pair, picture = fused
                 out = self._output_of(pair, default_suffix(picture))
                 refuse_source(out, sources)
+                if self.job.provenance is not None:
+                    told = self.job.provenance / f"{pair.vis.stem}.png"
+                    refuse_source(told, sources)
+                    write_provenance(picture, told)
                 result = write_fused(picture, pair.ir, pair.vis, out, self.job.options)
                 # Here, not where the results are collected: an interrupt may come in between.
                 self.record.add(result)
@@ -194,7 +201,9 @@ def prepare(job: FolderJob) -> FolderRun:
     matching = match_folders(job.ir, job.vis, job.pair_regex, pairs=job.pairs)
     _refuse_equal_names(matching)
     fuser = _shared_fuser(job)
-    _make_output(job)
+    _make_output(job.out, (job.ir, job.vis))
+    if job.provenance is not None:
+        _make_output(job.provenance, (job.ir, job.vis, job.out), "--provenance (provenance=)")
     with ExitStack() as lock:
         lock.enter_context(locked(job.out, _LOCK))
         remove_stale_temporaries(job.out)
@@ -237,20 +246,22 @@ def _refuse_equal_names(matching: Matching) -> None:
             )
 
 
-def _make_output(job: FolderJob) -> None:
-    for source in (job.ir, job.vis):
-        if job.out.exists() and job.out.samefile(source):
+def _make_output(out: Path, others: Iterable[Path], option: str = "-o (out=)") -> None:
+    """Make a folder for pictures, which must be none of the others."""
+    for other in others:
+        if out.exists() and other.exists() and out.samefile(other):
             raise OutputError(
-                "the output folder is an input folder",
-                file=job.out,
+                "the output folder is an input folder"
+                if option.startswith("-o")
+                else "a folder with other pictures",
+                file=out,
                 expected="a folder of its own",
-                remedy="Results would replace their sources. Give another folder with -o (out=).",
+                remedy=f"Pictures would be replaced. Give another folder with {option}.",
             )
     try:
-        job.out.mkdir(parents=True, exist_ok=True)
+        out.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         found = f"can't make the output folder ({reason})"
-        raise OutputError(
-            found, file=job.out, remedy="Give another folder with -o (out=)."
-        ) from error
+        remedy = f"Give another folder with {option}."
+        raise OutputError(found, file=out, remedy=remedy) from error

@@ -19,6 +19,7 @@ from imfuse.machine import keep_freed_memory, total_memory
 from imfuse.ops import color, geometry
 from imfuse.ops.warps import scaling
 from imfuse.options import FuseOptions, InfraredRange
+from imfuse.provenance import as_map, estimated
 from imfuse.suspicions import check_visible, notes_of_readers, notes_on, without_false_alpha
 from imfuse.types import (
     SCALES,
@@ -27,11 +28,13 @@ from imfuse.types import (
     Float,
     FusedImage,
     ImagePair,
+    KnowingEngine,
     Mask,
     Metadata,
     Picture,
     Pixels,
     Registration,
+    Shares,
 )
 
 _TILED_MEMORY = 1_000_000_000
@@ -39,6 +42,9 @@ _TILED_MEMORY = 1_000_000_000
 
 _BYTES_PER_PIXEL = 56
 """Float copies of a window: infrared 4, RGB 12, luma 4, fused 4, difference 4, result 28."""
+
+_PROVENANCE_BYTES = 160
+"""More of them per pixel of a window, where it is told where pixels come from."""
 
 _WINDOW_PIXELS = 4 << 20
 """Maximum pixels of a window even if memory allows more: beyond the caches, larger is slower."""
@@ -114,7 +120,7 @@ class Fuser:
         infrared = prepare_infrared(ir, wanted, notes)
         vis, placed = self._framed(vis, ir, found, notes)
         plane = InfraredPlane.of(infrared, ir, vis, placed, notes)
-        fused = self._fuse_tiles(plane, vis)
+        fused, provenance = self._fuse_tiles(plane, vis)
         return FusedImage(
             pixels=fused,
             alpha=vis.alpha,
@@ -126,6 +132,7 @@ class Fuser:
             seconds=time.perf_counter() - started,
             history=self._history(found, infrared, _without_folders(notes, ir, vis)),
             physical=None if ir.calibration is None else plane.physical(),
+            provenance=provenance,
         )
 
     def _framed(
@@ -158,12 +165,15 @@ class Fuser:
             "warnings": notes,
         }
 
-    def _fuse_tiles(self, plane: InfraredPlane, vis: Picture) -> Pixels:
+    def _fuse_tiles(self, plane: InfraredPlane, vis: Picture) -> tuple[Pixels, Float | None]:
+        """Return the result, and where its pixels come from if somebody asked."""
         spec = self.engine.spec
         height, width = vis.size
         colour = vis.is_colour or spec.output == "rgb"
         needed = height * width * (3 if colour else 1) * vis.pixels.itemsize + plane.nbytes
+        needed += 12 * height * width * self.options.provenance
         per_pixel = spec.bytes_per_pixel + _BYTES_PER_PIXEL
+        per_pixel += _PROVENANCE_BYTES * self.options.provenance
         room = max(self.max_memory - needed, 0) // per_pixel
         if spec.tile is None:
             cut = None if height * width > room else [_whole(height, width)]
@@ -180,17 +190,25 @@ class Fuser:
                 remedy = f"{enough}."
             raise MemoryLimit(found, file=vis.name, remedy=remedy)
         result = np.empty((height, width, 3) if colour else (height, width), vis.pixels.dtype)
+        told = np.empty((height, width, 3), np.float32) if self.options.provenance else None
         for tile in cut:
             ir = plane.read(tile.window)
-            window = self._fuse_window(ir, vis.pixels[tile.window], vis.name)
+            window, shares = self._fuse_window(ir, vis.pixels[tile.window], vis.name)
             hidden = plane.hidden(tile.window)
             if hidden is not None:
                 _show(vis.pixels[tile.window], hidden, window)
+                if shares is not None:
+                    shares[hidden] = (0, 1, 0)
             _store(window[tile.core_in_window], result[tile.core])
-        return result
+            if told is not None and shares is not None:
+                told[tile.core] = shares[tile.core_in_window]
+        return result, told
 
-    def _fuse_window(self, ir: Float, vis_pixels: Pixels, name: str) -> Float:
-        """Fuse one window; return RGB if the visible picture or the engine's output is colour."""
+    def _fuse_window(self, ir: Float, vis_pixels: Pixels, name: str) -> tuple[Float, Float | None]:
+        """Fuse one window; return RGB if the visible picture or the engine's output is colour.
+
+        The second result is where its pixels come from, if somebody asked.
+        """
         spec = self.engine.spec
         vis = _as_float(vis_pixels)
         luma = color.luma(vis) if vis.ndim == 3 else vis
@@ -201,8 +219,8 @@ class Fuser:
         size = geometry.padded_size(height, width, spec.size)
         if max(size[0] - height, size[1] - width) > 0:
             self._check_padding(size, name)
-        fused = self.engine.fuse(geometry.pad_to(ir, *size), geometry.pad_to(shown, *size))
-        fused = fused[:height, :width]
+        padded = geometry.pad_to(ir, *size), geometry.pad_to(shown, *size)
+        fused = self.engine.fuse(*padded)[:height, :width]
         # A float64 sum is finite only if every value is, and takes a sixth of checkRange's time.
         if not np.isfinite(cv2.sumElems(fused)).all():
             raise BadValues(
@@ -212,9 +230,29 @@ class Fuser:
             )
         if self.options.prefer_ir != 0.5:
             fused = self._towards_one(fused, ir, luma if fused.ndim == 2 else shown)
+        shares = self._provenance(fused, ir, luma, padded) if self.options.provenance else None
         if vis.ndim == 3 and fused.ndim == 2:
-            return color.with_luma(vis, luma, fused)
-        return fused
+            return color.with_luma(vis, luma, fused), shares
+        return fused, shares
+
+    def _provenance(
+        self, fused: Float, ir: Float, luma: Float, padded: tuple[Float, Float]
+    ) -> Float:
+        """Return where the pixels of a window come from."""
+        gray = fused if fused.ndim == 2 else color.luma(fused)
+        if not isinstance(self.engine, KnowingEngine):
+            return as_map(estimated(gray, ir, luma))
+        height, width = gray.shape
+        parts = Shares(*(part[:height, :width] for part in self.engine.shares(*padded)))
+        share = np.float32(2 * self.options.prefer_ir - 1)  # see `_towards_one`
+        own = 1 - abs(share)
+        return as_map(
+            Shares(
+                ir=own * parts.ir + max(share, np.float32(0)) * ir,
+                vis=own * parts.vis + max(-share, np.float32(0)) * luma,
+                neither=own * parts.neither,
+            )
+        )
 
     def _check_padding(self, size: tuple[int, int], name: str) -> None:
         """Refuse a picture that grows beyond the memory limit when it is padded."""

@@ -93,6 +93,9 @@ class FuseOptions:
         prefer_ir: Weight of the infrared picture, 0 to 1. At 1/2 the method decides; towards 1
             (0) its result is blended with more and more of the infrared (visible) picture, until
             only that is left.
+        provenance: Whether to tell for each pixel where it comes from; see
+            `FusedImage.provenance`. `imfuse-b` and `imfuse-s` know it; for other methods it is
+            estimated. It takes as long again as fusing, or longer.
         max_memory: Bytes that one pair may take, counting its result but not its inputs. Large
             pictures are fused in overlapping tiles, with the same result. None: 1 GB; for
             methods that must see the whole picture at once, half of the machine's memory if that is
@@ -116,6 +119,7 @@ class FuseOptions:
     stretch: bool = False
     ir_range: InfraredRange | tuple[float, float] | str | None = None
     prefer_ir: float = 0.5
+    provenance: bool = False
     max_memory: int | None = None
     max_pixels: int = MAX_PIXELS
     threads: int | None = None

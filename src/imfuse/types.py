@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -167,12 +167,15 @@ class FusedImage(Picture):
         physical: `(H, W)` float32 physical values of the infrared picture (see `Calibration`),
             warped into place but otherwise untouched, NaN where there are none; None where the
             infrared picture has no calibration.
+        provenance: `(H, W, 3)` float32 shares of infrared, of the visible picture and of neither
+            in each pixel, which sum to 1; None unless `FuseOptions.provenance` asked for them.
     """
 
     model: str
     seconds: float
     history: Mapping[str, Any] = field(default_factory=dict)
     physical: Float | None = None
+    provenance: Float | None = None
 
 
 def _plain_text(text: str) -> str:
@@ -265,6 +268,20 @@ class FusionSpec(BaseModel):
         return values
 
 
+class Shares(NamedTuple):
+    """A fused picture as the sum of what comes from each source, and from neither.
+
+    Attributes:
+        ir: `(H, W)` float32: what comes from infrared.
+        vis: Likewise, from the visible picture.
+        neither: Likewise, what the method adds.
+    """
+
+    ir: Float
+    vis: Float
+    neither: Float
+
+
 @runtime_checkable
 class Engine(Protocol):
     """Something that fuses two registered arrays. Engines keep no state: threads may share one."""
@@ -284,5 +301,19 @@ class Engine(Protocol):
         Returns:
             `(H, W)`, or `(H, W, 3)` where `spec.output` is `rgb`; float32, not yet clamped.
             The inputs are never written to.
+        """
+        ...
+
+
+@runtime_checkable
+class KnowingEngine(Protocol):
+    """An engine that knows what of its result comes from where."""
+
+    def shares(self, ir: Float, vis: Float) -> Shares:
+        """Return the parts of a result; they add up to that of `Engine.fuse`.
+
+        Args:
+            ir: See `Engine.fuse`.
+            vis: See `Engine.fuse`.
         """
         ...

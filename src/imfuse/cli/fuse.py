@@ -102,6 +102,14 @@ def fuse(
             help="Favour one picture: above 0.5 more of it shows; at 1, nothing else.",
         ),
     ] = None,
+    provenance: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.png|DIR",
+            help="Write a map of where the pixels come from, too: red infrared, blue visible, "
+            "green neither. For folders, a folder.",
+        ),
+    ] = None,
     pair_regex: Annotated[
         str | None,
         typer.Option(
@@ -169,6 +177,7 @@ def fuse(
         stretch=stretch,
         ir_range=ir_range,
         prefer_ir=0.5 if prefer is None else parse_preference(prefer),
+        provenance=provenance is not None,
         max_memory=None if max_memory is None else parse_bytes(max_memory),
         max_pixels=max_pixels or MAX_PIXELS,
         threads=threads,
@@ -190,6 +199,7 @@ def fuse(
             pairs=pairs,
             workers=workers or available_cores(),
             resume=resume,
+            provenance=provenance,
         )
         _fuse_folders(job, as_json=as_json)
         return
@@ -207,10 +217,18 @@ def fuse(
     for name, value in for_folders.items():
         if value is not None:
             raise UsageError(f"{name} with two files", expected="two folders with this option")
-    _fuse_files(ir, vis, out, options, as_json=as_json)
+    _fuse_files(ir, vis, out, options, provenance, as_json=as_json)
 
 
-def _fuse_files(ir: Path, vis: Path, out: Path, options: "FuseOptions", *, as_json: bool) -> None:
+def _fuse_files(
+    ir: Path,
+    vis: Path,
+    out: Path,
+    options: "FuseOptions",
+    provenance: Path | None,
+    *,
+    as_json: bool,
+) -> None:
     from imfuse.files import check_output, fuse_files, output_file
     from imfuse.fuser import Fuser
 
@@ -218,7 +236,7 @@ def _fuse_files(ir: Path, vis: Path, out: Path, options: "FuseOptions", *, as_js
     check_output(out, (ir, vis))
     fuser = Fuser(options)
     _say_model(fuser.engine)
-    fused, result = fuse_files(fuser, ir, vis, out)
+    fused, result = fuse_files(fuser, ir, vis, out, provenance)
     for note in result.notes:
         say(f"warning: {note}")
     _say_range(fuser, result)

@@ -141,6 +141,13 @@ def export(
             "--segmenter", help="Write the network's segmentation head instead (psfusion)."
         ),
     ] = False,
+    whole: Annotated[
+        bool,
+        typer.Option(
+            "--whole",
+            help="Write all of imfuse-b or imfuse-s, for other programs; imfuse runs it slower.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write a network as a file that runs without PyTorch, and compare the two.
@@ -158,6 +165,8 @@ def export(
         raise UsageError(
             f"{checkpoint} is an ONNX file already", remedy="Write another one: -o OUT."
         )
+    if segmenter and whole:
+        raise UsageError("--segmenter and --whole", expected="one of them")
     _check_folder(target)
     from imfuse.learn.checkpoints import load_weights
     from imfuse.learn.export import export_onnx
@@ -170,7 +179,8 @@ def export(
         measure = "of their range"
     else:
         spec = loaded.network.spec(loaded.origin)
-        difference = export_onnx(loaded.network, target, spec, settings=loaded.settings)
+        settings = loaded.settings
+        difference = export_onnx(loaded.network, target, spec, settings=settings, whole=whole)
         measure = ""
     name = f"{loaded.network.name}{', as a segmenter of pairs' if segmenter else ''}"
     say(f"{target}: {name}, differs from PyTorch by at most {difference:.1g} {measure}".rstrip())

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from imfuse.engines.onnx import SPEC_KEY
 from imfuse.engines.onnx_file import OnnxFile, brief
 from imfuse.errors import WeightsError
-from imfuse.types import Float, FusionSpec
+from imfuse.types import Float, FusionSpec, Shares
 
 BANDS_KEY = "imfuse.bands"
 """Metadata key that holds the `BandRule` as JSON."""
@@ -73,20 +73,6 @@ class Decided(NamedTuple):
     mask: Float
     gain: Float | None
     lift: Float | None
-
-
-class Shares(NamedTuple):
-    """A fused picture as the sum of what comes from each source, and from neither.
-
-    Attributes:
-        ir: `(H, W)`: what comes from infrared.
-        vis: Likewise, from the visible picture.
-        neither: Likewise, the change of brightness that the network adds.
-    """
-
-    ir: Float
-    vis: Float
-    neither: Float
 
 
 class BandsEngine:
