@@ -1,4 +1,4 @@
-"""What a segmenter learns from each method's pictures: MSRS's two folds, one seed at a time.
+"""Training of a segmenter on each method's pictures: MSRS's two folds, one seed at a time.
 
 The papers' downstream protocol on the labelled pairs that are here. Trainings of other rows and
 seeds with the same settings stay in the results, so that the comparison can grow over days. Needs

@@ -21,7 +21,7 @@ from imfuse.types import Float, FusionSpec, Shares
 BANDS_KEY = "imfuse.bands"
 """Metadata key that holds the `BandRule` as JSON."""
 OUTPUTS = ("first", "second", "third")
-"""What the network answers, at its resolution, a half and a quarter of it."""
+"""Answers of the network, at its resolution, a half and a quarter of it."""
 LEVELS = 4
 """Bands; what is left below them has a sixteenth of the height and width."""
 FLOOR = 0.01
@@ -41,7 +41,7 @@ _REMEDY = "Export it again with imfuse."
 
 
 class BandRule(BaseModel):
-    """What a file says of the part that is not in it.
+    """Description in a file of the part that is not in it.
 
     Attributes:
         start: Halvings before the network begins: 1 is half resolution, 3 an eighth.
@@ -62,7 +62,7 @@ class BandRule(BaseModel):
 
 
 class Decided(NamedTuple):
-    """What was decided for a band, or for what is left below all bands.
+    """Decision on a band, or for what is left below all bands.
 
     Attributes:
         mask: `(H, W)` share of infrared, 0 to 1.

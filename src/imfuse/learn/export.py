@@ -113,7 +113,7 @@ def _convert(network: FusionNetwork, properties: Mapping[str, str], *, half: boo
 
 
 class _Decide(nn.Module):
-    """What decides, under the names that its weights have in the network."""
+    """Decider of a network, under the names that its weights have in the network."""
 
     def __init__(self, network: BandSelection) -> None:
         super().__init__()

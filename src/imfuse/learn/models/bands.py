@@ -33,7 +33,7 @@ _TAPS = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 
 
 class Preference(NamedTuple):
-    """What a person wants to see; 0 is the usual picture.
+    """Wishes of a person; 0 is the usual picture.
 
     Attributes:
         lean: -1 to 1: from the visible picture towards infrared.
@@ -49,7 +49,7 @@ class Preference(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What the network decides for each band, and for what is left below them.
+    """Decisions of the network on each band, and on what is left below them.
 
     Attributes:
         masks: `(b, 1, h, w)` shares of infrared, 0 to 1, finest band first.
@@ -189,7 +189,7 @@ class BandSelection(FusionNetwork):
 
     @property
     def rule(self) -> BandRule:
-        """What the engine must know besides the network; see `imfuse.engines.bands`."""
+        """Numbers that the engine needs besides the network; see `imfuse.engines.bands`."""
         sharpness = tuple(self.sharpness.tolist())
         return BandRule(start=self.start, halved=self.halved, sharpness=sharpness)
 
