@@ -29,6 +29,7 @@ def made(kind):
     with torch.no_grad():
         for parameter in network.decider.parameters():
             parameter.mul_(1.5)
+        network.decider.taste.weight.normal_()
         network.sharpness.copy_(torch.tensor([3.0, 4.0, 5.0, 6.0]))
     return network
 

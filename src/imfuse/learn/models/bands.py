@@ -100,6 +100,7 @@ class Decider(nn.Module):
             ]
         )
         self.taste = nn.Linear(len(Preference()), third, bias=False)
+        nn.init.zeros_(self.taste.weight)  # a preference that nobody trained changes nothing
         self.project = nn.ModuleList([nn.Conv2d(second, first, 1), nn.Conv2d(third, second, 1)])
         self.decode = nn.ModuleList([_conv(first, first), _conv(second, second)])
         self.heads = nn.ModuleList(

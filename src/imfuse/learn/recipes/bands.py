@@ -5,25 +5,27 @@ they do about networks that never saw them; other cameras and other measures mus
 """
 
 import math
-from typing import Annotated
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, cast
 
 import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
+from torch.nn import functional
 
 from imfuse.data.sources import Source
 from imfuse.learn.batches.transforms import Augmentation
 from imfuse.learn.blocks.color import luma
 from imfuse.learn.losses.gradient import sobel_magnitude
-from imfuse.learn.losses.intensity import maximum_intensity
+from imfuse.learn.losses.intensity import absolute_error
 from imfuse.learn.losses.quality import (
     edge_transfer,
     sum_of_correlations_of_differences,
     visual_information_fidelity,
 )
 from imfuse.learn.losses.similarity import ssim_loss
-from imfuse.learn.models.bands import ImfuseB, ImfuseS
-from imfuse.learn.models.base import FusionNetwork
+from imfuse.learn.models.bands import BandSelection, ImfuseB, ImfuseS, Preference
 from imfuse.learn.recipes.fusion import FusionRecipe
 from imfuse.learn.recipes.guidance import FusionSettings
 from imfuse.learn.recipes.settings import Section, Settings, Share, Size
@@ -82,6 +84,10 @@ class BandsSettings(FusionSettings):
     """Smallest factor of darkened pictures; the largest is .8."""
     sharpen: PositiveFloat = 1.25
     """What the gradient should be, in strengths of the stronger source."""
+    sharpen_more: NonNegativeFloat = 0.6
+    """How far that rises with the preference of detail."""
+    preferences: Share = 0.4
+    """Share of the batches that are fused by a random preference."""
     weights_of_losses: Weights = Weights()
     """Weights of the losses."""
 
@@ -94,33 +100,55 @@ class BandsObjective(Objective):
         settings: Weights of the losses.
     """
 
-    def __init__(self, network: FusionNetwork, settings: BandsSettings) -> None:
+    def __init__(self, network: BandSelection, settings: BandsSettings) -> None:
         super().__init__()
         self.network, self._settings = network, settings
 
     def forward(self, ir: Tensor, vis: Tensor, labels: Tensor | None) -> Losses:
         """Return the losses of a batch; labels are not looked at."""
-        own, weights = self._settings, self._settings.weights_of_losses
-        y = self._darkened(luma(vis))
-        free = self.network(ir, y)
+        own = self._settings
+        y, wanted = self._darkened(luma(vis)), self._wanted()
+        free = self.network.prefer(ir, y, wanted)
         with exact(ir):
             free = free.float()
             fused = free.clamp(0, 1)
-            stronger = torch.maximum(sobel_magnitude(ir), sobel_magnitude(y))
+            lean, detail = wanted.lean, wanted.detail
+            target = _between(lean, torch.maximum(ir, y), ir, y)
+            target = target + wanted.natural * _exposure(y) * (y - target)
+            of_ir, of_vis = sobel_magnitude(ir), sobel_magnitude(y)
+            stronger = _between(lean, torch.maximum(of_ir, of_vis), of_ir, of_vis)
+            sharpen = own.sharpen + own.sharpen_more * detail - 0.2 * wanted.natural
             terms = {
-                "intensity": maximum_intensity(free, ir, y),
-                "texture": (sobel_magnitude(free) - own.sharpen * stronger).abs().mean(),
-                "information": visual_information_fidelity(fused, ir, y),
-                "edges": edge_transfer(fused, ir, y, angles="of lines"),
+                "intensity": absolute_error(free, target),
+                "texture": (sobel_magnitude(free) - sharpen * stronger).abs().mean(),
+                "information": _of_both(visual_information_fidelity, fused, ir, y, lean),
+                "edges": _of_both(partial(edge_transfer, angles="of lines"), fused, ir, y, lean),
                 "differences": sum_of_correlations_of_differences(fused, ir, y),
-                "structure": ssim_loss(fused, ir) + ssim_loss(fused, y),
+                "structure": (1 + lean) * ssim_loss(fused, ir) + (1 - lean) * ssim_loss(fused, y),
                 "bounds": (free - fused).square().mean(),
             }
-            maximised = ("information", "edges", "differences")
+            factors = {
+                "intensity": 1 + 2 * abs(lean) + 2 * wanted.natural,
+                "texture": 1 + 2 * detail,
+                "edges": 1 - 0.5 * detail,
+                "differences": 1 - abs(lean),
+            }
             total = free.new_zeros(())
             for name, value in terms.items():
-                total = total + getattr(weights, name) * (-value if name in maximised else value)
+                weight = getattr(own.weights_of_losses, name) * factors.get(name, 1.0)
+                total = total + weight * (-value if name in _MAXIMISED else value)
             return Losses(total, terms)
+
+    def _wanted(self) -> Preference:
+        """Return the preference of a batch: none, or a random one that the losses know."""
+        draws = torch.rand(4).tolist()
+        if draws[0] >= self._settings.preferences:
+            return Preference()
+        kind = int(3 * draws[0] / self._settings.preferences)
+        value = draws[1]
+        if kind == 0:
+            return Preference(lean=2 * value - 1)
+        return Preference(detail=value) if kind == 1 else Preference(natural=value)
 
     def _darkened(self, y: Tensor) -> Tensor:
         """Return visible pictures of which some have become dark ones."""
@@ -128,6 +156,38 @@ class BandsObjective(Objective):
         chosen = torch.rand(shape, device=y.device) < own.darken
         factor = own.darkest + (0.8 - own.darkest) * torch.rand(shape, device=y.device)
         return torch.where(chosen, y * factor, y)
+
+
+_MAXIMISED = ("information", "edges", "differences")
+
+
+def _between(lean: float, usual: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """Return what lies between the usual target and that of the preferred source."""
+    return usual + abs(lean) * ((ir if lean > 0 else vis) - usual)
+
+
+def _of_both(
+    measure: Callable[[Tensor, Tensor, Tensor], Tensor],
+    fused: Tensor,
+    ir: Tensor,
+    vis: Tensor,
+    lean: float,
+) -> Tensor:
+    """Return a measure of both sources, of which the preferred one counts more."""
+    if lean == 0:
+        return measure(fused, ir, vis)
+    alone = measure(fused, ir, ir), measure(fused, vis, vis)
+    return (1 + lean) / 2 * alone[0] + (1 - lean) / 2 * alone[1]
+
+
+def _exposure(y: Tensor) -> Tensor:
+    """Return how well visible pictures are exposed at each place: 1 from .2 to .8, 0 at the ends.
+
+    Args:
+        y: Luma `(b, 1, h, w)` in [0, 1].
+    """
+    around = functional.avg_pool2d(y, 15, 1, 7, count_include_pad=False)
+    return (5 * around).clamp(0, 1) * (5 * (1 - around)).clamp(0, 1)
 
 
 class BandsRecipe(FusionRecipe):
@@ -157,7 +217,7 @@ class BandsRecipe(FusionRecipe):
             return own.rate * begun * (0.5 + 0.5 * math.cos(math.pi * step / own.steps) + 0.01)
 
         return Stage(
-            BandsObjective(self.fusion, own),
+            BandsObjective(cast(BandSelection, self.fusion), own),
             trained,
             [Optimization(adam, rate, own.clip)],
             workshop.source,
