@@ -129,7 +129,7 @@ def test_failures_in_a_folder_are_listed_and_the_exit_code_tells(run, folders):
         (["{ir}", "{vis}", "-o", "{tmp}/f.png", "--ir-range", "5"], 2, "LOW:HIGH"),
         (["{ir}", "{vis}", "-o", "{tmp}/f.png", "--ir-range", "5:5"], 2, "two different"),
         (["{ir}", "{vis}", "-o", "{tmp}/f.png", "--max-memory", "lots"], 2, "800MB"),
-        (["{ir}", "{vis}", "-o", "{tmp}/f.png", "--prefer", "ir=2"], 2, "ir=SHARE"),
+        (["{ir}", "{vis}", "-o", "{tmp}/f.png", "--prefer", "ir=2"], 2, "ir=0..1"),
         (
             ["{ir}", "{vis}", "-o", "{tmp}/f.png", "--max-pixels", "1000"],
             3,
@@ -253,9 +253,10 @@ def test_amounts_that_are_none(text):
 
 
 def test_ranges_and_sizes():
-    assert parse_preference("ir=0.6") == 0.6
-    assert parse_preference("vis=0.75") == 0.25
-    for bad in ("0.6", "ir", "ir=", "ir=1.5", "uv=0.5", "ir=1.2.3"):
+    assert parse_preference("ir=0.6") == {"prefer_ir": 0.6}
+    assert parse_preference("vis=0.75, detail=1.2") == {"prefer_ir": 0.25, "detail": 1.2}
+    assert parse_preference("vis,machine") == {"prefer_ir": 0, "machine": 1}
+    for bad in ("0.6", "", "ir=", "ir=1.5", "uv=0.5", "ir=1.2.3", "ir,vis", "detail=2", "ir=nan"):
         with pytest.raises(UsageError):
             parse_preference(bad)
     assert parse_size("640x480") == (480, 640)

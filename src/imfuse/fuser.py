@@ -13,7 +13,7 @@ from imfuse.align.load import find_aligner
 from imfuse.align.plane import InfraredPlane
 from imfuse.align.resize import resized
 from imfuse.engines.load import load_engine
-from imfuse.errors import BadValues, MemoryLimit
+from imfuse.errors import BadValues, MemoryLimit, UsageError
 from imfuse.infrared import Infrared, prepare_infrared
 from imfuse.machine import keep_freed_memory, total_memory
 from imfuse.ops import color, geometry
@@ -33,6 +33,7 @@ from imfuse.types import (
     Metadata,
     Picture,
     Pixels,
+    PreferringEngine,
     Registration,
     Shares,
 )
@@ -82,7 +83,7 @@ class Fuser:
     ) -> None:
         keep_freed_memory()
         self.options = FuseOptions.of(options, **changes)
-        self.engine = load_engine(**self.options.loading())
+        self.engine = _preferring(load_engine(**self.options.loading()), self.options)
         self.aligner = aligner or find_aligner(self.options)
         self.max_memory = self.options.max_memory or default_max_memory(self.engine)
 
@@ -228,7 +229,7 @@ class Fuser:
                 file=name,
                 remedy="The model file is damaged or unfit for this picture; try another method.",
             )
-        if self.options.prefer_ir != 0.5:
+        if self.options.prefer_ir != 0.5 and not isinstance(self.engine, PreferringEngine):
             fused = self._towards_one(fused, ir, luma if fused.ndim == 2 else shown)
         shares = self._provenance(fused, ir, luma, padded) if self.options.provenance else None
         if vis.ndim == 3 and fused.ndim == 2:
@@ -244,6 +245,8 @@ class Fuser:
             return as_map(estimated(gray, ir, luma))
         height, width = gray.shape
         parts = Shares(*(part[:height, :width] for part in self.engine.shares(*padded)))
+        if isinstance(self.engine, PreferringEngine):
+            return as_map(parts)
         share = np.float32(2 * self.options.prefer_ir - 1)  # see `_towards_one`
         own = 1 - abs(share)
         return as_map(
@@ -275,6 +278,24 @@ class Fuser:
         else:
             source = vis if fused.ndim == vis.ndim else vis[..., None]
         return fused + share * (source - fused)
+
+
+def _preferring(engine: Engine, options: FuseOptions) -> Engine:
+    """Return the engine that fuses by the preference of the options.
+
+    Raises:
+        UsageError: The engine knows no such preference.
+    """
+    if isinstance(engine, PreferringEngine):
+        return engine.preferring(options.preference)
+    asked = [name for name in ("detail", "natural", "machine") if getattr(options, name)]
+    if asked:
+        raise UsageError(
+            f"--prefer (options) {', '.join(asked)} with {engine.spec.name}",
+            expected="a network that knows preferences",
+            remedy="Choose -m imfuse-b (model=), or leave it out.",
+        )
+    return engine
 
 
 def default_max_memory(engine: Engine) -> int:

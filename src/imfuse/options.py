@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
 
 from imfuse.errors import UnknownName, UsageError
-from imfuse.types import Engine
+from imfuse.types import Engine, Preference
 
 Runtime: TypeAlias = Literal["onnxruntime", "openvino", "openvino-bf16"]
 """Runtime for `.onnx` files."""
@@ -92,7 +92,10 @@ class FuseOptions:
             percentiles or `auto`; see `InfraredRange`. None: the full range of the picture's type.
         prefer_ir: Weight of the infrared picture, 0 to 1. At 1/2 the method decides; towards 1
             (0) its result is blended with more and more of the infrared (visible) picture, until
-            only that is left.
+            only that is left. Networks that know preferences decide for more of it instead.
+        detail: 0 to 1.5: how far fine structure is raised; for `imfuse-b` and `imfuse-s`.
+        natural: 0 to 1: how close the result stays to a well exposed visible picture; likewise.
+        machine: 0 to 1: how far the result serves detectors; likewise.
         provenance: Whether to tell for each pixel where it comes from; see
             `FusedImage.provenance`. `imfuse-b` and `imfuse-s` know it; for other methods it is
             estimated. It takes as long again as fusing, or longer.
@@ -119,6 +122,9 @@ class FuseOptions:
     stretch: bool = False
     ir_range: InfraredRange | tuple[float, float] | str | None = None
     prefer_ir: float = 0.5
+    detail: float = 0.0
+    natural: float = 0.0
+    machine: float = 0.0
     provenance: bool = False
     max_memory: int | None = None
     max_pixels: int = MAX_PIXELS
@@ -139,8 +145,7 @@ class FuseOptions:
             raise UsageError(f"resize={self.resize!r}", expected="'ir' or 'vis'")
         if self.stretch and self.resize is None:
             raise UsageError("stretch without resize", expected="--resize (resize=) ir or vis")
-        if not (_is_number(self.prefer_ir) and 0 <= self.prefer_ir <= 1):
-            raise UsageError(f"prefer_ir={self.prefer_ir!r}", expected="a number from 0 to 1")
+        self._check_wishes()
         if self.runtime not in RUNTIMES:
             expected = f"one of {', '.join(RUNTIMES)}"
             raise UsageError(f"runtime={self.runtime!r}", expected=expected)
@@ -151,6 +156,12 @@ class FuseOptions:
             if value is not None and not (isinstance(value, int) and value >= 1):
                 expected = "a whole number from 1" + (" (bytes)" if name == "max_memory" else "")
                 raise UsageError(f"{name}={value!r}", expected=expected)
+
+    def _check_wishes(self) -> None:
+        for name, most in (("prefer_ir", 1), ("detail", 1.5), ("natural", 1), ("machine", 1)):
+            value = getattr(self, name)
+            if not (_is_number(value) and 0 <= value <= most):
+                raise UsageError(f"{name}={value!r}", expected=f"a number from 0 to {most:g}")
 
     @classmethod
     def of(
@@ -173,6 +184,12 @@ class FuseOptions:
     def infrared_range(self) -> InfraredRange | None:
         """The range of the infrared picture, in its normalised form."""
         return cast("InfraredRange | None", self.ir_range)
+
+    @property
+    def preference(self) -> Preference:
+        """Wishes for engines that know them."""
+        lean = 2 * self.prefer_ir - 1
+        return Preference(lean, self.detail, self.natural, self.machine)
 
     def loading(self) -> dict[str, Any]:
         """Return the options that `imfuse.engines.load` needs, by its parameter names."""

@@ -268,6 +268,22 @@ class FusionSpec(BaseModel):
         return values
 
 
+class Preference(NamedTuple):
+    """Wishes of a person, for engines that know them; 0 is the usual picture.
+
+    Attributes:
+        lean: -1 to 1: from the visible picture towards infrared.
+        detail: 0 to 1.5: how far fine structure is raised.
+        natural: 0 to 1: how close the picture stays to a well exposed visible one.
+        machine: 0 to 1: how far the picture serves detectors.
+    """
+
+    lean: float = 0.0
+    detail: float = 0.0
+    natural: float = 0.0
+    machine: float = 0.0
+
+
 class Shares(NamedTuple):
     """A fused picture as the sum of what comes from each source, and from neither.
 
@@ -302,6 +318,15 @@ class Engine(Protocol):
             `(H, W)`, or `(H, W, 3)` where `spec.output` is `rgb`; float32, not yet clamped.
             The inputs are never written to.
         """
+        ...
+
+
+@runtime_checkable
+class PreferringEngine(Protocol):
+    """An engine that knows preferences."""
+
+    def preferring(self, preference: Preference) -> Engine:
+        """Return the engine that fuses by a preference."""
         ...
 
 

@@ -146,17 +146,29 @@ def parse_size(text: str) -> tuple[int, int]:
     return int(found[2]), int(found[1])
 
 
-def parse_preference(text: str) -> float:
-    """Read `ir=0.6` or `vis=0.6` and return the share of the infrared picture.
+def parse_preference(text: str) -> dict[str, float]:
+    """Read wishes such as `ir=0.6` or `vis,detail=1.2`, and return options of `FuseOptions`.
 
     Raises:
-        UsageError: The text is neither, or the share is not from 0 to 1.
+        UsageError: A part is no wish, is there twice, or its weight is out of its range.
     """
-    found = re.fullmatch(r"(ir|vis)=([0-9.]+)", text.strip())
-    try:
-        share = float(found[2]) if found else -1.0
-    except ValueError:
-        share = -1.0
-    if found is None or not 0 <= share <= 1:
-        raise UsageError(f"--prefer {text}", expected="ir=SHARE or vis=SHARE with a share of 0..1")
-    return share if found[1] == "ir" else 1 - share
+    found: dict[str, float] = {}
+    for part in text.split(","):
+        name, given, number = (side.strip() for side in part.partition("="))
+        most = _WISHES.get(name)
+        try:
+            weight = float(number) if given else 1.0
+        except ValueError:
+            weight = -1.0
+        option = "prefer_ir" if name in ("ir", "vis") else name
+        if most is None or not 0 <= weight <= most or option in found:
+            known = ", ".join(f"{one}=0..{limit:g}" for one, limit in _WISHES.items())
+            raise UsageError(
+                f"--prefer {text}", expected=f"some of {known}; ir or vis, each once; no number: 1"
+            )
+        found[option] = 1 - weight if name == "vis" else weight
+    return found
+
+
+_WISHES = {"ir": 1.0, "vis": 1.0, "detail": 1.5, "natural": 1.0, "machine": 1.0}
+"""Largest weight of each wish."""

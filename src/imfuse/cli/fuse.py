@@ -98,8 +98,9 @@ def fuse(
     prefer: Annotated[
         str | None,
         typer.Option(
-            metavar="ir=SHARE|vis=SHARE",
-            help="Favour one picture: above 0.5 more of it shows; at 1, nothing else.",
+            metavar="WISH=WEIGHT,...",
+            help="ir=0.7 or vis=0.7: above 0.5 more of that picture shows; at 1, nothing else. "
+            "With imfuse-b and imfuse-s also detail (to 1.5), natural and machine (to 1).",
         ),
     ] = None,
     provenance: Annotated[
@@ -176,7 +177,6 @@ def fuse(
         resize=None if resize is None else resize.value,
         stretch=stretch,
         ir_range=ir_range,
-        prefer_ir=0.5 if prefer is None else parse_preference(prefer),
         provenance=provenance is not None,
         max_memory=None if max_memory is None else parse_bytes(max_memory),
         max_pixels=max_pixels or MAX_PIXELS,
@@ -184,6 +184,7 @@ def fuse(
         runtime=runtime.value,
         quality=quality,
         settings=parse_words(settings or []),
+        **({} if prefer is None else parse_preference(prefer)),
     )
     if ir.is_dir() and vis.is_dir():
         from imfuse.folders import FolderJob

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from imfuse.engines.onnx import SPEC_KEY
 from imfuse.engines.onnx_file import OnnxFile, brief
 from imfuse.errors import WeightsError
-from imfuse.types import Float, FusionSpec, Shares
+from imfuse.types import Float, FusionSpec, Preference, Shares
 
 BANDS_KEY = "imfuse.bands"
 """Metadata key that holds the `BandRule` as JSON."""
@@ -34,7 +34,7 @@ BLURRED = 3
 """Bands whose magnitude is a mean over 3x3 pixels; that of the others is each pixel's own."""
 SCALED = (4.0, 6.0)
 """Factors by which the network gets a band, and the magnitude of finer ones."""
-TASTES = 4
+TASTES = len(Preference())
 """Numbers of a preference."""
 
 _REMEDY = "Export it again with imfuse."
@@ -80,7 +80,7 @@ class BandsEngine:
 
     Args:
         file: The open file.
-        preference: What to prefer; see `imfuse.learn.models.bands.Preference`.
+        preference: What to prefer.
 
     Attributes:
         spec: The file's description.
@@ -91,11 +91,15 @@ class BandsEngine:
         WeightsError: The file holds no such network.
     """
 
-    def __init__(self, file: OnnxFile, *, preference: Sequence[float] = (0.0,) * TASTES) -> None:
+    def __init__(self, file: OnnxFile, *, preference: Preference | None = None) -> None:
         self._file = file
         self.weights_sha256: str | None = file.sha256
         self.spec, self.rule = _described(self._file)
-        self._preference = np.asarray([preference], np.float32)
+        self._preference = np.asarray([preference or Preference()], np.float32)
+
+    def preferring(self, preference: Preference) -> "BandsEngine":
+        """Return the engine that fuses by a preference."""
+        return BandsEngine(self._file, preference=preference)
 
     def fuse(self, ir: Float, vis: Float) -> Float:
         """Fuse two arrays; see `imfuse.types.Engine.fuse`."""

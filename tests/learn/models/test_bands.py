@@ -15,9 +15,9 @@ from imfuse.errors import UsageError, WeightsError  # noqa: E402
 from imfuse.fuser import Fuser  # noqa: E402
 from imfuse.learn.checkpoints import load_weights, save_weights  # noqa: E402
 from imfuse.learn.export import export_onnx  # noqa: E402
-from imfuse.learn.models.bands import ImfuseB, ImfuseS, Preference  # noqa: E402
+from imfuse.learn.models.bands import ImfuseB, ImfuseS  # noqa: E402
 from imfuse.learn.models.base import Origin  # noqa: E402
-from imfuse.types import ImagePair, Picture  # noqa: E402
+from imfuse.types import ImagePair, Picture, Preference  # noqa: E402
 
 BOTH = pytest.mark.parametrize("kind", [ImfuseB, ImfuseS])
 
@@ -125,6 +125,23 @@ def test_a_preference_changes_the_picture(kind):
         torch.testing.assert_close(network.prefer(ir, vis, Preference()), usual)
         for name in Preference._fields:
             assert not torch.allclose(network.prefer(ir, vis, Preference(**{name: 1.0})), usual)
+
+
+def test_options_are_preferences(exported):
+    network, file = exported
+    ir, vis = pictures(64, 96)
+    pair = ImagePair(ir=Picture(pixels=ir), vis=Picture(pixels=vis))
+    found = Fuser(file, prefer_ir=0.8, detail=1.2, natural=0.3, machine=0.1).fuse(pair).pixels
+    wanted = Preference(lean=0.6, detail=1.2, natural=0.3, machine=0.1)
+    with torch.inference_mode():
+        expected = network.prefer(*batches(ir, vis), wanted)[0, 0].numpy()
+    np.testing.assert_allclose(found, expected.clip(0, 1), atol=2e-6)
+    assert not np.allclose(Fuser(file).fuse(pair).pixels, found)
+    for name in ("detail", "natural", "machine"):
+        with pytest.raises(UsageError, match=f"{name} with max.*-m imfuse-b"):
+            Fuser("max", **{name: 0.5})
+        with pytest.raises(UsageError, match=name):
+            Fuser(file, **{name: 1.6})
 
 
 @BOTH

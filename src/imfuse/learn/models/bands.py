@@ -26,26 +26,10 @@ from imfuse.engines.bands import (
     scale_of,
 )
 from imfuse.learn.models.base import FusionNetwork
-from imfuse.types import SizeRule
+from imfuse.types import Preference, SizeRule
 
 _TAPS = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 """Binomial filter of the pyramid (Burt and Adelson 1983)."""
-
-
-class Preference(NamedTuple):
-    """Wishes of a person; 0 is the usual picture.
-
-    Attributes:
-        lean: -1 to 1: from the visible picture towards infrared.
-        detail: 0 to 1: how far fine structure is raised.
-        natural: 0 to 1: how close the picture stays to a well exposed visible one.
-        machine: 0 to 1: how far the picture serves detectors.
-    """
-
-    lean: float = 0.0
-    detail: float = 0.0
-    natural: float = 0.0
-    machine: float = 0.0
 
 
 class Decision(NamedTuple):

@@ -25,7 +25,7 @@ from imfuse.learn.losses.quality import (
     visual_information_fidelity,
 )
 from imfuse.learn.losses.similarity import ssim_loss
-from imfuse.learn.models.bands import BandSelection, ImfuseB, ImfuseS, Preference
+from imfuse.learn.models.bands import BandSelection, ImfuseB, ImfuseS
 from imfuse.learn.recipes.fusion import FusionRecipe
 from imfuse.learn.recipes.guidance import FusionSettings
 from imfuse.learn.recipes.settings import Section, Settings, Share, Size
@@ -39,6 +39,7 @@ from imfuse.learn.recipes.stage import (
     exact,
     trainable,
 )
+from imfuse.types import Preference
 
 
 class Weights(Section):
@@ -130,7 +131,7 @@ class BandsObjective(Objective):
             factors = {
                 "intensity": 1 + 2 * abs(lean) + 2 * wanted.natural,
                 "texture": 1 + 2 * detail,
-                "edges": 1 - 0.5 * detail,
+                "edges": 1 - 0.4 * detail,
                 "differences": 1 - abs(lean),
             }
             total = free.new_zeros(())
@@ -148,7 +149,7 @@ class BandsObjective(Objective):
         value = draws[1]
         if kind == 0:
             return Preference(lean=2 * value - 1)
-        return Preference(detail=value) if kind == 1 else Preference(natural=value)
+        return Preference(detail=1.5 * value) if kind == 1 else Preference(natural=value)
 
     def _darkened(self, y: Tensor) -> Tensor:
         """Return visible pictures of which some have become dark ones."""
