@@ -124,7 +124,7 @@ def check_provenance(map_: Path, out: Path, sources: Iterable[Path]) -> None:
         raise OutputError(
             "the map of provenance would replace the result",
             file=map_,
-            remedy="Give another file with --provenance.",
+            remedy="Give another file with --provenance (provenance=).",
         )
 
 

@@ -201,9 +201,9 @@ def prepare(job: FolderJob) -> FolderRun:
     matching = match_folders(job.ir, job.vis, job.pair_regex, pairs=job.pairs)
     _refuse_equal_names(matching)
     fuser = _shared_fuser(job)
-    _make_output(job.out, (job.ir, job.vis))
+    _make_output(job.out, (job.ir, job.vis), _OUT)
     if job.provenance is not None:
-        _make_output(job.provenance, (job.ir, job.vis, job.out), "--provenance (provenance=)")
+        _make_output(job.provenance, (job.ir, job.vis, job.out), _MAPS)
     with ExitStack() as lock:
         lock.enter_context(locked(job.out, _LOCK))
         remove_stale_temporaries(job.out)
@@ -246,13 +246,17 @@ def _refuse_equal_names(matching: Matching) -> None:
             )
 
 
-def _make_output(out: Path, others: Iterable[Path], option: str = "-o (out=)") -> None:
+_OUT, _MAPS = "-o (out=)", "--provenance (provenance=)"
+"""How folders for results and for maps are given."""
+
+
+def _make_output(out: Path, others: Iterable[Path], option: str) -> None:
     """Make a folder for pictures, which must be none of the others."""
     for other in others:
         if out.exists() and other.exists() and out.samefile(other):
             raise OutputError(
                 "the output folder is an input folder"
-                if option.startswith("-o")
+                if option == _OUT
                 else "a folder with other pictures",
                 file=out,
                 expected="a folder of its own",

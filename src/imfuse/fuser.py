@@ -291,9 +291,9 @@ def _preferring(engine: Engine, options: FuseOptions) -> Engine:
     asked = [name for name in ("detail", "natural", "machine") if getattr(options, name)]
     if asked:
         raise UsageError(
-            f"--prefer (options) {', '.join(asked)} with {engine.spec.name}",
+            f"the wish for {', '.join(asked)} with {engine.spec.name}",
             expected="a network that knows preferences",
-            remedy="Choose -m imfuse-b (model=), or leave it out.",
+            remedy="Choose -m imfuse-b (model='imfuse-b'), or leave it out.",
         )
     return engine
 

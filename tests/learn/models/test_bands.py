@@ -138,7 +138,7 @@ def test_options_are_preferences(exported):
     np.testing.assert_allclose(found, expected.clip(0, 1), atol=2e-6)
     assert not np.allclose(Fuser(file).fuse(pair).pixels, found)
     for name in ("detail", "natural", "machine"):
-        with pytest.raises(UsageError, match=f"{name} with max.*-m imfuse-b"):
+        with pytest.raises(UsageError, match=f"wish for {name} with max.*-m imfuse-b"):
             Fuser("max", **{name: 0.5})
         with pytest.raises(UsageError, match=name):
             Fuser(file, **{name: 1.6})
