@@ -124,7 +124,7 @@ class BandSelection(FusionNetwork):
     year = 2026
     activation = "none"
     stride = 16
-    bytes_per_pixel = 400
+    bytes_per_pixel = 200
 
     def __init__(self, *, widths: tuple[int, int, int], start: int, halved: bool) -> None:
         super().__init__()
@@ -250,6 +250,7 @@ class ImfuseS(BandSelection):
     good_for = "Infrared and visible video on a laptop: nearly as good as imfuse-b, far faster."
     size = SizeRule(minimum=64, multiple=32)
     stride = 32
+    bytes_per_pixel = 100
 
     def __init__(self) -> None:
         super().__init__(widths=(12, 16, 24), start=3, halved=True)
