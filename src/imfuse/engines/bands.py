@@ -105,17 +105,7 @@ class BandsEngine:
         """Fuse two arrays; see `imfuse.types.Engine.fuse`."""
         of_ir, of_vis = split(ir), split(vis)
         decided = self._decide(of_ir, of_vis)
-        fused: Float | None = None
-        for a, b, one in reversed(list(zip(of_ir, of_vis, decided, strict=True))):
-            band = _add(b, _times(_subtract(a, b), one.mask))
-            if one.gain is not None:
-                band = _times(band, one.gain)
-            if one.lift is not None:
-                band = _add(band, one.lift)
-            fused = band if fused is None else _add(_enlarged(fused), band)
-        if fused is None:
-            raise AssertionError("a pyramid has bands")
-        return fused
+        return _collapsed([_blended(*one) for one in zip(of_ir, of_vis, decided, strict=True)])
 
     def shares(self, ir: Float, vis: Float) -> Shares:
         """Return what of the fused picture comes from where; the three add up to it.
@@ -216,6 +206,14 @@ def _strength(band: Float, level: int) -> Float:
     if level >= BLURRED:
         return size
     return _as_float(cv2.blur(size, (3, 3), borderType=cv2.BORDER_CONSTANT))
+
+
+def _blended(a: Float, b: Float, decided: Decided) -> Float:
+    """Return a band of the fused picture."""
+    band = _add(b, _times(_subtract(a, b), decided.mask))
+    if decided.gain is not None:
+        band = _times(band, decided.gain)
+    return band if decided.lift is None else _add(band, decided.lift)
 
 
 def _contrast(p: Float, q: Float) -> Float:

@@ -29,7 +29,8 @@ def made(kind):
     with torch.no_grad():
         for parameter in network.decider.parameters():
             parameter.mul_(1.5)
-        network.decider.taste.weight.normal_()
+        for parameter in network.decider.wishes.parameters():
+            parameter.normal_(std=0.5)
         network.sharpness.copy_(torch.tensor([3.0, 4.0, 5.0, 6.0]))
     return network
 

@@ -7,7 +7,9 @@ from torch import nn
 
 from imfuse.errors import UsageError, WeightsError
 from imfuse.learn import load, train
+from imfuse.learn.checkpoints import save_weights
 from imfuse.learn.guides.frozen import FrozenDetector, open_guide
+from imfuse.learn.models.base import Origin
 from imfuse.learn.networks import create_network
 from imfuse.learn.recipes.guidance import (
     GuidanceSettings,
@@ -46,7 +48,7 @@ class Given(nn.Module):
         super().__init__()
         self.picture = nn.Parameter(picture)
 
-    def forward(self, ir, vis):
+    def fuse_for_machines(self, ir, vis):
         return self.picture
 
 
@@ -133,7 +135,7 @@ def test_darkened_pictures_go_to_the_network_and_not_to_the_target(batch):
     seen = []
 
     class Spy(Given):
-        def forward(self, _ir, y):
+        def fuse_for_machines(self, _ir, y):
             seen.append(y)
             return self.picture
 
@@ -235,3 +237,29 @@ def test_a_stage_on_its_own_begins_with_weights(tmp_path):
     before, after = (load(name).state_dict() for name in ("seafusion", str(tmp_path / "run")))
     assert any(not torch.equal(before[key], after[key]) for key in before)
     assert "eye.onnx" in card.model_dump_json()
+
+
+def test_our_networks_learn_the_wish_alone(tmp_path):
+    """The usual picture stays as it was, to the last bit; the one for machines changes."""
+    torch.manual_seed(0)
+    network = create_network("imfuse-s")
+    save_weights(tmp_path / "before.safetensors", network, settings={}, origin=Origin())
+    own = {
+        "batch": 2,
+        "crop": 64,
+        "workers": 0,
+        "weights": str(tmp_path / "before.safetensors"),
+        "guidance": SMALL | {"alone": True, "rate": 0.01},
+    }
+    guide = detector_file(tmp_path / "eye.onnx")
+    train("imfuse-s", "scenes:6", tmp_path / "run", settings=own, guide=guide, export=False)
+    after = load(tmp_path / "run")
+    ir, vis = torch.rand(2, 1, 1, 64, 64)
+    with torch.inference_mode():
+        assert (after(ir, vis) == network(ir, vis)).all()
+        assert not torch.equal(after.fuse_for_machines(ir, vis), network(ir, vis))
+    changed = [
+        name for name, p in network.state_dict().items() if (after.state_dict()[name] != p).any()
+    ]
+    assert changed
+    assert all(name.endswith(".of.machine") for name in changed)

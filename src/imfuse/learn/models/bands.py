@@ -83,8 +83,7 @@ class Decider(nn.Module):
                 nn.Sequential(_conv(second, third, 2), _conv(third, third), _conv(third, third)),
             ]
         )
-        self.taste = nn.Linear(len(Preference()), third, bias=False)
-        nn.init.zeros_(self.taste.weight)  # a preference that nobody trained changes nothing
+        self.wishes = nn.ModuleList(_Wishes(width) for width in widths)
         self.project = nn.ModuleList([nn.Conv2d(second, first, 1), nn.Conv2d(third, second, 1)])
         self.decode = nn.ModuleList([_conv(first, first), _conv(second, second)])
         self.heads = nn.ModuleList(
@@ -99,12 +98,32 @@ class Decider(nn.Module):
             planes: `(b, inputs, h, w)`; height and width are multiples of 4.
             preference: `(b, 4)`, see `Preference`.
         """
-        first = self.encode[0](planes)
-        second = self.encode[1](first)
-        third = self.encode[2](second) + self.taste(preference)[:, :, None, None]
+        first = self.wishes[0](self.encode[0](planes), preference)
+        second = self.wishes[1](self.encode[1](first), preference)
+        third = self.wishes[2](self.encode[2](second), preference)
         second = self.decode[1](second + _enlarged(self.project[1](third)))
         first = self.decode[0](first + _enlarged(self.project[0](second)))
         return tuple(head(x) for head, x in zip(self.heads, (first, second, third), strict=False))
+
+
+class _Wishes(nn.Module):
+    """Scales and shifts features by a preference: x (1 + p W) + p V.
+
+    All weights are 0 at first, as a wish that nobody trained must change nothing. Each wish has
+    weights of its own, so that one can be trained without the others.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.of = nn.ParameterDict(
+            {name: nn.Parameter(torch.zeros(2 * width)) for name in Preference._fields}
+        )
+
+    def forward(self, x: Tensor, preference: Tensor) -> Tensor:
+        """Map `(b, width, h, w)` to the same shape."""
+        weights = torch.stack([self.of[name] for name in Preference._fields])
+        scale, shift = (preference @ weights)[:, :, None, None].chunk(2, 1)
+        return x * (1 + scale) + shift
 
 
 class BandSelection(FusionNetwork):
@@ -138,6 +157,10 @@ class BandSelection(FusionNetwork):
     def fuse(self, ir: Tensor, vis: Tensor) -> Tensor:
         """Fuse `(b, 1, h, w)` and `(b, 1, h, w)` to the same shape, as usual."""
         return self.prefer(ir, vis, Preference())
+
+    def fuse_for_machines(self, ir: Tensor, vis: Tensor) -> Tensor:
+        """Fuse a batch by the preference for machines."""
+        return self.prefer(ir, vis, Preference(machine=1.0))
 
     def prefer(self, ir: Tensor, vis: Tensor, preference: Preference) -> Tensor:
         """Fuse as somebody prefers.

@@ -86,6 +86,14 @@ class FusionNetwork(nn.Module, ABC):
             )
         return self.fuse(ir, vis)
 
+    def fuse_for_machines(self, ir: Tensor, vis: Tensor) -> Tensor:
+        """Fuse a batch for detectors and segmenters; see `forward`.
+
+        Networks without a preference for machines fuse as usual.
+        """
+        fused: Tensor = self(ir, vis)
+        return fused
+
     @property
     def halo(self) -> int | None:
         """Pixels around an output pixel that can influence it; None if the whole picture does."""

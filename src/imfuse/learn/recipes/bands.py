@@ -205,6 +205,11 @@ class BandsRecipe(FusionRecipe):
         """Return the one stage."""
         return [Planned("fuse", self.settings.steps)]
 
+    def freeze_for_guidance(self) -> None:
+        """Freeze all but the preference for machines, so that the usual picture stays as it is."""
+        for name, parameter in self.fusion.named_parameters():
+            parameter.requires_grad_(name.endswith(".of.machine"))
+
     def stage(self, index: int, workshop: Workshop) -> Stage:
         """Return the stage."""
         own, trained = self.settings, ("fusion",)

@@ -84,8 +84,12 @@ class FusionRecipe(Recipe):
         if not self._guides(index, workshop.source):
             return self.stage(index, workshop)
         self.set_modes(("fusion",), frozen_norms=True)
+        self.freeze_for_guidance()
         steps = self.schedule(workshop.source)[index].steps
         return guidance_stage(self.fusion, self._guidance, steps, workshop)
+
+    def freeze_for_guidance(self) -> None:
+        """Freeze what the guided stage must not change."""
 
     def _guides(self, index: int, source: Source) -> bool:
         """Return True if a stage is the guided one."""

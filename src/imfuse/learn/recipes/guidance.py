@@ -115,7 +115,7 @@ class GuidingObjective(Objective):
         own = self._settings
         shown = self._darkened(vis)
         y = luma(shown)
-        fused = self.network(ir, shown if self.network.visible == "rgb" else y)
+        fused = self.network.fuse_for_machines(ir, shown if self.network.visible == "rgb" else y)
         with exact(ir):
             fused = fused.float()
             gray = luma(fused) if fused.shape[1] == 3 else fused

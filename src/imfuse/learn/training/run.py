@@ -46,7 +46,7 @@ def train(  # noqa: PLR0913 - as many as the command has
     budget: str | None = None,
     layout: str | None = None,
     stride: int = 1,
-    guide: Sequence[str | Path] = (),
+    guide: str | Path | Sequence[str | Path] = (),
     resume: bool = False,
     device: str = "auto",
     watch: Watch = lambda _: None,
@@ -65,7 +65,8 @@ def train(  # noqa: PLR0913 - as many as the command has
             whole schedule.
         layout: Name of the layout of the data, if it can't be recognised from the folders.
         stride: Take every N-th frame of video.
-        guide: ONNX files of detectors or segmenters that guide a last stage, without labels.
+        guide: ONNX file of a detector or segmenter that guides a last stage, without labels; or
+            several.
         resume: Continue the run in `out`, which was started with the same arguments.
         device: `auto`, `cpu`, `gpu`, or a number of GPUs.
         watch: Called after each step.
@@ -87,16 +88,15 @@ def train(  # noqa: PLR0913 - as many as the command has
         ...              budget="200it")  # doctest: +SKIP
         >>> network = load("run")  # doctest: +SKIP
     """
-    several = [data] if isinstance(data, str | Path) else list(data)
     given = {
         "recipe": recipe,
-        "data": [str(one) for one in several],
+        "data": _listed(data),
         "preset": preset,
         "budget": budget,
         "layout": layout,
         "stride": stride,
     }
-    guides = {"guidance.networks": list(map(str, guide))} if guide else {}
+    guides = {"guidance.networks": _listed(guide)} if guide else {}
     config = make_config({}, given, {**(settings or {}), **guides})
     folder = Path(out)
     if resume:
@@ -104,6 +104,10 @@ def train(  # noqa: PLR0913 - as many as the command has
         return execute(run, folder, state, watch, export=export)
     check_folder(folder)
     return execute(prepare(config, device=device), folder, None, watch, export=export)
+
+
+def _listed(given: str | Path | Sequence[str | Path]) -> list[str]:
+    return [str(one) for one in ([given] if isinstance(given, str | Path) else given)]
 
 
 def execute(
