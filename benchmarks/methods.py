@@ -1,4 +1,4 @@
-"""Time of every method for one colour pair, decoded to fused, at 640x480.
+"""Time of every method, and of our own networks, for one colour pair, decoded to fused, at 640x480.
 
 The time covers the whole pipeline (luma, method, recombination, rounding) for arrays in memory,
 with OpenCV on one thread and on all cores.
@@ -14,6 +14,8 @@ from imfuse.registry import method_names
 from imfuse.scenes import render
 from imfuse.types import ImagePair, Picture
 
+OURS = ("imfuse-s", "imfuse-b")
+
 
 def main() -> None:
     """Measure the median of at least five runs for each method."""
@@ -22,11 +24,11 @@ def main() -> None:
     ir, vis = (np.rint(values * 255).astype(np.uint8) for values in (scene.ir, scene.vis))
     pair = ImagePair(ir=Picture(pixels=ir), vis=Picture(pixels=vis))
     rows = []
-    for method in method_names():
-        fuser = Fuser(method)
+    for method in (*method_names(), *OURS):
         row: dict[str, object] = {"method": method}
         for threads in (1, available_cores()):
             cv2.setNumThreads(threads)
+            fuser = Fuser(method, threads=threads)
             once = median_seconds(lambda f=fuser: f.fuse(pair), 1)
             seconds = median_seconds(lambda f=fuser: f.fuse(pair), 5 if once > 0.2 else 31)
             row[f"ms_{threads}_threads"] = round(1e3 * seconds, 2)

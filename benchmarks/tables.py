@@ -16,12 +16,13 @@ from harness import RESULTS, parser
 from numpy.typing import NDArray
 
 from imfuse.cards import network_cards
+from imfuse.engines.load import model_specs
 from imfuse.metrics.catalogue import METRICS
 from imfuse.metrics.metric import MetricInfo
 from imfuse.metrics.protocols import PROTOCOLS
 from imfuse.metrics.published import published_rows
 from imfuse.metrics.segmentation import intersection_over_union
-from imfuse.registry import DEFAULT_METHOD, find_method
+from imfuse.registry import DEFAULT_METHOD
 
 ROOT = Path(__file__).parents[1]
 PAGES = (
@@ -43,8 +44,9 @@ def _results(name: str) -> dict[str, object]:
 def methods() -> str:
     """Return one row per method: its description and times."""
     lines = ["| method | what it is | 1 thread | 2 threads |", "|---|---|---:|---:|"]
+    specs = {spec.name: spec for spec in model_specs()}
     for row in _results("methods")["rows"]:
-        spec = find_method(row["method"]).spec
+        spec = specs[row["method"]]
         name = f"**`{spec.name}`** (default)" if spec.name == DEFAULT_METHOD else f"`{spec.name}`"
         times = [f"{row[f'ms_{n}_threads']:.3g} ms" for n in (1, 2)]
         lines.append(f"| {name} | {spec.title} | {times[0]} | {times[1]} |")

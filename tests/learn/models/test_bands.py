@@ -145,11 +145,9 @@ def test_options_are_preferences(exported):
             Fuser(file, **{name: 1.6})
 
 
-@BOTH
-def test_tiles_give_the_whole(kind, tmp_path):
+def test_tiles_give_the_whole(exported):
     """The halo reaches as far as the network looks."""
-    network, file = made(kind), tmp_path / "model.onnx"
-    export_onnx(network, file)
+    network, file = exported
     halo = network.halo
     size = -(-(3 * halo + 200) // 32) * 32
     ir, vis = pictures(size, size, seed=3)
@@ -167,9 +165,7 @@ def test_the_file_gives_the_network_back(exported, tmp_path):
     loaded = load_weights(file).network
     for name, values in network.state_dict().items():
         assert (loaded.state_dict()[name] == values).all(), name
-    whole, half = tmp_path / "whole.onnx", tmp_path / "half.onnx"
-    assert export_onnx(loaded, whole, whole=True) < 1e-5
-    assert isinstance(open_onnx(whole), OnnxEngine)
+    half = tmp_path / "half.onnx"
     assert export_onnx(made(type(network)), half, half=True) < 1e-5
     assert half.stat().st_size < 0.7 * file.stat().st_size
 
@@ -214,14 +210,13 @@ def test_settings_are_refused(exported):
         open_onnx(file, settings={"range": "0:1"})
 
 
-def test_the_command_writes_both_forms(exported, run, tmp_path):
+def test_the_command_writes_the_whole(exported, run, tmp_path):
     network, _ = exported
     weights = tmp_path / "w.safetensors"
     save_weights(weights, network, settings={}, origin=Origin())
-    for more, engine in (((), BandsEngine), (("--whole",), OnnxEngine)):
-        out = tmp_path / f"{engine.__name__}.onnx"
-        code, _, err = run("export", weights, "-o", out, *more)
-        assert code == 0, err
-        assert isinstance(open_onnx(out), engine)
+    out = tmp_path / "whole.onnx"
+    code, _, err = run("export", weights, "-o", out, "--whole")
+    assert code == 0, err
+    assert isinstance(open_onnx(out), OnnxEngine)
     code, _, err = run("export", weights, "-o", out, "--whole", "--segmenter")
     assert code == 2
