@@ -326,7 +326,11 @@ class PreferringEngine(Protocol):
     """An engine that knows preferences."""
 
     def preferring(self, preference: Preference) -> Engine:
-        """Return the engine that fuses by a preference."""
+        """Return the engine that fuses by a preference.
+
+        Raises:
+            UsageError: The engine does not know one of its wishes.
+        """
         ...
 
 

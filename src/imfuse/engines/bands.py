@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from imfuse.engines.onnx import SPEC_KEY
 from imfuse.engines.onnx_file import OnnxFile, brief
-from imfuse.errors import WeightsError
+from imfuse.errors import UsageError, WeightsError
 from imfuse.types import Float, FusionSpec, Preference, Shares
 
 BANDS_KEY = "imfuse.bands"
@@ -47,6 +47,7 @@ class BandRule(BaseModel):
         start: Halvings before the network begins: 1 is half resolution, 3 an eighth.
         halved: Whether the finest band is selected at half resolution.
         sharpness: Factor of the contrast of each band in its selection.
+        wishes: Fields of `Preference` that the network has learned.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -54,6 +55,7 @@ class BandRule(BaseModel):
     start: Annotated[int, Field(ge=1, le=3)]
     halved: bool
     sharpness: Annotated[tuple[float, ...], Field(min_length=LEVELS, max_length=LEVELS)]
+    wishes: tuple[str, ...] = Preference._fields
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -98,7 +100,21 @@ class BandsEngine:
         self._preference = np.asarray([preference or Preference()], np.float32)
 
     def preferring(self, preference: Preference) -> "BandsEngine":
-        """Return the engine that fuses by a preference."""
+        """Return the engine that fuses by a preference.
+
+        Raises:
+            UsageError: The network has not learned one of its wishes.
+        """
+        unknown = [
+            name
+            for name, weight in preference._asdict().items()
+            if weight and name not in self.rule.wishes
+        ]
+        if unknown:
+            raise UsageError(
+                f"the wish for {', '.join(unknown)} with {self.spec.name}",
+                expected=f"wishes that it has learned: {', '.join(self.rule.wishes) or 'none'}",
+            )
         return BandsEngine(self._file, preference=preference)
 
     def fuse(self, ir: Float, vis: Float) -> Float:

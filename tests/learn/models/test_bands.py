@@ -145,6 +145,18 @@ def test_options_are_preferences(exported):
             Fuser(file, **{name: 1.6})
 
 
+def test_wishes_that_nobody_trained_are_refused(tmp_path):
+    network, file = made(ImfuseS), tmp_path / "model.onnx"
+    with torch.no_grad():
+        for one in network.decider.wishes:
+            one.of["machine"].zero_()
+    export_onnx(network, file)
+    assert open_onnx(file).rule.wishes == ("lean", "detail", "natural")
+    Fuser(file, natural=1, prefer_ir=1)
+    with pytest.raises(UsageError, match="wish for machine with imfuse-s.*lean, detail, natural"):
+        Fuser(file, machine=0.5)
+
+
 def test_tiles_give_the_whole(exported):
     """The halo reaches as far as the network looks."""
     network, file = exported

@@ -9,7 +9,7 @@ Given what the network decides, the fused picture is linear in both sources. So 
 of them has in a pixel is known exactly: see `Shares`.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -89,6 +89,15 @@ class Decider(nn.Module):
         self.heads = nn.ModuleList(
             nn.Conv2d(width, count, 3, padding=1)
             for width, count in zip(widths, outputs, strict=False)
+        )
+
+    @property
+    def learned(self) -> tuple[str, ...]:
+        """Wishes that have been trained: those with weights other than 0."""
+        return tuple(
+            name
+            for name in Preference._fields
+            if any(cast(_Wishes, one).of[name].any() for one in self.wishes)
         )
 
     def forward(self, planes: Tensor, preference: Tensor) -> tuple[Tensor, ...]:
@@ -198,8 +207,12 @@ class BandSelection(FusionNetwork):
     @property
     def rule(self) -> BandRule:
         """Numbers that the engine needs besides the network; see `imfuse.engines.bands`."""
-        sharpness = tuple(self.sharpness.tolist())
-        return BandRule(start=self.start, halved=self.halved, sharpness=sharpness)
+        return BandRule(
+            start=self.start,
+            halved=self.halved,
+            sharpness=tuple(self.sharpness.tolist()),
+            wishes=self.decider.learned,
+        )
 
     def decide(self, of_ir: list[Tensor], of_vis: list[Tensor], preference: Preference) -> Decision:
         """Return what the network decides.
