@@ -58,7 +58,7 @@ def train(
 ) -> None:
     """Train a network as its paper describes, and write a model that `imfuse fuse` runs.
 
-    Recipes: bffr, psfusion, refinefuse, scgrfuse, seafusion, smfnet.
+    Recipes: bffr, imfuse-b, imfuse-s, psfusion, refinefuse, scgrfuse, seafusion, smfnet.
 
     For example `imfuse train seafusion --data MSRS --data scenes:200 -o run --budget 2h`, then
     `imfuse fuse ir.png vis.png -o fused.png -m run/model.onnx`. The folder of the run holds the
