@@ -9,14 +9,15 @@ torch = pytest.importorskip("torch")
 
 from torch.utils._pytree import tree_leaves  # noqa: E402 - no public way to flatten
 
-from imfuse.engines.onnx import OnnxEngine  # noqa: E402 - needs torch
+from imfuse.engines.load import open_onnx  # noqa: E402 - needs torch
 from imfuse.errors import ImfuseError, UnknownName  # noqa: E402
 from imfuse.learn.checkpoints import load_weights, save_weights  # noqa: E402
 from imfuse.learn.engine import TorchEngine  # noqa: E402
 from imfuse.learn.export import TOLERANCE, export_onnx  # noqa: E402
+from imfuse.learn.models.bands import BandSelection  # noqa: E402
 from imfuse.learn.models.base import Origin  # noqa: E402
 from imfuse.learn.networks import NETWORKS, create_network, find_network  # noqa: E402
-from imfuse.types import FusionSpec  # noqa: E402
+from imfuse.types import FusionSpec, Preference  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +91,10 @@ def test_gradients_reach_every_trainable_parameter(network):
     with torch.no_grad():
         for parameter in network.parameters():  # gates that begin at 0 hide what lies behind them
             parameter.add_(0.02 * torch.randn_like(parameter))
-    outputs = getattr(network, "features", network)(ir, vis)  # also what only training looks at
+    if isinstance(network, BandSelection):
+        outputs = network.prefer(ir, vis, Preference(0.5, 0.5, 0.5, 0.5))  # 0 leaves wishes idle
+    else:  # also what only training looks at
+        outputs = getattr(network, "features", network)(ir, vis)
     sum((x * torch.rand_like(x)).sum() for x in tree_leaves(outputs)).backward()
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
@@ -132,7 +136,7 @@ def test_the_exported_file_computes_the_same(network, tmp_path):
     """At sizes that the exporter did not see, in both engines, with the description inside."""
     out = tmp_path / "model.onnx"
     assert export_onnx(network, out) <= TOLERANCE
-    engine, live = OnnxEngine(out), TorchEngine(network)
+    engine, live = open_onnx(out), TorchEngine(network)
     assert engine.spec == live.spec == network.spec()
     ir, vis = inputs(network, times=(4, 2))
     arrays = ir[0, 0].numpy(), vis[0].permute(1, 2, 0).squeeze(-1).numpy()

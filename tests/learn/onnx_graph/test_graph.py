@@ -110,13 +110,19 @@ def test_the_detector_runs_in_half_precision(detector, scenes):
     assert torch.cosine_similarity(*gradients, dim=0) > 0.7  # rounding in 113 layers
 
 
+def shape_of(port, size):
+    """Return the shape of an input; axes of no fixed length get the sides of a picture, in turn."""
+    sides = iter(size)
+    return tuple(next(sides) if length is None else length for length in port.shape)
+
+
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 @pytest.mark.parametrize("size", [(64, 96), (40, 48)])
 def test_shipped_networks_equal_onnx_runtime(path, size):
     file = OnnxFile(path, threads=1)
     pictures = [
-        np.random.default_rng(i).random((1, 1, *size), np.float32)
-        for i, _ in enumerate(file.inputs)
+        np.random.default_rng(i).random(shape_of(port, size), np.float32)
+        for i, port in enumerate(file.inputs)
     ]
     names = [port.name for port in file.inputs]
     expected = file.run(None, dict(zip(names, pictures, strict=True)))[0]
@@ -163,7 +169,8 @@ def test_half_precision_gives_nearly_the_same_and_gradients(small):
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_no_value_stays_on_the_cpu_by_mistake(path):
     graph = read_graph(path).to("meta")  # a device that refuses to mix its tensors with others
-    pictures = [torch.rand(1, 1, 64, 64, device="meta") for _ in graph.inputs]
+    ports = OnnxFile(path, threads=1).inputs
+    pictures = [torch.rand(shape_of(port, (64, 64)), device="meta") for port in ports]
     with torch.autocast("cpu", enabled=False):
         assert graph(*pictures)[0].device.type == "meta"
 
