@@ -222,6 +222,7 @@ def test_settings_are_refused(exported):
         open_onnx(file, settings={"range": "0:1"})
 
 
+@pytest.mark.slow
 def test_the_command_writes_the_whole(exported, run, tmp_path):
     network, _ = exported
     weights = tmp_path / "w.safetensors"
