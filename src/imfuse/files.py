@@ -120,7 +120,7 @@ def check_provenance(map_: Path, out: Path, sources: Iterable[Path]) -> None:
         OutputError: It is, or it can't be written there.
     """
     check_output(map_, sources)
-    if map_.resolve() == out.resolve():
+    if map_.resolve() == out.resolve() or identities([map_]) & identities([out]):
         raise OutputError(
             "the map of provenance would replace the result",
             file=map_,

@@ -18,8 +18,8 @@ from imfuse.infrared import Infrared, prepare_infrared
 from imfuse.machine import keep_freed_memory, total_memory
 from imfuse.ops import color, geometry
 from imfuse.ops.warps import scaling
-from imfuse.options import FuseOptions, InfraredRange
-from imfuse.provenance import as_map, estimated
+from imfuse.options import WISHES, FuseOptions, InfraredRange
+from imfuse.provenance import as_map, blended, estimated
 from imfuse.suspicions import check_visible, notes_of_readers, notes_on, without_false_alpha
 from imfuse.types import (
     SCALES,
@@ -245,17 +245,9 @@ class Fuser:
             return as_map(estimated(gray, ir, luma))
         height, width = gray.shape
         parts = Shares(*(part[:height, :width] for part in self.engine.shares(*padded)))
-        if isinstance(self.engine, PreferringEngine):
-            return as_map(parts)
-        share = np.float32(2 * self.options.prefer_ir - 1)  # see `_towards_one`
-        own = 1 - abs(share)
-        return as_map(
-            Shares(
-                ir=own * parts.ir + max(share, np.float32(0)) * ir,
-                vis=own * parts.vis + max(-share, np.float32(0)) * luma,
-                neither=own * parts.neither,
-            )
-        )
+        if not isinstance(self.engine, PreferringEngine):  # see `_towards_one`
+            parts = blended(parts, ir, luma, 2 * self.options.prefer_ir - 1)
+        return as_map(parts)
 
     def _check_padding(self, size: tuple[int, int], name: str) -> None:
         """Refuse a picture that grows beyond the memory limit when it is padded."""
@@ -288,7 +280,7 @@ def _preferring(engine: Engine, options: FuseOptions) -> Engine:
     """
     if isinstance(engine, PreferringEngine):
         return engine.preferring(options.preference)
-    asked = [name for name in ("detail", "natural", "machine") if getattr(options, name)]
+    asked = [name for name in WISHES if name != "prefer_ir" and getattr(options, name)]
     if asked:
         raise UsageError(
             f"the wish for {', '.join(asked)} with {engine.spec.name}",

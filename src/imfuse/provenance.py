@@ -39,6 +39,24 @@ def as_map(parts: Shares) -> Float:
     return np.asarray(np.where(total > _LEAST, sizes / np.maximum(total, _LEAST), even), np.float32)
 
 
+def blended(parts: Shares, ir: Float, vis: Float, lean: float) -> Shares:
+    """Return the parts of a result that was blended with one of the sources.
+
+    Args:
+        parts: Those of the result before.
+        ir: `(H, W)` infrared picture.
+        vis: `(H, W)` visible luma.
+        lean: Weight of the source: above 0 of infrared, below 0 of the visible picture.
+    """
+    share = np.float32(lean)
+    own, none = 1 - abs(share), np.float32(0)
+    return Shares(
+        ir=own * parts.ir + max(share, none) * ir,
+        vis=own * parts.vis + max(-share, none) * vis,
+        neither=own * parts.neither,
+    )
+
+
 def estimated(fused: Float, ir: Float, vis: Float) -> Shares:
     """Return what of a fused picture probably comes from where; the three add up to it.
 

@@ -152,23 +152,23 @@ def parse_preference(text: str) -> dict[str, float]:
     Raises:
         UsageError: A part is no wish, is there twice, or its weight is out of its range.
     """
+    from imfuse.options import WISHES
+
+    limits = {"ir": 1.0, "vis": 1.0, **WISHES}
+    del limits["prefer_ir"]  # `ir` or `vis` here
     found: dict[str, float] = {}
     for part in text.split(","):
         name, given, number = (side.strip() for side in part.partition("="))
-        most = _WISHES.get(name)
+        most = limits.get(name)
         try:
             weight = float(number) if given else 1.0
         except ValueError:
             weight = -1.0
         option = "prefer_ir" if name in ("ir", "vis") else name
         if most is None or not 0 <= weight <= most or option in found:
-            known = ", ".join(f"{one}=0..{limit:g}" for one, limit in _WISHES.items())
+            known = ", ".join(f"{one}=0..{limit:g}" for one, limit in limits.items())
             raise UsageError(
                 f"--prefer {text}", expected=f"some of {known}; ir or vis, each once; no number: 1"
             )
         found[option] = 1 - weight if name == "vis" else weight
     return found
-
-
-_WISHES = {"ir": 1.0, "vis": 1.0, "detail": 1.5, "natural": 1.0, "machine": 1.0}
-"""Largest weight of each wish."""

@@ -3,7 +3,7 @@
 Such a file holds only the part that decides (`imfuse.learn.models.bands.Decider`): inputs `planes`
 (1, C, h, w) and `preference` (1, 4), outputs `first`, `second` and `third`, and under the metadata
 key `imfuse.bands` what to do with them. Pictures are split into bands and put together here, with
-OpenCV, which does that several times faster than any runtime for networks.
+OpenCV: `imfuse-s` then takes a quarter of the time of the whole in ONNX Runtime (640x480).
 """
 
 from collections.abc import Sequence

@@ -9,7 +9,7 @@ Given what the network decides, the fused picture is linear in both sources. So 
 of them has in a pixel is known exactly: see `Shares`.
 """
 
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,7 @@ from imfuse.engines.bands import (
     BandRule,
     scale_of,
 )
+from imfuse.learn.blocks.decider import Decider, enlarged
 from imfuse.learn.models.base import FusionNetwork
 from imfuse.types import Preference, SizeRule
 
@@ -58,81 +59,6 @@ class Shares(NamedTuple):
     ir: Tensor
     vis: Tensor
     neither: Tensor
-
-
-class Decider(nn.Module):
-    """The network itself, an encoder and a decoder of three scales.
-
-    Args:
-        inputs: Planes that it looks at.
-        widths: Channels at its finest scale, at half of it, and at a quarter.
-        outputs: Maps at each scale, finest first; the coarsest may have none.
-
-    Attributes:
-        inputs: Planes that it looks at.
-    """
-
-    def __init__(self, inputs: int, widths: tuple[int, int, int], outputs: tuple[int, ...]) -> None:
-        super().__init__()
-        self.inputs = inputs
-        first, second, third = widths
-        self.encode = nn.ModuleList(
-            [
-                nn.Sequential(_conv(inputs, first), _conv(first, first)),
-                nn.Sequential(_conv(first, second, 2), _conv(second, second)),
-                nn.Sequential(_conv(second, third, 2), _conv(third, third), _conv(third, third)),
-            ]
-        )
-        self.wishes = nn.ModuleList(_Wishes(width) for width in widths)
-        self.project = nn.ModuleList([nn.Conv2d(second, first, 1), nn.Conv2d(third, second, 1)])
-        self.decode = nn.ModuleList([_conv(first, first), _conv(second, second)])
-        self.heads = nn.ModuleList(
-            nn.Conv2d(width, count, 3, padding=1)
-            for width, count in zip(widths, outputs, strict=False)
-        )
-
-    @property
-    def learned(self) -> tuple[str, ...]:
-        """Wishes that have been trained: those with weights other than 0."""
-        return tuple(
-            name
-            for name in Preference._fields
-            if any(cast(_Wishes, one).of[name].any() for one in self.wishes)
-        )
-
-    def forward(self, planes: Tensor, preference: Tensor) -> tuple[Tensor, ...]:
-        """Return the maps at each scale that has some.
-
-        Args:
-            planes: `(b, inputs, h, w)`; height and width are multiples of 4.
-            preference: `(b, 4)`, see `Preference`.
-        """
-        first = self.wishes[0](self.encode[0](planes), preference)
-        second = self.wishes[1](self.encode[1](first), preference)
-        third = self.wishes[2](self.encode[2](second), preference)
-        second = self.decode[1](second + _enlarged(self.project[1](third)))
-        first = self.decode[0](first + _enlarged(self.project[0](second)))
-        return tuple(head(x) for head, x in zip(self.heads, (first, second, third), strict=False))
-
-
-class _Wishes(nn.Module):
-    """Scales and shifts features by a preference: x (1 + p W) + p V.
-
-    All weights are 0 at first, as a wish that nobody trained must change nothing. Each wish has
-    weights of its own, so that one can be trained without the others.
-    """
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.of = nn.ParameterDict(
-            {name: nn.Parameter(torch.zeros(2 * width)) for name in Preference._fields}
-        )
-
-    def forward(self, x: Tensor, preference: Tensor) -> Tensor:
-        """Map `(b, width, h, w)` to the same shape."""
-        weights = torch.stack([self.of[name] for name in Preference._fields])
-        scale, shift = (preference @ weights)[:, :, None, None].chunk(2, 1)
-        return x * (1 + scale) + shift
 
 
 class BandSelection(FusionNetwork):
@@ -231,12 +157,12 @@ class BandSelection(FusionNetwork):
             logit, gain = decided[:, :1], GAIN[0] + GAIN[1] * torch.sigmoid(decided[:, 1:])
             halved = self.halved and level == 0
             for _ in range(self.start + scale - level - halved):
-                logit, gain = _enlarged(logit), _enlarged(gain)
+                logit, gain = enlarged(logit), enlarged(gain)
             a, b = (_strength(bands[level], level, halved) for bands in (of_ir, of_vis))
             contrast = (a - b) / (a + b + FLOOR)
             mask = torch.sigmoid(2 * logit + self.sharpness[level] * contrast)
-            masks.append(_enlarged(mask) if halved else mask)
-            gains.append(_enlarged(gain) if halved else gain)
+            masks.append(enlarged(mask) if halved else mask)
+            gains.append(enlarged(gain) if halved else gain)
         scale = scale_of(LEVELS, self.start)
         rest = next(maps[scale])
         for _ in range(LEVELS - self.start - scale):
@@ -279,7 +205,7 @@ class ImfuseB(BandSelection):
 
 
 class ImfuseS(BandSelection):
-    """The small network: a quarter of the resolution and below."""
+    """The small network: an eighth of the resolution and below."""
 
     name = "imfuse-s"
     title = "Selection of bands by a very small network, in real time"
@@ -297,15 +223,6 @@ class ImfuseS(BandSelection):
         return 320
 
 
-def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1), nn.LeakyReLU(0.1))
-
-
-def _enlarged(x: Tensor) -> Tensor:
-    """Return a batch of twice the height and width."""
-    return functional.interpolate(x, scale_factor=2, mode="bilinear")
-
-
 def _pyramid(picture: Tensor) -> list[Tensor]:
     """Return the bands of a picture, finest first, then what is left."""
     bands, taps = [], picture.new_tensor(_TAPS)
@@ -313,7 +230,7 @@ def _pyramid(picture: Tensor) -> list[Tensor]:
     for _ in range(LEVELS):
         padded = functional.pad(picture, (2, 2, 2, 2), mode="reflect")
         smaller = functional.conv2d(padded, kernel, stride=2)
-        bands.append(picture - _enlarged(smaller))
+        bands.append(picture - enlarged(smaller))
         picture = smaller
     return [*bands, picture]
 
@@ -322,7 +239,7 @@ def _collapsed(bands: list[Tensor]) -> Tensor:
     """Return the picture of a pyramid's bands."""
     picture = bands[-1]
     for band in reversed(bands[:-1]):
-        picture = band + _enlarged(picture)
+        picture = band + enlarged(picture)
     return picture
 
 
