@@ -18,10 +18,8 @@ from pathlib import Path
 from imfuse.io.locks import locked
 
 with locked(Path(sys.argv[1]), ".imfuse-lock"):
-    if sys.argv[2:] and os.fork() == 0:
-        time.sleep(60)
-        os._exit(0)
-    print("held", flush=True)
+    if not sys.argv[2:] or os.fork() == 0:  # the fork says it, as it lets go of the lock first
+        print("held", flush=True)
     time.sleep(60)
 """
 
