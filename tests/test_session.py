@@ -5,7 +5,7 @@ import pytest
 
 from imfuse import PairMismatch, Session
 from imfuse.fuser import Fuser
-from imfuse.types import Registration
+from imfuse.types import ImagePair, Picture, Registration
 
 
 def frames(rng, count, jump_at, jump):
@@ -68,3 +68,32 @@ def test_a_frame_of_another_type_begins_a_range_of_its_own(rng):
         Session("max", ir_range="auto").push(degrees, vis).history["ir_range"]
     )
     assert high < 31
+
+
+def test_a_passing_light_does_not_make_the_tone_flicker(rng):
+    """Only the lift follows slowly; each frame that is shown is its own."""
+    ir = rng.integers(10, 40, (64, 80)).astype(np.uint8)
+    lit = ir + np.uint8(120)
+    session, alone = Session("max", tone="night"), Fuser("max", tone="night")
+    frames = [ir] * 5 + [lit] + [ir] * 5
+    shown = [session.push(ir, frame).pixels.astype(float).mean() for frame in frames]
+    steady, flash = np.array(shown[:5]), shown[5]
+    assert np.ptp(steady) < 1e-6
+    assert abs(shown[6] - steady[0]) < 0.2 * (steady[0] - ir.mean())
+    assert (alone.fuse(_pair(ir, lit)).pixels == lit).all()
+    assert flash > lit.mean() + 20  # as bright as before, so that nothing jumps back afterwards
+
+
+def test_what_a_network_takes_the_scene_for_follows_slowly(rng):
+    ir, day = rng.integers(0, 90, (2, 64, 80)).astype(np.uint8)
+    session, alone = Session("imfuse-s"), Fuser("imfuse-s")
+    first = session.push(ir, day)
+    assert (first.pixels == alone.fuse(_pair(ir, day)).pixels).all()
+    changes = []
+    for _ in range(60):
+        changes.append(session.push(ir, day // 4).pixels)
+    assert (changes[-1] == alone.fuse(_pair(ir, day // 4)).pixels).mean() > 0.98
+
+
+def _pair(ir, vis):
+    return ImagePair(ir=Picture(pixels=ir), vis=Picture(pixels=vis))

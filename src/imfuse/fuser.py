@@ -1,6 +1,7 @@
 """The only place where luma is split off, sizes are padded and cropped, and colour is restored."""
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ from imfuse.align.load import find_aligner
 from imfuse.align.plane import InfraredPlane
 from imfuse.align.resize import resized
 from imfuse.engines.load import load_engine
+from imfuse.engines.scene import BLOCK, SCENE, describe, in_blocks
 from imfuse.errors import BadValues, MemoryLimit, UsageError
 from imfuse.infrared import Infrared, prepare_infrared
 from imfuse.machine import keep_freed_memory, total_memory
-from imfuse.ops import color, geometry
+from imfuse.ops import color, geometry, tone
 from imfuse.ops.warps import scaling
 from imfuse.options import WISHES, FuseOptions, InfraredRange
 from imfuse.provenance import as_map, blended, estimated
@@ -35,7 +37,10 @@ from imfuse.types import (
     Pixels,
     PreferringEngine,
     Registration,
+    SceneEngine,
     Shares,
+    SizeRule,
+    TileRule,
 )
 
 _TILED_MEMORY = 1_000_000_000
@@ -93,6 +98,7 @@ class Fuser:
         *,
         ir_range: InfraredRange | None = None,
         registration: Registration | None = None,
+        steady: Callable[[Float], Float] | None = None,
     ) -> FusedImage:
         """Fuse one pair.
 
@@ -100,6 +106,8 @@ class Fuser:
             pair: Infrared and visible.
             ir_range: Range for this pair; None: the range of the options.
             registration: Registration of this pair; None: found by the aligner.
+            steady: Gets numbers that describe the scene, and returns those to go by: a session
+                keeps them steady. None: each picture goes by its own.
 
         Returns:
             A picture with the size, depth, transparency and metadata of the visible one, in
@@ -121,7 +129,7 @@ class Fuser:
         infrared = prepare_infrared(ir, wanted, notes)
         vis, placed = self._framed(vis, ir, found, notes)
         plane = InfraredPlane.of(infrared, ir, vis, placed, notes)
-        fused, provenance = self._fuse_tiles(plane, vis)
+        fused, provenance = self._fuse_tiles(plane, vis, steady)
         return FusedImage(
             pixels=fused,
             alpha=vis.alpha,
@@ -166,7 +174,9 @@ class Fuser:
             "warnings": notes,
         }
 
-    def _fuse_tiles(self, plane: InfraredPlane, vis: Picture) -> tuple[Pixels, Float | None]:
+    def _fuse_tiles(
+        self, plane: InfraredPlane, vis: Picture, steady: Callable[[Float], Float] | None
+    ) -> tuple[Pixels, Float | None]:
         """Return the result, and where its pixels come from if somebody asked."""
         spec = self.engine.spec
         height, width = vis.size
@@ -190,11 +200,14 @@ class Fuser:
                 found = f"a tile of {width}x{height} for {spec.name} exceeds {limit}"
                 remedy = f"{enough}."
             raise MemoryLimit(found, file=vis.name, remedy=remedy)
+        engine, lift = self._adapted(plane, vis, min(room, _WINDOW_PIXELS), steady)
         result = np.empty((height, width, 3) if colour else (height, width), vis.pixels.dtype)
         told = np.empty((height, width, 3), np.float32) if self.options.provenance else None
         for tile in cut:
             ir = plane.read(tile.window)
-            window, shares = self._fuse_window(ir, vis.pixels[tile.window], vis.name)
+            window, shares = self._fuse_window(engine, ir, vis.pixels[tile.window], vis.name)
+            if lift > 0:
+                window = (tone.with_lift if window.ndim == 3 else tone.lifted)(window, lift)
             hidden = plane.hidden(tile.window)
             if hidden is not None:
                 _show(vis.pixels[tile.window], hidden, window)
@@ -205,7 +218,39 @@ class Fuser:
                 told[tile.core] = shares[tile.core_in_window]
         return result, told
 
-    def _fuse_window(self, ir: Float, vis_pixels: Pixels, name: str) -> tuple[Float, Float | None]:
+    def _adapted(
+        self,
+        plane: InfraredPlane,
+        vis: Picture,
+        room: int,
+        steady: Callable[[Float], Float] | None,
+    ) -> tuple[Engine, float]:
+        """Return the engine that goes by the whole pictures, and the lift of their result."""
+        engine = self.engine
+        looks = isinstance(engine, SceneEngine)
+        height, width = vis.size
+        in_parts = height * width > room
+        if self.options.tone == "off" and not (looks and (steady or in_parts)):
+            return engine, 0.0  # an engine that gets the whole looks at it itself
+        blocks = np.empty((2, -(-height // BLOCK), -(-width // BLOCK)), np.float32)
+        rule = TileRule(halo=0, stride=BLOCK)
+        for tile in geometry.tiles(height, width, rule, max(room, BLOCK**2)) or []:
+            luma = _as_float(vis.pixels[tile.core])
+            luma = color.luma(luma) if luma.ndim == 3 else luma
+            size = geometry.padded_size(*luma.shape, SizeRule(minimum=BLOCK, multiple=BLOCK))
+            where = tuple(slice(one.start // BLOCK, -(-one.stop // BLOCK)) for one in tile.core)
+            for into, values in zip(blocks, (plane.read(tile.core), luma), strict=True):
+                into[where] = in_blocks(geometry.pad_to(values, *size))
+        numbers = np.append(describe(*blocks), np.float32(tone.log_brightness(*blocks)))
+        if steady is not None:
+            numbers = steady(numbers)
+        if isinstance(engine, SceneEngine):
+            engine = engine.in_scene(numbers[:SCENE])
+        return engine, tone.lift_for(float(numbers[SCENE]), self.options.tone)
+
+    def _fuse_window(
+        self, engine: Engine, ir: Float, vis_pixels: Pixels, name: str
+    ) -> tuple[Float, Float | None]:
         """Fuse one window; return RGB if the visible picture or the engine's output is colour.
 
         The second result is where its pixels come from, if somebody asked.
@@ -221,7 +266,7 @@ class Fuser:
         if max(size[0] - height, size[1] - width) > 0:
             self._check_padding(size, name)
         padded = geometry.pad_to(ir, *size), geometry.pad_to(shown, *size)
-        fused = self.engine.fuse(*padded)[:height, :width]
+        fused = engine.fuse(*padded)[:height, :width]
         # A float64 sum is finite only if every value is, and takes a sixth of checkRange's time.
         if not np.isfinite(cv2.sumElems(fused)).all():
             raise BadValues(
@@ -229,23 +274,25 @@ class Fuser:
                 file=name,
                 remedy="The model file is damaged or unfit for this picture; try another method.",
             )
-        if self.options.prefer_ir != 0.5 and not isinstance(self.engine, PreferringEngine):
+        if self.options.prefer_ir != 0.5 and not isinstance(engine, PreferringEngine):
             fused = self._towards_one(fused, ir, luma if fused.ndim == 2 else shown)
-        shares = self._provenance(fused, ir, luma, padded) if self.options.provenance else None
+        shares = None
+        if self.options.provenance:
+            shares = self._provenance(engine, fused, ir, luma, padded)
         if vis.ndim == 3 and fused.ndim == 2:
             return color.with_luma(vis, luma, fused), shares
         return fused, shares
 
     def _provenance(
-        self, fused: Float, ir: Float, luma: Float, padded: tuple[Float, Float]
+        self, engine: Engine, fused: Float, ir: Float, luma: Float, padded: tuple[Float, Float]
     ) -> Float:
         """Return where the pixels of a window come from."""
         gray = fused if fused.ndim == 2 else color.luma(fused)
-        if not isinstance(self.engine, KnowingEngine):
+        if not isinstance(engine, KnowingEngine):
             return as_map(estimated(gray, ir, luma))
         height, width = gray.shape
-        parts = Shares(*(part[:height, :width] for part in self.engine.shares(*padded)))
-        if not isinstance(self.engine, PreferringEngine):  # see `_towards_one`
+        parts = Shares(*(part[:height, :width] for part in engine.shares(*padded)))
+        if not isinstance(engine, PreferringEngine):  # see `_towards_one`
             parts = blended(parts, ir, luma, 2 * self.options.prefer_ir - 1)
         return as_map(parts)
 

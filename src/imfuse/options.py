@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
 
 from imfuse.errors import UnknownName, UsageError
+from imfuse.ops.tone import TONES, Tone
 from imfuse.types import Engine, Preference
 
 Runtime: TypeAlias = Literal["onnxruntime", "openvino", "openvino-bf16"]
@@ -100,6 +101,9 @@ class FuseOptions:
         detail: 0 to 1.5: how far fine structure is raised; for `imfuse-b` and `imfuse-s`.
         natural: 0 to 1: how close the result stays to a well exposed visible picture; likewise.
         machine: 0 to 1: how far the result serves detectors; likewise.
+        tone: `auto` lifts dark results until they can be made out, `night` further, at the price
+            of noise; pictures that are bright enough stay as they are. `off`: nothing is changed,
+            as where numbers are compared.
         provenance: Whether to tell for each pixel where it comes from; see
             `FusedImage.provenance`. `imfuse-b` and `imfuse-s` know it; for other methods it is
             estimated, which takes 18 ms more for 640x480.
@@ -129,6 +133,7 @@ class FuseOptions:
     detail: float = 0.0
     natural: float = 0.0
     machine: float = 0.0
+    tone: Tone = "off"
     provenance: bool = False
     max_memory: int | None = None
     max_pixels: int = MAX_PIXELS
@@ -150,6 +155,9 @@ class FuseOptions:
         if self.stretch and self.resize is None:
             raise UsageError("stretch without resize", expected="--resize (resize=) ir or vis")
         self._check_wishes()
+        if self.tone not in TONES:
+            expected = f"one of {', '.join(TONES)}"
+            raise UsageError(f"--tone (tone=) {self.tone!r}", expected=expected)
         if self.runtime not in RUNTIMES:
             expected = f"one of {', '.join(RUNTIMES)}"
             raise UsageError(f"runtime={self.runtime!r}", expected=expected)

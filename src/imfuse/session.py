@@ -2,24 +2,27 @@
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from imfuse.fuser import Fuser
 from imfuse.io.inputs import as_picture
 from imfuse.options import FuseOptions, InfraredRange
 from imfuse.ranges import pooled_range, sample_infrared
-from imfuse.types import FusedImage, ImagePair, Picture, Registration
+from imfuse.types import FusedImage, Float, ImagePair, Picture, Registration
 
 if TYPE_CHECKING:
     from imfuse.io.inputs import ImageLike
 
 _KEPT = 0.9
-"""Weight of the range so far at each new frame: the range settles within a second or so."""
+"""Weight of the range and the scene so far at each new frame: they settle within a second or so."""
 
 
 class Session:
     """Fuses the frames of two cameras one after the other.
 
     If the options ask for a range by percentiles (`auto`), frames fused on their own would each
-    get their own range, and the video would flicker; a session lets the range follow slowly. The
+    get their own range, and the video would flicker; a session lets the range follow slowly. So
+    do `tone`, and what `imfuse-b` and `imfuse-s` take the scene for, such as day or night. The
     cameras are registered once, with the first frame, and again when sizes change. Only one thread
     at a time may push frames.
 
@@ -40,6 +43,7 @@ class Session:
         self._range: InfraredRange | None = None
         self._kind: str | None = None
         self._registration: Registration | None = None
+        self._scene: Float | None = None
         self._sizes: tuple[tuple[int, int], tuple[int, int]] | None = None
 
     def push(self, ir: "ImageLike | Picture", vis: "ImageLike | Picture") -> FusedImage:
@@ -61,7 +65,19 @@ class Session:
         if registration is None:
             registration = self.fuser.aligner.register(pair)
         ir_range, kind = self._next_range(pair.ir)
-        fused = self.fuser.fuse(pair, ir_range=ir_range, registration=registration)
+        # Another range gives the infrared picture another brightness: that is a new scene.
+        before = self._scene if sizes == self._sizes and kind == self._kind else None
+        followed: list[Float] = []
+
+        def steady(found: Float) -> Float:
+            kept = found if before is None else _KEPT * before + (1 - _KEPT) * found
+            followed.append(np.asarray(kept, np.float32))
+            return followed[-1]
+
+        fused = self.fuser.fuse(
+            pair, ir_range=ir_range, registration=registration, steady=steady
+        )
+        self._scene = followed[-1] if followed else None
         self._registration, self._sizes = registration, sizes
         self._range, self._kind = ir_range, kind
         return fused

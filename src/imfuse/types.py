@@ -346,3 +346,16 @@ class KnowingEngine(Protocol):
             vis: See `Engine.fuse`.
         """
         ...
+
+
+@runtime_checkable
+class SceneEngine(Protocol):
+    """An engine that looks at the whole of both pictures; see `imfuse.engines.scene`."""
+
+    def in_scene(self, scene: Float) -> Engine:
+        """Return the engine for parts of pictures, or for frames of one video.
+
+        Args:
+            scene: Numbers that describe the whole.
+        """
+        ...

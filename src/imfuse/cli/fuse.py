@@ -57,6 +57,14 @@ class RuntimeName(StrEnum):
     openvino_bf16 = "openvino-bf16"
 
 
+class ToneName(StrEnum):
+    """How far dark results are lifted."""
+
+    off = "off"
+    auto = "auto"
+    night = "night"
+
+
 def complete_method(incomplete: str) -> list[str]:
     """Complete the name of a method in the shell."""
     from imfuse.engines.load import model_names
@@ -103,6 +111,13 @@ def fuse(
             "With imfuse-b and imfuse-s also detail (to 1.5), natural and machine (to 1).",
         ),
     ] = None,
+    tone: Annotated[
+        ToneName,
+        typer.Option(
+            help="auto lifts dark results until they can be made out, night further; brighter "
+            "pictures stay as they are."
+        ),
+    ] = ToneName.off,
     provenance: Annotated[
         Path | None,
         typer.Option(
@@ -177,6 +192,7 @@ def fuse(
         resize=None if resize is None else resize.value,
         stretch=stretch,
         ir_range=ir_range,
+        tone=tone.value,
         provenance=provenance is not None,
         max_memory=None if max_memory is None else parse_bytes(max_memory),
         max_pixels=max_pixels or MAX_PIXELS,

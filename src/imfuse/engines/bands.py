@@ -1,7 +1,7 @@
 """Our own networks in ONNX files: a network decides, and a few passes over arrays do the rest.
 
 Such a file holds only the part that decides (`imfuse.learn.models.bands.Decider`): inputs `planes`
-(1, C, h, w) and `preference` (1, 4), outputs `first`, `second` and `third`, and under the metadata
+(1, C, h, w), `preference` (1, 4) and `scene` (1, 14; see `imfuse.engines.scene`), outputs `first`, `second` and `third`, and under the metadata
 key `imfuse.bands` what to do with them. Pictures are split into bands and put together here, with
 OpenCV: `imfuse-s` then takes a quarter of the time of the whole in ONNX Runtime (640x480).
 """
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from imfuse.engines.onnx import SPEC_KEY
 from imfuse.engines.onnx_file import OnnxFile, brief
+from imfuse.engines.scene import SCENE, describe, in_blocks
 from imfuse.errors import UsageError, WeightsError
 from imfuse.types import Float, FusionSpec, Preference, Shares
 
@@ -83,6 +84,7 @@ class BandsEngine:
     Args:
         file: The open file.
         preference: What to prefer.
+        scene: What the whole pictures are like, `(SCENE,)`; None: what is given is the whole.
 
     Attributes:
         spec: The file's description.
@@ -93,11 +95,13 @@ class BandsEngine:
         WeightsError: The file holds no such network.
     """
 
-    def __init__(self, file: OnnxFile, *, preference: Preference | None = None) -> None:
-        self._file = file
+    def __init__(
+        self, file: OnnxFile, *, preference: Preference | None = None, scene: Float | None = None
+    ) -> None:
+        self._file, self._scene = file, scene
         self.weights_sha256: str | None = file.sha256
         self.spec, self.rule = _described(self._file)
-        self._preference = np.asarray([preference or Preference()], np.float32)
+        self._preference = preference or Preference()
 
     def preferring(self, preference: Preference) -> "BandsEngine":
         """Return the engine that fuses by a preference.
@@ -115,12 +119,16 @@ class BandsEngine:
                 f"the wish for {', '.join(unknown)} with {self.spec.name}",
                 expected=f"wishes that it has learned: {', '.join(self.rule.wishes) or 'none'}",
             )
-        return BandsEngine(self._file, preference=preference)
+        return BandsEngine(self._file, preference=preference, scene=self._scene)
+
+    def in_scene(self, scene: Float) -> "BandsEngine":
+        """Return the engine for parts of whole pictures; see `imfuse.types.SceneEngine`."""
+        return BandsEngine(self._file, preference=self._preference, scene=scene)
 
     def fuse(self, ir: Float, vis: Float) -> Float:
         """Fuse two arrays; see `imfuse.types.Engine.fuse`."""
         of_ir, of_vis = split(ir), split(vis)
-        decided = self._decide(of_ir, of_vis)
+        decided = self._decide(of_ir, of_vis, self._scene_of(ir, vis))
         return _collapsed([_blended(*one) for one in zip(of_ir, of_vis, decided, strict=True)])
 
     def shares(self, ir: Float, vis: Float) -> Shares:
@@ -131,7 +139,7 @@ class BandsEngine:
             vis: Likewise.
         """
         of_ir, of_vis = split(ir), split(vis)
-        decided = self._decide(of_ir, of_vis)
+        decided = self._decide(of_ir, of_vis, self._scene_of(ir, vis))
         parts: tuple[list[Float], list[Float], list[Float]] = ([], [], [])
         for a, b, (mask, gain, lift) in zip(of_ir, of_vis, decided, strict=True):
             factor = np.float32(1) if gain is None else gain
@@ -140,13 +148,19 @@ class BandsEngine:
             parts[2].append(np.zeros_like(a) if lift is None else lift)
         return Shares(*map(_collapsed, parts))
 
-    def _decide(self, of_ir: Sequence[Float], of_vis: Sequence[Float]) -> list[Decided]:
+    def _scene_of(self, ir: Float, vis: Float) -> Float:
+        return describe(in_blocks(ir), in_blocks(vis)) if self._scene is None else self._scene
+
+    def _decide(
+        self, of_ir: Sequence[Float], of_vis: Sequence[Float], scene: Float
+    ) -> list[Decided]:
         """Return what the network decides for each band, finest first, and for what is left."""
         start = self.rule.start
         finest = [_halved(np.abs(bands[0])) for bands in (of_ir, of_vis)]
         seen = (_seen(*one, start) for one in zip((of_ir, of_vis), finest, strict=True))
         planes = np.stack([plane for one in seen for plane in one])[None]
-        feed = {"planes": planes, "preference": self._preference}
+        preference = np.asarray([self._preference], np.float32)
+        feed = {"planes": planes, "preference": preference, "scene": scene[None]}
         maps = [iter(one[0]) for one in self._file.run(self.rule.outputs, feed)]
         decided = []
         for level in range(LEVELS):
@@ -293,10 +307,13 @@ def _described(file: OnnxFile) -> tuple[FusionSpec, BandRule]:
         raise WeightsError(found, file=file.path, remedy=_REMEDY) from error
     inputs = {port.name: port.shape for port in file.inputs}
     planes = (1, 4 + 2 * rule.start, None, None)
-    fitting = inputs == {"planes": planes, "preference": (1, TASTES)}
+    fitting = inputs == {"planes": planes, "preference": (1, TASTES), "scene": (1, SCENE)}
     if not fitting or tuple(port.name for port in file.outputs) != rule.outputs:
         shown = ", ".join(str(port) for port in (*file.inputs, *file.outputs)[:6])
-        expected = f"planes {planes}, preference (1, {TASTES}), and {', '.join(rule.outputs)}"
+        expected = (
+            f"planes {planes}, preference (1, {TASTES}), scene (1, {SCENE}), "
+            f"and {', '.join(rule.outputs)}"
+        )
         raise WeightsError(
             f"inputs and outputs {shown}", file=file.path, expected=expected, remedy=_REMEDY
         )

@@ -13,6 +13,7 @@ from torch import nn
 from imfuse.engines.bands import BANDS_KEY, TASTES
 from imfuse.engines.load import open_onnx
 from imfuse.engines.onnx import SPEC_KEY
+from imfuse.engines.scene import SCENE
 from imfuse.errors import WeightsError
 from imfuse.io.atomic import write_atomically
 from imfuse.learn.blocks.exporting import trace
@@ -119,8 +120,10 @@ class _Decide(nn.Module):
         super().__init__()
         self.network = nn.ModuleDict({"decider": network.decider})
 
-    def forward(self, planes: torch.Tensor, preference: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        found: tuple[torch.Tensor, ...] = self.network["decider"](planes, preference)
+    def forward(
+        self, planes: torch.Tensor, preference: torch.Tensor, scene: torch.Tensor
+    ) -> tuple[torch.Tensor, ...]:
+        found: tuple[torch.Tensor, ...] = self.network["decider"](planes, preference, scene)
         return found
 
 
@@ -130,10 +133,11 @@ def _convert_decider(network: BandSelection, properties: Mapping[str, str], *, h
     inputs = {
         "planes": torch.rand(1, network.decider.inputs, *(scale * n for n in _TRACED)),
         "preference": torch.zeros(1, TASTES),
+        "scene": torch.zeros(1, SCENE),
     }
     told = {**properties, BANDS_KEY: network.rule.model_dump_json()}
     return _serialised(
-        trace(_Decide(network), inputs, network.rule.outputs, [sides, {}], told), half=half
+        trace(_Decide(network), inputs, network.rule.outputs, [sides, {}, {}], told), half=half
     )
 
 

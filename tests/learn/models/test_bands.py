@@ -11,10 +11,13 @@ torch = pytest.importorskip("torch")
 from imfuse.engines.bands import BANDS_KEY, BandsEngine, _collapsed, scale_of, split  # noqa: E402
 from imfuse.engines.load import load_engine, open_onnx  # noqa: E402
 from imfuse.engines.onnx import OnnxEngine  # noqa: E402
+from imfuse.engines.scene import SCENE, describe, in_blocks  # noqa: E402
 from imfuse.errors import UsageError, WeightsError  # noqa: E402
 from imfuse.fuser import Fuser  # noqa: E402
+from imfuse.learn.blocks.decider import described  # noqa: E402
 from imfuse.learn.checkpoints import load_weights, save_weights  # noqa: E402
 from imfuse.learn.export import export_onnx  # noqa: E402
+from imfuse.learn.models import bands  # noqa: E402
 from imfuse.learn.models.bands import ImfuseB, ImfuseS  # noqa: E402
 from imfuse.learn.models.base import Origin  # noqa: E402
 from imfuse.types import ImagePair, Picture, Preference  # noqa: E402
@@ -31,6 +34,8 @@ def made(kind):
             parameter.mul_(1.5)
         for parameter in network.decider.wishes.parameters():
             parameter.normal_(std=0.5)
+        for silent in (network.decider.scene[-1], *network.decider.for_machines):
+            silent.weight.normal_(std=0.2)
         network.sharpness.copy_(torch.tensor([3.0, 4.0, 5.0, 6.0]))
     return network
 
@@ -93,7 +98,7 @@ def test_given_its_decisions_the_picture_is_linear_in_the_sources(exported):
     decide = network.decide
     with torch.inference_mode():
         first = network.shares(ir, vis)
-        fixed = decide(*(_bands(x) for x in (ir, vis)), Preference())
+        fixed = decide(*(_bands(x) for x in (ir, vis)), Preference(), bands._scene(ir, vis))
         network.decide = lambda *_: fixed
         blob = torch.zeros_like(ir)
         blob[..., 20:40, 30:60] = 0.25
@@ -102,8 +107,6 @@ def test_given_its_decisions_the_picture_is_linear_in_the_sources(exported):
 
 
 def _bands(picture):
-    from imfuse.learn.models import bands
-
     return bands._pyramid(picture)
 
 
@@ -163,13 +166,48 @@ def test_tiles_give_the_whole(exported):
     halo = network.halo
     size = -(-(3 * halo + 200) // 32) * 32
     ir, vis = pictures(size, size, seed=3)
-    engine = open_onnx(file)
+    engine = open_onnx(file).in_scene(describe(in_blocks(ir), in_blocks(vis)))
     whole = engine.fuse(ir, vis)
     start = -(-(halo + 32) // 32) * 32
     window = slice(start - halo, start + 64 + halo)
     part = engine.fuse(ir[window, window].copy(), vis[window, window].copy())
     core = part[halo : halo + 64, halo : halo + 64]
     np.testing.assert_allclose(core, whole[start : start + 64, start : start + 64], atol=1e-6)
+
+
+def test_the_whole_picture_counts(exported):
+    """A window gets another look at night than by day, in the engine as in the network."""
+    _, file = exported
+    engine, (ir, vis) = open_onnx(file), pictures(64, 64)
+    by_itself = engine.fuse(ir, vis)
+    own = describe(in_blocks(ir), in_blocks(vis))
+    np.testing.assert_array_equal(engine.in_scene(own).fuse(ir, vis), by_itself)
+    wishing = engine.in_scene(own).preferring(Preference(detail=1.0))
+    np.testing.assert_array_equal(
+        wishing.fuse(ir, vis), engine.preferring(Preference(detail=1.0)).fuse(ir, vis)
+    )
+    night = describe(np.zeros((4, 4), np.float32), np.zeros((4, 4), np.float32))
+    assert not np.allclose(engine.in_scene(night).fuse(ir, vis), by_itself, atol=1e-3)
+
+
+def test_a_fuser_tells_its_tiles_of_the_whole(exported):
+    _, file = exported
+    rng = np.random.default_rng(5)
+    light = np.linspace(0, 1, 500, dtype=np.float32)
+    ir, vis = rng.random((2, 1500, 500), np.float32) * light[:, None].repeat(3, 1).T.reshape(-1, 1)
+    pair = ImagePair(ir=Picture(pixels=ir), vis=Picture(pixels=vis))
+    whole = Fuser(file, tone="night").fuse(pair).pixels
+    need = 4 * ir.size + 1000 * 500 * (256 + 100)
+    tiled = Fuser(file, tone="night", max_memory=need).fuse(pair).pixels
+    np.testing.assert_allclose(tiled, whole, atol=2e-6)
+
+
+def test_both_describe_a_scene_alike():
+    ir, vis = (one.round(decimals=2) for one in pictures(160, 96))
+    found = describe(in_blocks(ir), in_blocks(vis))
+    blocks = (torch.nn.functional.avg_pool2d(one, 16) for one in batches(ir, vis))
+    assert found.shape == (SCENE,)
+    np.testing.assert_allclose(found, described(*blocks)[0].numpy(), atol=1e-6)
 
 
 def test_the_file_gives_the_network_back(exported, tmp_path):

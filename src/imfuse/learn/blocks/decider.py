@@ -9,11 +9,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from imfuse.engines.scene import EVEN, SCENE, TONES
 from imfuse.types import Preference
+
+_HIDDEN = 24
+"""Numbers between the description of a scene and the features that it changes."""
 
 
 class Decider(nn.Module):
     """The network itself, an encoder and a decoder of three scales.
+
+    It sees only the surroundings of a place; what it must know of the whole pictures, by day or by
+    night, comes as a few numbers, which don't depend on how a large picture is cut.
 
     Args:
         inputs: Planes that it looks at.
@@ -22,11 +29,12 @@ class Decider(nn.Module):
 
     Attributes:
         inputs: Planes that it looks at.
+        widths: Channels at each scale, finest first.
     """
 
     def __init__(self, inputs: int, widths: tuple[int, int, int], outputs: tuple[int, ...]) -> None:
         super().__init__()
-        self.inputs = inputs
+        self.inputs, self.widths = inputs, widths
         first, second, third = widths
         self.encode = nn.ModuleList(
             [
@@ -36,10 +44,19 @@ class Decider(nn.Module):
             ]
         )
         self.wishes = nn.ModuleList(_Wishes(width) for width in widths)
+        self.scene = nn.Sequential(
+            nn.Linear(SCENE, _HIDDEN),
+            nn.LeakyReLU(0.1),
+            _silent(nn.Linear(_HIDDEN, 2 * sum(widths))),
+        )
         self.project = nn.ModuleList([nn.Conv2d(second, first, 1), nn.Conv2d(third, second, 1)])
         self.decode = nn.ModuleList([_conv(first, first), _conv(second, second)])
         self.heads = nn.ModuleList(
             nn.Conv2d(width, count, 3, padding=1)
+            for width, count in zip(widths, outputs, strict=False)
+        )
+        self.for_machines = nn.ModuleList(
+            _silent(nn.Conv2d(width, count, 3, padding=1))
             for width, count in zip(widths, outputs, strict=False)
         )
 
@@ -52,23 +69,31 @@ class Decider(nn.Module):
             if any(cast(_Wishes, one).of[name].any() for one in self.wishes)
         )
 
-    def forward(self, planes: Tensor, preference: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, planes: Tensor, preference: Tensor, scene: Tensor) -> tuple[Tensor, ...]:
         """Return the maps at each scale that has some.
 
         Args:
             planes: `(b, inputs, h, w)`; height and width are multiples of 4.
             preference: `(b, 4)`, see `Preference`.
+            scene: `(b, SCENE)`, see `described`.
         """
-        first = self.wishes[0](self.encode[0](planes), preference)
-        second = self.wishes[1](self.encode[1](first), preference)
-        third = self.wishes[2](self.encode[2](second), preference)
+        changes = self.scene(scene).split([2 * width for width in self.widths], 1)
+        first = self.wishes[0](self.encode[0](planes), preference, changes[0])
+        second = self.wishes[1](self.encode[1](first), preference, changes[1])
+        third = self.wishes[2](self.encode[2](second), preference, changes[2])
         second = self.decode[1](second + enlarged(self.project[1](third)))
         first = self.decode[0](first + enlarged(self.project[0](second)))
-        return tuple(head(x) for head, x in zip(self.heads, (first, second, third), strict=False))
+        machine = preference[:, -1:, None, None]
+        return tuple(
+            _of_both(usual, served, x, machine)
+            for usual, served, x in zip(
+                self.heads, self.for_machines, (first, second, third), strict=False
+            )
+        )
 
 
 class _Wishes(nn.Module):
-    """Scales and shifts features by a preference: x (1 + p W) + p V.
+    """Scales and shifts features by a preference p and by the scene: x (1 + p W + s) + p V + t.
 
     All weights are 0 at first, as a wish that nobody trained must change nothing. Each wish has
     weights of its own, so that one can be trained without the others.
@@ -80,11 +105,56 @@ class _Wishes(nn.Module):
             {name: nn.Parameter(torch.zeros(2 * width)) for name in Preference._fields}
         )
 
-    def forward(self, x: Tensor, preference: Tensor) -> Tensor:
-        """Map `(b, width, h, w)` to the same shape."""
+    def forward(self, x: Tensor, preference: Tensor, of_scene: Tensor) -> Tensor:
+        """Map `(b, width, h, w)` to the same shape.
+
+        Args:
+            x: Features.
+            preference: `(b, 4)`.
+            of_scene: `(b, 2 width)`, the change by the scene.
+        """
         weights = torch.stack([self.of[name] for name in Preference._fields])
-        scale, shift = (preference @ weights)[:, :, None, None].chunk(2, 1)
+        scale, shift = (preference @ weights + of_scene)[:, :, None, None].chunk(2, 1)
         return x * (1 + scale) + shift
+
+
+def described(ir: Tensor, vis: Tensor) -> Tensor:
+    """Return the numbers that describe each pair of a batch; see `imfuse.engines.scene`.
+
+    Args:
+        ir: Means of blocks of infrared, `(b, 1, h, w)`.
+        vis: Those of the visible pictures.
+    """
+    precision = torch.promote_types(ir.dtype, torch.float32)
+    ir, vis = (one.to(precision).flatten(1) for one in (ir, vis))
+    tones = ir.new_tensor(TONES)[:, :, None]
+    shares = [
+        torch.exp(-((values[:, None] - tones[:, 0]) / tones[:, 1]).square()).mean(2)
+        for values in (ir, vis)
+    ]
+    a, b = ir - ir.mean(1, keepdim=True), vis - vis.mean(1, keepdim=True)
+    spread = (a.square().mean(1) * b.square().mean(1) + EVEN**2).sqrt()
+    more = [(a * b).mean(1) / spread, (ir - vis).abs().mean(1)]
+    return torch.cat([*shares, torch.stack(more, 1)], 1)
+
+
+def _of_both(usual: nn.Module, served: nn.Module, x: Tensor, machine: Tensor) -> Tensor:
+    """Return the answer of one head, plus that of the other by the wish for machines.
+
+    One convolution gives both, which takes no longer: few channels are computed as 16.
+    """
+    weight = torch.cat([cast(Tensor, usual.weight), cast(Tensor, served.weight)])
+    bias = torch.cat([cast(Tensor, usual.bias), cast(Tensor, served.bias)])
+    found = functional.conv2d(x, weight, bias, padding=1)
+    plain, more = found.chunk(2, 1)
+    return plain + machine * more
+
+
+def _silent(layer: nn.Module) -> nn.Module:
+    """Return a layer that answers 0 until it is trained."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+    return layer
 
 
 def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:

@@ -25,7 +25,8 @@ from imfuse.engines.bands import (
     BandRule,
     scale_of,
 )
-from imfuse.learn.blocks.decider import Decider, enlarged
+from imfuse.engines.scene import BLOCK
+from imfuse.learn.blocks.decider import Decider, described, enlarged
 from imfuse.learn.models.base import FusionNetwork
 from imfuse.types import Preference, SizeRule
 
@@ -106,7 +107,7 @@ class BandSelection(FusionNetwork):
             preference: What to prefer.
         """
         of_ir, of_vis = _pyramid(ir), _pyramid(vis)
-        decision = self.decide(of_ir, of_vis, preference)
+        decision = self.decide(of_ir, of_vis, preference, _scene(ir, vis))
         bands = zip(of_ir, of_vis, decision.masks, decision.gains, strict=True)
         blended = [gain * (b + mask * (a - b)) for a, b, mask, gain in bands]
         blended[-1] = blended[-1] + decision.lift
@@ -121,7 +122,8 @@ class BandSelection(FusionNetwork):
             preference: What to prefer; None: the usual picture.
         """
         of_ir, of_vis = _pyramid(ir), _pyramid(vis)
-        masks, gains, lift = self.decide(of_ir, of_vis, preference or Preference())
+        scene = _scene(ir, vis)
+        masks, gains, lift = self.decide(of_ir, of_vis, preference or Preference(), scene)
         decided = list(zip(masks, gains, strict=True))
         none = [torch.zeros_like(band) for band in of_ir[:-1]]
         return Shares(
@@ -140,16 +142,19 @@ class BandSelection(FusionNetwork):
             wishes=self.decider.learned,
         )
 
-    def decide(self, of_ir: list[Tensor], of_vis: list[Tensor], preference: Preference) -> Decision:
+    def decide(
+        self, of_ir: list[Tensor], of_vis: list[Tensor], preference: Preference, scene: Tensor
+    ) -> Decision:
         """Return what the network decides.
 
         Args:
             of_ir: Bands of infrared, finest first, then what is left.
             of_vis: Those of the visible picture.
             preference: What to prefer.
+            scene: What the whole pictures are like; see `described`.
         """
         wanted = of_ir[0].new_tensor(preference).expand(len(of_ir[0]), -1)
-        maps = [iter(one.chunk(one.shape[1] // 2, 1)) for one in self._maps(of_ir, of_vis, wanted)]
+        maps = [iter(one.chunk(one.shape[1] // 2, 1)) for one in self._maps(of_ir, of_vis, wanted, scene)]
         masks, gains = [], []
         for level in range(LEVELS):
             scale = scale_of(level, self.start)
@@ -172,7 +177,7 @@ class BandSelection(FusionNetwork):
         return Decision(masks, gains, LIFT * torch.tanh(rest[:, 1:]))
 
     def _maps(
-        self, of_ir: list[Tensor], of_vis: list[Tensor], preference: Tensor
+        self, of_ir: list[Tensor], of_vis: list[Tensor], preference: Tensor, scene: Tensor
     ) -> tuple[Tensor, ...]:
         """Return what the network answers to both pictures at its resolution."""
         seen = []
@@ -183,7 +188,7 @@ class BandSelection(FusionNetwork):
             ]
             seen += [_collapsed(bands[self.start :]), SCALED[0] * bands[self.start]]
             seen += [SCALED[1] * one for one in finer]
-        found: tuple[Tensor, ...] = self.decider(torch.cat(seen, 1), preference)
+        found: tuple[Tensor, ...] = self.decider(torch.cat(seen, 1), preference, scene)
         return found
 
 
@@ -221,6 +226,11 @@ class ImfuseS(BandSelection):
     def halo(self) -> int:
         """Reach of the coarsest scale, and of the pyramid above and below it."""
         return 320
+
+
+def _scene(ir: Tensor, vis: Tensor) -> Tensor:
+    """Return what the whole pictures are like."""
+    return described(functional.avg_pool2d(ir, BLOCK), functional.avg_pool2d(vis, BLOCK))
 
 
 def _pyramid(picture: Tensor) -> list[Tensor]:

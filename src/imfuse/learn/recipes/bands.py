@@ -53,8 +53,10 @@ class Weights(Section):
     """VIF, which is maximised."""
     edges: NonNegativeFloat = 3.5
     """Qabf, which is maximised."""
-    differences: NonNegativeFloat = 0.6
+    differences: NonNegativeFloat = 0.9
     """SCD, which is maximised."""
+    contrast: NonNegativeFloat = 1.5
+    """What is missing of `spread` times the standard deviation of the brighter source."""
     structure: NonNegativeFloat = 0.2
     """1 - SSIM, summed over both sources."""
     bounds: NonNegativeFloat = 10.0
@@ -87,6 +89,12 @@ class BandsSettings(FusionSettings):
     """What the gradient should be, in strengths of the stronger source."""
     sharpen_more: NonNegativeFloat = 0.6
     """How far that rises with the preference of detail."""
+    spread: PositiveFloat = 1.12
+    """The standard deviation to reach, in that of the brighter source."""
+    noisy: Share = 0.15
+    """Share of the samples of which one source gets noise, which the losses don't know."""
+    noise: Annotated[float, Field(ge=0, le=0.5)] = 0.06
+    """Largest standard deviation of that noise."""
     preferences: Share = 0.4
     """Share of the batches that are fused by a random preference."""
     weights_of_losses: Weights = Weights()
@@ -109,7 +117,7 @@ class BandsObjective(Objective):
         """Return the losses of a batch; labels are not looked at."""
         own = self._settings
         y, wanted = self._darkened(luma(vis)), self._wanted()
-        free = self.network.prefer(ir, y, wanted)
+        free = self.network.prefer(*self._with_noise(ir, y), wanted)
         with exact(ir):
             free = free.float()
             fused = free.clamp(0, 1)
@@ -125,6 +133,7 @@ class BandsObjective(Objective):
                 "information": _of_both(visual_information_fidelity, fused, ir, y, lean),
                 "edges": _of_both(partial(edge_transfer, angles="of lines"), fused, ir, y, lean),
                 "differences": sum_of_correlations_of_differences(fused, ir, y),
+                "contrast": _missing_contrast(free, target, own.spread),
                 "structure": (1 + lean) * ssim_loss(fused, ir) + (1 - lean) * ssim_loss(fused, y),
                 "bounds": (free - fused).square().mean(),
             }
@@ -150,6 +159,17 @@ class BandsObjective(Objective):
         if kind == 0:
             return Preference(lean=2 * value - 1)
         return Preference(detail=1.5 * value) if kind == 1 else Preference(natural=value)
+
+    def _with_noise(self, ir: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Return both sources, of which some have become noisy: at each pixel, or in columns."""
+        own, count = self._settings, len(y)
+        chosen = torch.rand((count, 1, 1, 1), device=y.device) < own.noisy
+        size = own.noise * torch.rand((count, 1, 1, 1), device=y.device) * chosen
+        of_ir = torch.rand((count, 1, 1, 1), device=y.device) < 0.5
+        columns = torch.randn_like(ir[:, :, :1]).expand_as(ir)
+        grain = torch.where(torch.rand_like(size) < 0.5, columns, torch.randn_like(ir))
+        noisy_ir = (ir + of_ir * size * grain).clamp(0, 1)
+        return noisy_ir, (y + ~of_ir * size * torch.randn_like(y)).clamp(0, 1)
 
     def _darkened(self, y: Tensor) -> Tensor:
         """Return visible pictures of which some have become dark ones."""
@@ -181,6 +201,13 @@ def _of_both(
     return (1 + lean) / 2 * alone[0] + (1 - lean) / 2 * alone[1]
 
 
+def _missing_contrast(fused: Tensor, target: Tensor, spread: float) -> Tensor:
+    """Return what is missing of a multiple of each target's standard deviation, as a share."""
+    reached = fused.flatten(1).std(1)
+    wanted = spread * target.flatten(1).std(1) + 1e-3
+    return (1 - reached / wanted).clamp(min=0).mean()
+
+
 def _exposure(y: Tensor) -> Tensor:
     """Return how well visible pictures are exposed at each place: 1 from .2 to .8, 0 at the ends.
 
@@ -208,7 +235,8 @@ class BandsRecipe(FusionRecipe):
     def freeze_for_guidance(self) -> None:
         """Freeze all but the preference for machines, so that the usual picture stays as it is."""
         for name, parameter in self.fusion.named_parameters():
-            parameter.requires_grad_(name.endswith(".of.machine"))
+            own = name.endswith(".of.machine") or ".for_machines." in name
+            parameter.requires_grad_(own)
 
     def stage(self, index: int, workshop: Workshop) -> Stage:
         """Return the stage."""
