@@ -89,9 +89,7 @@ def test_what_a_network_takes_the_scene_for_follows_slowly(rng):
     session, alone = Session("imfuse-s"), Fuser("imfuse-s")
     first = session.push(ir, day)
     assert (first.pixels == alone.fuse(_pair(ir, day)).pixels).all()
-    changes = []
-    for _ in range(60):
-        changes.append(session.push(ir, day // 4).pixels)
+    changes = [session.push(ir, day // 4).pixels for _ in range(60)]
     assert (changes[-1] == alone.fuse(_pair(ir, day // 4)).pixels).mean() > 0.98
 
 

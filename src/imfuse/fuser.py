@@ -52,6 +52,9 @@ _BYTES_PER_PIXEL = 56
 _PROVENANCE_BYTES = 160
 """More of them per pixel of a window, where it is told where pixels come from."""
 
+_BLOCKS = SizeRule(minimum=BLOCK, multiple=BLOCK)
+"""Sizes of which the mean of blocks can be taken."""
+
 _WINDOW_PIXELS = 4 << 20
 """Maximum pixels of a window even if memory allows more: beyond the caches, larger is slower."""
 
@@ -237,7 +240,7 @@ class Fuser:
         for tile in geometry.tiles(height, width, rule, max(room, BLOCK**2)) or []:
             luma = _as_float(vis.pixels[tile.core])
             luma = color.luma(luma) if luma.ndim == 3 else luma
-            size = geometry.padded_size(*luma.shape, SizeRule(minimum=BLOCK, multiple=BLOCK))
+            size = geometry.padded_size(luma.shape[0], luma.shape[1], _BLOCKS)
             where = tuple(slice(one.start // BLOCK, -(-one.stop // BLOCK)) for one in tile.core)
             for into, values in zip(blocks, (plane.read(tile.core), luma), strict=True):
                 into[where] = in_blocks(geometry.pad_to(values, *size))

@@ -5,11 +5,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast, get_args
 
 from imfuse.errors import UnknownName, UsageError
-from imfuse.ops.tone import TONES, Tone
-from imfuse.types import Engine, Preference
+from imfuse.types import Engine, Preference, Tone
 
 Runtime: TypeAlias = Literal["onnxruntime", "openvino", "openvino-bf16"]
 """Runtime for `.onnx` files."""
@@ -155,8 +154,8 @@ class FuseOptions:
         if self.stretch and self.resize is None:
             raise UsageError("stretch without resize", expected="--resize (resize=) ir or vis")
         self._check_wishes()
-        if self.tone not in TONES:
-            expected = f"one of {', '.join(TONES)}"
+        if self.tone not in get_args(Tone):
+            expected = f"one of {', '.join(get_args(Tone))}"
             raise UsageError(f"--tone (tone=) {self.tone!r}", expected=expected)
         if self.runtime not in RUNTIMES:
             expected = f"one of {', '.join(RUNTIMES)}"

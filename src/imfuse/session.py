@@ -8,7 +8,7 @@ from imfuse.fuser import Fuser
 from imfuse.io.inputs import as_picture
 from imfuse.options import FuseOptions, InfraredRange
 from imfuse.ranges import pooled_range, sample_infrared
-from imfuse.types import FusedImage, Float, ImagePair, Picture, Registration
+from imfuse.types import Float, FusedImage, ImagePair, Picture, Registration
 
 if TYPE_CHECKING:
     from imfuse.io.inputs import ImageLike
@@ -74,9 +74,7 @@ class Session:
             followed.append(np.asarray(kept, np.float32))
             return followed[-1]
 
-        fused = self.fuser.fuse(
-            pair, ir_range=ir_range, registration=registration, steady=steady
-        )
+        fused = self.fuser.fuse(pair, ir_range=ir_range, registration=registration, steady=steady)
         self._scene = followed[-1] if followed else None
         self._registration, self._sizes = registration, sizes
         self._range, self._kind = ir_range, kind

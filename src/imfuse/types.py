@@ -268,6 +268,10 @@ class FusionSpec(BaseModel):
         return values
 
 
+Tone: TypeAlias = Literal["off", "auto", "night"]
+"""How far dark results are lifted; see `imfuse.ops.tone`."""
+
+
 class Preference(NamedTuple):
     """Wishes of a person, for engines that know them; 0 is the usual picture.
 

@@ -9,6 +9,7 @@ from imfuse.cli.compared import Compared
 from imfuse.cli.console import JsonOption
 from imfuse.cli.data import LayoutOption
 from imfuse.cli.evaluate import ChannelOption, MetricsOption, WorkersOption
+from imfuse.cli.hard import bench_hard
 from imfuse.cli.machines import (
     BoxesOption,
     DetectorOption,
@@ -56,8 +57,9 @@ def bench(
     task: Annotated[
         Task,
         typer.Option(
-            help="What judges the pictures: metrics (quality), a detector (detect), or a segmenter "
-            "(segment)."
+            help="What judges the pictures: metrics (quality), a detector (detect), a segmenter "
+            "(segment), or what is known of hard pairs (hard): what one sensor hides, noise, "
+            "glare, halos, colour; for clips, flicker."
         ),
     ] = Task.QUALITY,
     detector: DetectorOption = None,
@@ -188,6 +190,10 @@ def bench(
         bench_quality(compared, quality, csv=csv, markdown=markdown, report=report, as_json=as_json)
         return
     quality.refuse(task.value)
+    if task is Task.HARD:
+        question.refuse()
+        bench_hard(compared, csv=csv, markdown=markdown, report=report, as_json=as_json)
+        return
     bench_machines(compared, question, csv=csv, markdown=markdown, report=report, as_json=as_json)
 
 

@@ -26,6 +26,7 @@ class Task(StrEnum):
     """Judge of a benchmark."""
 
     QUALITY = "quality"
+    HARD = "hard"
     DETECT = "detect"
     SEGMENT = "segment"
 
@@ -103,13 +104,13 @@ class Question:
     retraining: Retraining = field(default_factory=Retraining)
 
     def refuse(self) -> None:
-        """Refuse all options of machines, where metrics judge.
+        """Refuse all options of machines, where none judges.
 
         Raises:
             UsageError: One is given.
         """
         self.retraining.refuse_alone()
-        self._refuse(list(_FROZEN), "--task quality")
+        self._refuse(list(_FROZEN), f"--task {self.task}")
 
     def check(self) -> None:
         """Refuse options of another task, and a task without its network.

@@ -1,15 +1,11 @@
 """Lifting of dark pictures by one curve, which darkens nothing and leaves no halos."""
 
 import math
-from typing import Literal, TypeAlias
 
-import cv2
 import numpy as np
 
-from imfuse.types import Float
-
-Tone: TypeAlias = Literal["off", "auto", "night"]
-"""How far dark pictures are lifted."""
+from imfuse.ops.color import luma
+from imfuse.types import Float, Tone
 
 TONES: dict[Tone, tuple[float, float]] = {"off": (0, 0), "auto": (0.25, 3.0), "night": (0.4, 8.0)}
 """Brightness that a darker picture is lifted to, and the largest lift."""
@@ -64,7 +60,7 @@ def with_lift(rgb: Float, lift: float) -> Float:
         lift: See `lift_for`.
     """
     rgb = np.clip(rgb, 0, 1)
-    before = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    before = luma(rgb)
     after = lifted(before, lift)
     factor = np.minimum(after / np.maximum(before, np.float32(1e-4)), np.float32(_CHROMA))
     chroma = rgb - before[..., None]

@@ -154,7 +154,10 @@ class BandSelection(FusionNetwork):
             scene: What the whole pictures are like; see `described`.
         """
         wanted = of_ir[0].new_tensor(preference).expand(len(of_ir[0]), -1)
-        maps = [iter(one.chunk(one.shape[1] // 2, 1)) for one in self._maps(of_ir, of_vis, wanted, scene)]
+        maps = [
+            iter(one.chunk(one.shape[1] // 2, 1))
+            for one in self._maps(of_ir, of_vis, wanted, scene)
+        ]
         masks, gains = [], []
         for level in range(LEVELS):
             scale = scale_of(level, self.start)

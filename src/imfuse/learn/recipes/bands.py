@@ -95,10 +95,19 @@ class BandsSettings(FusionSettings):
     """Share of the samples of which one source gets noise, which the losses don't know."""
     noise: Annotated[float, Field(ge=0, le=0.5)] = 0.06
     """Largest standard deviation of that noise."""
+    harmed: Share = 0.25
+    """Share of the samples of which one source shows nothing in places: the losses then take these
+    places of the other source for it."""
     preferences: Share = 0.4
     """Share of the batches that are fused by a random preference."""
     weights_of_losses: Weights = Weights()
     """Weights of the losses."""
+
+
+_Told = tuple[Tensor, Tensor]
+"""What the losses know of a source, and what the network sees of it."""
+_INFRARED_HARMED = 0.25
+"""Share of the harmed samples whose infrared picture is harmed."""
 
 
 class BandsObjective(Objective):
@@ -117,7 +126,8 @@ class BandsObjective(Objective):
         """Return the losses of a batch; labels are not looked at."""
         own = self._settings
         y, wanted = self._darkened(luma(vis)), self._wanted()
-        free = self.network.prefer(*self._with_noise(ir, y), wanted)
+        (ir, seen_ir), (y, seen_y) = self._harmed(ir, y)
+        free = self.network.prefer(*self._with_noise(seen_ir, seen_y), wanted)
         with exact(ir):
             free = free.float()
             fused = free.clamp(0, 1)
@@ -160,6 +170,24 @@ class BandsObjective(Objective):
             return Preference(lean=2 * value - 1)
         return Preference(detail=1.5 * value) if kind == 1 else Preference(natural=value)
 
+    def _harmed(self, ir: Tensor, y: Tensor) -> tuple[_Told, _Told]:
+        """Return for both sources what the losses know of them, and what the network sees.
+
+        In smoke, glare or overexposed places, a visible picture shows little but brightness; and in
+        infrared, objects may be as warm as what is around them.
+        """
+        own, shape = self._settings, (len(y), 1, 1, 1)
+        chosen = torch.rand(shape, device=y.device) < own.harmed
+        of_ir = torch.rand(shape, device=y.device) < _INFRARED_HARMED
+        where = chosen * _patches(y)
+        at_ir, at_y = where * of_ir, where * ~of_ir
+        bright = 0.35 + 0.65 * torch.rand(shape, device=y.device)
+        left = 0.15 * torch.rand(shape, device=y.device)
+        even = functional.avg_pool2d(ir, 31, 1, 15, count_include_pad=False)
+        seen_ir = ir + at_ir * (1 - left) * (even - ir)
+        seen_y = y + at_y * (1 - left) * (bright - y)
+        return (ir + at_ir * (y - ir), seen_ir), (y + at_y * (ir - y), seen_y)
+
     def _with_noise(self, ir: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return both sources, of which some have become noisy: at each pixel, or in columns."""
         own, count = self._settings, len(y)
@@ -199,6 +227,14 @@ def _of_both(
         return measure(fused, ir, vis)
     alone = measure(fused, ir, ir), measure(fused, vis, vis)
     return (1 + lean) / 2 * alone[0] + (1 - lean) / 2 * alone[1]
+
+
+def _patches(like: Tensor) -> Tensor:
+    """Return soft masks of random patches, 0 to 1, one for each picture of a batch."""
+    cells = 2 + int(torch.randint(0, 4, ()))
+    coarse = torch.randn((len(like), 1, cells, cells), device=like.device, dtype=like.dtype)
+    smooth = functional.interpolate(coarse, size=like.shape[2:], mode="bicubic", align_corners=True)
+    return torch.sigmoid(8 * (smooth - 0.3))
 
 
 def _missing_contrast(fused: Tensor, target: Tensor, spread: float) -> Tensor:
