@@ -292,6 +292,26 @@ def downstream() -> str:
     return "\n".join(lines)
 
 
+def hard() -> str:
+    """Return the scores on hard pairs, of all kinds together and the contrast in each."""
+    found = _results("hard")
+    rows, measures = found["rows"], found["measures"]
+    names = [name for name in measures if any(name in row for row in rows.values())]
+    parts = list(next(iter(rows.values()))["parts"]["contrast"])
+    head = [*(f"{n} {'↑' if measures[n]['larger_is_better'] else '↓'}" for n in names), *parts]
+    lines = [f"| method | {' | '.join(head)} |", "|---|" + "---:|" * len(head)]
+    for label, row in rows.items():
+        cells = [
+            f"{100 * row[name]:.1f}"
+            if measures[name]["unit"].startswith("%") and name != "halo"
+            else f"{row[name]:.2f}"
+            for name in names
+        ]
+        cells += [f"{100 * row['parts']['contrast'][part]:.1f}" for part in parts]
+        lines.append(f"| `{label}` | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def encoders() -> str:
     """Return the IoU per class of a segmenter with and without ImageNet weights."""
     found = _results("encoders")
@@ -308,6 +328,7 @@ def encoders() -> str:
 TABLES = {
     "machines": machines,
     "downstream": downstream,
+    "hard": hard,
     "training-speed": training_speed,
     "encoders": encoders,
     "trainings": trained_tables.trainings,

@@ -91,7 +91,7 @@ class BandsSettings(FusionSettings):
     """How far that rises with the preference of detail."""
     spread: PositiveFloat = 1.12
     """The standard deviation to reach, in that of the brighter source."""
-    noisy: Share = 0.15
+    noisy: Share = 0.25
     """Share of the samples of which one source gets noise, which the losses don't know."""
     noise: Annotated[float, Field(ge=0, le=0.5)] = 0.06
     """Largest standard deviation of that noise."""
