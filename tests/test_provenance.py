@@ -8,7 +8,7 @@ import imfuse
 from imfuse.errors import OutputError
 from imfuse.fuser import Fuser
 from imfuse.io.images import read_image
-from imfuse.provenance import as_map, estimated
+from imfuse.provenance import as_map, estimated, overlay
 from imfuse.types import ImagePair, KnowingEngine, Picture, Shares
 
 
@@ -144,3 +144,12 @@ def test_folders_get_a_folder_of_maps(run, files):
         imfuse.fuse_folders(
             files / "ir", files / "vis", files / "other", provenance=files / "vis", model="max"
         )
+
+
+def test_an_overlay_shows_the_origin_by_colour_and_the_picture_by_brightness():
+    gray = np.float32([[0.0, 0.2, 0.6]]).repeat(3, 0)
+    shares = np.repeat(np.eye(3, dtype=np.float32)[:, None], 3, 1)
+    found = overlay(gray, shares)
+    assert (found[:, 0] == 0).all()
+    assert (np.diff(found.sum(-1), axis=1) > 0).all()
+    assert found[:, 2].argmax(-1).tolist() == [0, 2, 1]  # red infrared, blue visible, green neither

@@ -21,6 +21,10 @@ levels would mix what lies far apart: methods decide by pixels, not by regions."
 _RIDGE = 1e-6
 """Mean square below which bands count as alike, and each gets half, or as nothing."""
 _MOST_GAIN = 2.0
+_COLOURS = np.array([[1.0, 0.2, 0.1], [0.15, 0.45, 1.0], [0.2, 1.0, 0.2]], np.float32)
+"""Colours of infrared, visible and neither."""
+_PALE = np.float32(0.25)
+"""Gray that is mixed into them, which keeps bright places bright."""
 _LEAST = 1e-6
 
 
@@ -37,6 +41,17 @@ def as_map(parts: Shares) -> Float:
     # A black pixel comes from both sources alike, as nothing shows where else it might come from.
     even = np.array([0.5, 0.5, 0.0], np.float32)
     return np.asarray(np.where(total > _LEAST, sizes / np.maximum(total, _LEAST), even), np.float32)
+
+
+def overlay(gray: Float, shares: Float) -> Float:
+    """Return a picture in the colours of its origin: red infrared, blue visible, green neither.
+
+    Args:
+        gray: `(H, W)` fused luma in [0, 1].
+        shares: `(H, W, 3)`, see `as_map`.
+    """
+    lit = np.clip(gray[..., None] * (_PALE + shares @ _COLOURS), 0, 1)
+    return np.asarray(lit, np.float32)
 
 
 def blended(parts: Shares, ir: Float, vis: Float, lean: float) -> Shares:

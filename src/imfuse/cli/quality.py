@@ -158,21 +158,28 @@ def _write_report(
         summary.main[0].infos,
         settings={"data": compared.data} | settings(summary.main[0]),
         sections=summary.sections(),
-        cases=[_case(pairs[name], caption, run) for name, caption in striking_pairs(best)],
+        cases=[
+            _case(pairs[name], caption, run, best.label) for name, caption in striking_pairs(best)
+        ],
         quoted=summary.quoted,
     )
     write_text(out, page)
     say(f"report: {out}")
 
 
-def _case(pair: "NamedPair", caption: str, run: "Bench[Evaluation]") -> "Case":
+def _case(pair: "NamedPair", caption: str, run: "Bench[Evaluation]", best: str) -> "Case":
+    """Return a pair for the page; of the best method also where its pixels come from."""
     from imfuse.options import FuseOptions
-    from imfuse.scoring.page import case
+    from imfuse.scoring.page import case, origin
     from imfuse.scoring.sources import as_fused
 
     loaded = pair.load()
     fused = {c.label: c.fused(pair.name, loaded, run.ir_range) for c in run.competitors}
     seen = as_fused(loaded, FuseOptions(ir_range=run.ir_range))
+    method = next((c.fuser for c in run.competitors if c.label == best), None)
+    if method is not None:
+        label = f"{best}: red from infrared, blue from visible"
+        fused[label] = origin(method, loaded, run.ir_range)
     return case(pair.name, caption, seen.ir, seen.vis, fused)
 
 

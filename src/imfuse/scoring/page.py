@@ -6,10 +6,12 @@ import cv2
 import numpy as np
 
 from imfuse import __version__
+from imfuse.fuser import Fuser
 from imfuse.io.images import encode_image, read_image
 from imfuse.metrics.evaluation import CONFIDENCE, Evaluation
-from imfuse.ops import geometry
-from imfuse.options import FuseOptions
+from imfuse.ops import color, geometry
+from imfuse.options import FuseOptions, InfraredRange
+from imfuse.provenance import overlay
 from imfuse.report.scores import Case, evaluation_page
 from imfuse.scoring.sources import as_fused
 from imfuse.types import SCALES, ImagePair, Picture
@@ -90,6 +92,22 @@ def case(name: str, caption: str, ir: Picture, vis: Picture, fused: Mapping[str,
         vis=_thumbnail(vis),
         fused={label: _thumbnail(picture) for label, picture in fused.items()},
     )
+
+
+def origin(method: Fuser, pair: ImagePair, ir_range: InfraredRange | None) -> Picture:
+    """Return a fused picture in the colours of its origin; see `imfuse.provenance.overlay`.
+
+    Args:
+        method: The method.
+        pair: The sources.
+        ir_range: Infrared values that become black and white.
+    """
+    told = Fuser(method.options, provenance=True).fuse(pair, ir_range=ir_range)
+    if told.provenance is None:
+        raise AssertionError("a fuser that is asked for the provenance gives it")
+    gray = told.pixels.astype(np.float32) / np.float32(SCALES[told.pixels.dtype])
+    gray = color.luma(gray) if gray.ndim == 3 else gray
+    return Picture(pixels=overlay(gray, told.provenance))
 
 
 def _thumbnail(picture: Picture) -> bytes:
