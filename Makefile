@@ -4,7 +4,7 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 export IMFUSE_DATA ?= ../shared/data
 
-.PHONY: setup demo test test-all lint docs bench results clean
+.PHONY: setup demo test test-core test-learn test-all lint docs bench results clean
 
 # Two stamps, one environment: the demo needs only the core, and `setup` adds the rest.
 $(VENV)/.core: pyproject.toml constraints.txt
@@ -30,9 +30,15 @@ lint: setup
 	$(VENV)/bin/python tools/check_language.py src/imfuse benchmarks tests/reference
 
 # Two processes, of which only the second one trains, so that neither has to hold both runtimes,
-# PyTorch's threads and whatever thousands of tests leave behind.
+# PyTorch's threads and whatever thousands of tests leave behind. They run side by side, one on each
+# of two cores; what they print comes when they end.
 test: lint
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-core test-learn
+
+test-core:
 	$(VENV)/bin/python -m pytest tests --ignore=tests/learn
+
+test-learn:
 	$(VENV)/bin/python -m pytest tests/learn src
 
 test-all: lint

@@ -7,7 +7,7 @@ split into bands and put together here, with OpenCV: `imfuse-s` then takes a qua
 the whole in ONNX Runtime (640x480).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, NamedTuple
 
 import cv2
@@ -38,6 +38,13 @@ SCALED = (4.0, 6.0)
 """Factors by which the network gets a band, and the magnitude of finer ones."""
 TASTES = len(Preference())
 """Numbers of a preference."""
+
+_STRIP = 130_000
+"""Pixels of the planes that the network gets at once; 640x480 gives it 77,000 at half resolution."""
+_REACH = 32
+"""Rows beyond a strip that the network looks at: its convolutions reach 28 rows."""
+_GRID = 4
+"""Multiple of rows at which a strip begins, as the network halves its planes twice."""
 
 _REMEDY = "Export it again with imfuse."
 
@@ -152,41 +159,93 @@ class BandsEngine:
     def _scene_of(self, ir: Float, vis: Float) -> Float:
         return describe(in_blocks(ir), in_blocks(vis)) if self._scene is None else self._scene
 
+    def _selected(
+        self,
+        level: int,
+        maps: tuple[Float, Float],
+        bands: tuple[Float, Float],
+        finest: Sequence[Float],
+    ) -> Decided:
+        """Return the decision on a band.
+
+        Args:
+            level: The band, 0 for the finest.
+            maps: What the network says of it: logit, and gain before its range is set.
+            bands: The band of infrared, and that of the visible picture.
+            finest: Magnitude of both finest bands at half resolution.
+        """
+        start, halved = self.rule.start, self.rule.halved and level == 0
+        logit, gain = maps[0], GAIN[0] + GAIN[1] * _sigmoid(maps[1])
+        for _ in range(start + scale_of(level, start) - level - halved):
+            logit, gain = _enlarged(logit), _enlarged(gain)
+        sizes = finest if halved else [_strength(band, level) for band in bands]
+        contrast = _contrast(*sizes)
+        chosen = cv2.addWeighted(logit, 2.0, contrast, self.rule.sharpness[level], 0.0)
+        mask = _sigmoid(_as_float(chosen))
+        if halved:
+            mask, gain = _enlarged(mask), _enlarged(gain)
+        return Decided(mask, gain, None)
+
+    def _answers(self, planes: Float, scene: Float) -> list[Float]:
+        """Return the maps `(C, h, w)` of each scale, of large planes strip by strip.
+
+        The features of a network at half resolution would take most of the memory of all.
+        """
+        feed = {
+            "preference": np.asarray([self._preference], np.float32),
+            "scene": scene[None],
+        }
+        parts: list[list[Float]] = []
+        for core, window in _strips(*planes.shape[2:]):
+            found = self._file.run(self.rule.outputs, {"planes": planes[:, :, window], **feed})
+            parts.append(
+                [
+                    maps[0, :, (core.start - window.start) >> scale :][
+                        :, : (core.stop - core.start) >> scale
+                    ]
+                    for scale, maps in enumerate(found)
+                ]
+            )
+        return [
+            one[0] if len(one) == 1 else np.concatenate(one, 1) for one in zip(*parts, strict=True)
+        ]
+
     def _decide(
         self, of_ir: Sequence[Float], of_vis: Sequence[Float], scene: Float
-    ) -> list[Decided]:
-        """Return what the network decides for each band, finest first, and for what is left."""
+    ) -> Iterator[Decided]:
+        """Yield what the network decides for each band, finest first, and for what is left.
+
+        One at a time, as all of them together take much memory.
+        """
         start = self.rule.start
         finest = [_halved(np.abs(bands[0])) for bands in (of_ir, of_vis)]
         seen = (_seen(*one, start) for one in zip((of_ir, of_vis), finest, strict=True))
         planes = np.stack([plane for one in seen for plane in one])[None]
-        preference = np.asarray([self._preference], np.float32)
-        feed = {"planes": planes, "preference": preference, "scene": scene[None]}
-        maps = [iter(one[0]) for one in self._file.run(self.rule.outputs, feed)]
-        decided = []
+        maps = [iter(one) for one in self._answers(planes, scene)]
         for level in range(LEVELS):
-            scale = scale_of(level, start)
-            logit, gain = next(maps[scale]), _sigmoid(next(maps[scale]))
-            gain = GAIN[0] + GAIN[1] * gain
-            halved = self.rule.halved and level == 0
-            for _ in range(start + scale - level - halved):
-                logit, gain = _enlarged(logit), _enlarged(gain)
-            if halved:
-                contrast = _contrast(*finest)
-            else:
-                contrast = _contrast(*(_strength(b[level], level) for b in (of_ir, of_vis)))
-            sum_ = cv2.addWeighted(logit, 2.0, contrast, self.rule.sharpness[level], 0.0)
-            mask = _sigmoid(_as_float(sum_))
-            if halved:
-                mask, gain = _enlarged(mask), _enlarged(gain)
-            decided.append(Decided(mask, gain, None))
+            answer = maps[scale_of(level, start)]
+            yield self._selected(
+                level, (next(answer), next(answer)), (of_ir[level], of_vis[level]), finest
+            )
         scale = scale_of(LEVELS, start)
         logit, lift = next(maps[scale]), next(maps[scale])
         for _ in range(LEVELS - start - scale):
             logit, lift = _halved(logit), _halved(lift)
         lift = np.float32(LIFT) * np.tanh(lift)
-        decided.append(Decided(_sigmoid(2 * logit), None, lift))
-        return decided
+        yield Decided(_sigmoid(2 * logit), None, lift)
+
+
+def _strips(height: int, width: int) -> list[tuple[slice, slice]]:
+    """Return the rows to keep, and those that the network gets for them, strip by strip."""
+    count = max(1, -(-height * width // _STRIP))
+    core = -(-height // count // _GRID) * _GRID
+    return [
+        (
+            slice(start, min(start + core, height)),
+            slice(max(0, start - _REACH), min(start + core + _REACH, height)),
+        )
+        for start in range(0, height, core)
+    ]
 
 
 def scale_of(level: int, start: int) -> int:

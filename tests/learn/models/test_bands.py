@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from imfuse.engines.bands import BANDS_KEY, BandsEngine, _collapsed, scale_of, split  # noqa: E402
+from imfuse.engines.bands import BANDS_KEY, BandsEngine, _collapsed, _strips, scale_of, split  # noqa: E402
 from imfuse.engines.load import load_engine, open_onnx  # noqa: E402
 from imfuse.engines.onnx import OnnxEngine  # noqa: E402
 from imfuse.engines.scene import SCENE, describe, in_blocks  # noqa: E402
@@ -173,6 +173,18 @@ def test_tiles_give_the_whole(exported):
     part = engine.fuse(ir[window, window].copy(), vis[window, window].copy())
     core = part[halo : halo + 64, halo : halo + 64]
     np.testing.assert_allclose(core, whole[start : start + 64, start : start + 64], atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(256, 96), (288, 160), (32 * 11, 64)])
+def test_strips_give_the_whole(exported, monkeypatch, size):
+    """The network reaches less far than the rows beyond a strip."""
+    _, file = exported
+    engine, (ir, vis) = open_onnx(file), pictures(*size)
+    whole = engine.fuse(ir, vis)
+    planes = size[0] * size[1] // 4**engine.rule.start
+    monkeypatch.setattr("imfuse.engines.bands._STRIP", planes // 3)
+    assert len(_strips(size[0] >> engine.rule.start, size[1] >> engine.rule.start)) > 1
+    np.testing.assert_allclose(engine.fuse(ir, vis), whole, atol=1e-6)
 
 
 def test_the_whole_picture_counts(exported):

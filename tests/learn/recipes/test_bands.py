@@ -92,6 +92,16 @@ def test_all_losses_are_finite_where_pictures_are_even():
             assert parameter.grad is None or torch.isfinite(parameter.grad).all()
 
 
+def test_wishes_alone_are_always_wished_for():
+    torch.manual_seed(0)
+    always = objective(wishes_alone=True, preferences=0.0)
+    assert all(any(always._wanted()) for _ in range(50))
+    never = objective(preferences=0.0)
+    assert not any(any(never._wanted()) for _ in range(50))
+    seen = {name for _ in range(60) for name, v in always._wanted()._asdict().items() if v}
+    assert seen == {"lean", "detail", "natural"}
+
+
 def test_guidance_changes_nothing_but_the_wish_for_machines(sources):
     ir, y = sources
     recipe = ImfuseSRecipe(BandsSettings())

@@ -100,6 +100,8 @@ class BandsSettings(FusionSettings):
     places of the other source for it."""
     preferences: Share = 0.4
     """Share of the batches that are fused by a random preference."""
+    wishes_alone: bool = False
+    """True: only the weights of wishes learn, all batches have one, and the usual picture stays."""
     weights_of_losses: Weights = Weights()
     """Weights of the losses."""
 
@@ -147,11 +149,14 @@ class BandsObjective(Objective):
                 "structure": (1 + lean) * ssim_loss(fused, ir) + (1 - lean) * ssim_loss(fused, y),
                 "bounds": (free - fused).square().mean(),
             }
+            # Where the visible picture is good, its brightness counts more than all metrics.
+            usual = 1 - wanted.natural
             factors = {
-                "intensity": 1 + 2 * abs(lean) + 2 * wanted.natural,
+                "intensity": 1 + 2 * abs(lean) + 5 * wanted.natural,
                 "texture": 1 + 2 * detail,
                 "edges": 1 - 0.4 * detail,
-                "differences": 1 - abs(lean),
+                "differences": usual * (1 - abs(lean)),
+                "contrast": usual,
             }
             total = free.new_zeros(())
             for name, value in terms.items():
@@ -161,11 +166,11 @@ class BandsObjective(Objective):
 
     def _wanted(self) -> Preference:
         """Return the preference of a batch: none, or a random one that the losses know."""
-        draws = torch.rand(4).tolist()
-        if draws[0] >= self._settings.preferences:
+        share = 1.0 if self._settings.wishes_alone else self._settings.preferences
+        draw, value = torch.rand(2).tolist()
+        if draw >= share:
             return Preference()
-        kind = int(3 * draws[0] / self._settings.preferences)
-        value = draws[1]
+        kind = int(3 * draw / share)
         if kind == 0:
             return Preference(lean=2 * value - 1)
         return Preference(detail=1.5 * value) if kind == 1 else Preference(natural=value)
@@ -278,6 +283,10 @@ class BandsRecipe(FusionRecipe):
         """Return the stage."""
         own, trained = self.settings, ("fusion",)
         self.set_modes(trained)
+        if own.wishes_alone:
+            for name, parameter in self.fusion.named_parameters():
+                wish = name.rpartition(".of.")[2]
+                parameter.requires_grad_(wish in Preference._fields and wish != "machine")
         adam = torch.optim.AdamW(
             trainable(self.fusion), lr=own.rate, weight_decay=own.weight_decay, fused=True
         )
