@@ -40,7 +40,7 @@ TASTES = len(Preference())
 """Numbers of a preference."""
 
 _STRIP = 130_000
-"""Pixels of the planes that the network gets at once; 640x480 gives it 77,000 at half resolution."""
+"""Pixels of the planes that the network gets at once; 640x480 gives it 77,000 of them."""
 _REACH = 32
 """Rows beyond a strip that the network looks at: its convolutions reach 28 rows."""
 _GRID = 4
