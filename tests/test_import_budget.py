@@ -23,7 +23,7 @@ def modules_after(code):
             {"numpy", "cv2", "onnxruntime", "torch", "pydantic", "PIL", "scipy"},
         ),
         (
-            "import numpy as np, imfuse\nimfuse.fuse(np.zeros((4, 4)), np.zeros((4, 4)) + 0.5)",
+            "import numpy as np, imfuse\nx = np.eye(4)\nimfuse.fuse(x, 1 - x, model='max')",
             {"onnxruntime", "torch", "scipy"},
         ),
         (

@@ -7,6 +7,8 @@ import pytest
 
 from imfuse import registry
 from imfuse.engines.base import FunctionEngine
+from imfuse.engines.load import load_engine
+from imfuse.engines.shipped import shipped
 from imfuse.errors import ImfuseError, UnknownName
 from imfuse.types import FusionSpec
 
@@ -57,5 +59,6 @@ def test_every_engine_in_the_classical_folder_is_in_the_table():
     assert engines == len(registry.METHODS)
 
 
-def test_the_default_is_in_the_table():
-    assert registry.DEFAULT_METHOD in registry.METHODS
+def test_the_default_needs_nothing_but_imfuse():
+    assert registry.DEFAULT_METHOD in {*registry.METHODS, *shipped()}
+    assert load_engine().spec.name == registry.DEFAULT_METHOD

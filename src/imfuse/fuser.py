@@ -1,5 +1,6 @@
 """The only place where luma is split off, sizes are padded and cropped, and colour is restored."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -277,7 +278,7 @@ class Fuser:
                 file=name,
                 remedy="The model file is damaged or unfit for this picture; try another method.",
             )
-        if self.options.prefer_ir != 0.5 and not isinstance(engine, PreferringEngine):
+        if self._lean != 0:
             fused = self._towards_one(fused, ir, luma if fused.ndim == 2 else shown)
         shares = None
         if self.options.provenance:
@@ -295,8 +296,7 @@ class Fuser:
             return as_map(estimated(gray, ir, luma))
         height, width = gray.shape
         parts = Shares(*(part[:height, :width] for part in engine.shares(*padded)))
-        if not isinstance(engine, PreferringEngine):  # see `_towards_one`
-            parts = blended(parts, ir, luma, 2 * self.options.prefer_ir - 1)
+        parts = blended(parts, ir, luma, self._lean)
         return as_map(parts)
 
     def _check_padding(self, size: tuple[int, int], name: str) -> None:
@@ -312,10 +312,22 @@ class Fuser:
                 remedy=f"{_more(needed // 10**6 + 1)}, or choose another method.",
             )
 
+    @property
+    def _lean(self) -> float:
+        """Weight of the source that results are blended with: above 0 of infrared, below visible.
+
+        Engines that know preferences decide for more of it by themselves first; only beyond a
+        weight of 3/4 their results are blended, too, so that at 1 nothing else is left.
+        """
+        lean = 2 * self.options.prefer_ir - 1
+        if isinstance(self.engine, PreferringEngine):
+            return math.copysign(max(0.0, 2 * abs(lean) - 1), lean)
+        return lean
+
     def _towards_one(self, fused: Float, ir: Float, vis: Float) -> Float:
         """Blend a result with the source that `prefer_ir` favours."""
-        share = np.float32(abs(2 * self.options.prefer_ir - 1))
-        if self.options.prefer_ir > 0.5:
+        share = np.float32(abs(self._lean))
+        if self._lean > 0:
             source = ir if fused.ndim == 2 else ir[..., None]
         else:
             source = vis if fused.ndim == vis.ndim else vis[..., None]

@@ -23,7 +23,8 @@ METHODS = {
     "mst-sr": "imfuse.engines.classical.sparse:MST_SR",
 }
 
-DEFAULT_METHOD = "laplacian-max"
+DEFAULT_METHOD = "imfuse-b"
+"""Method of those who name none: one of the table above, or a network that is part of imfuse."""
 
 
 @cache

@@ -98,7 +98,7 @@ def test_what_can_not_be_measured_is_named(labelled, run, tmp_path):
     folder = labelled / "vis"
     code, _, err = run("bench", "--task", "hard", "--data", "scenes:1", "--fused", f"x={folder}")
     assert code == 2
-    assert "fused pictures x" in err
+    assert "the fused pictures x as a row" in err
     code, _, err = run("bench", "--task", "hard", "--report", tmp_path / "r.html")
     assert code == 2
     assert "--report with --task hard" in err

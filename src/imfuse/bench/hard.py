@@ -300,8 +300,8 @@ def _refuse_folders(competitors: Sequence[Competitor], what: str) -> None:
     folders = [one.label for one in competitors if one.fuser is None]
     if folders:
         raise UsageError(
-            f"the fused pictures {folders[0]} with --task hard on {what}",
-            expected="methods alone, or labelled pairs as --data",
+            f"the fused pictures {folders[0]} as a row for {what}",
+            expected="methods alone, or labelled pairs",
         )
 
 

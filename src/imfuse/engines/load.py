@@ -117,7 +117,7 @@ def load_engine(
         found = "--set (settings=) with a model that needs none"
         raise UsageError(found, expected="-m FILE.onnx (model=) with it")
     if model is None:
-        return find_method(DEFAULT_METHOD)
+        return _find(DEFAULT_METHOD, threads, runtime, max_memory)
     if path is None:
         return model  # type: ignore[return-value] # neither a name nor a path
     if path.suffix.lower() == ".onnx":

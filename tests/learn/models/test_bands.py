@@ -135,12 +135,20 @@ def test_options_are_preferences(exported):
     network, file = exported
     ir, vis = pictures(64, 96)
     pair = ImagePair(ir=Picture(pixels=ir), vis=Picture(pixels=vis))
-    found = Fuser(file, prefer_ir=0.8, detail=1.2, natural=0.3, machine=0.1).fuse(pair).pixels
-    wanted = Preference(lean=0.6, detail=1.2, natural=0.3, machine=0.1)
+    found = Fuser(file, prefer_ir=0.7, detail=1.2, natural=0.3, machine=0.1).fuse(pair).pixels
+    wanted = Preference(lean=0.4, detail=1.2, natural=0.3, machine=0.1)
     with torch.inference_mode():
         expected = network.prefer(*batches(ir, vis), wanted)[0, 0].numpy()
     np.testing.assert_allclose(found, expected.clip(0, 1), atol=2e-6)
     assert not np.allclose(Fuser(file).fuse(pair).pixels, found)
+    for prefer_ir, source in ((0.0, vis), (1.0, ir)):
+        told = Fuser(file, prefer_ir=prefer_ir, provenance=True).fuse(pair)
+        np.testing.assert_allclose(told.pixels, source, atol=1e-6)
+        assert (told.provenance[..., int(prefer_ir == 0.0)] == 1).all()
+    leaning = Fuser(file, prefer_ir=0.9).fuse(pair).pixels
+    with torch.inference_mode():
+        decided = network.prefer(*batches(ir, vis), Preference(lean=0.8))[0, 0].numpy()
+    np.testing.assert_allclose(leaning, (0.4 * decided + 0.6 * ir).clip(0, 1), atol=2e-6)
     for name in ("detail", "natural", "machine"):
         with pytest.raises(UsageError, match=f"wish for {name} with max.*-m imfuse-b"):
             Fuser("max", **{name: 0.5})
