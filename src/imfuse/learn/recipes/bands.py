@@ -51,9 +51,9 @@ class Weights(Section):
     """Mean difference of the gradient from `sharpen` times the stronger one of both sources."""
     information: NonNegativeFloat = 0.8
     """VIF, which is maximised."""
-    edges: NonNegativeFloat = 3.5
+    edges: NonNegativeFloat = 4.0
     """Qabf, which is maximised."""
-    differences: NonNegativeFloat = 0.9
+    differences: NonNegativeFloat = 1.2
     """SCD, which is maximised."""
     contrast: NonNegativeFloat = 1.5
     """What is missing of `spread` times the standard deviation of the brighter source."""
@@ -95,9 +95,9 @@ class BandsSettings(FusionSettings):
     """Share of the samples of which one source gets noise, which the losses don't know."""
     noise: Annotated[float, Field(ge=0, le=0.5)] = 0.06
     """Largest standard deviation of that noise."""
-    harmed: Share = 0.25
+    harmed: Share = 0.15
     """Share of the samples of which one source shows nothing in places: the losses then take these
-    places of the other source for it."""
+    places of the other source for it, as far as that shows something."""
     preferences: Share = 0.4
     """Share of the batches that are fused by a random preference."""
     wishes_alone: bool = False
@@ -108,6 +108,8 @@ class BandsSettings(FusionSettings):
 
 _Told = tuple[Tensor, Tensor]
 """What the losses know of a source, and what the network sees of it."""
+_CONTENT = 0.06
+"""Standard deviation from which on a place shows something."""
 _INFRARED_HARMED = 0.25
 """Share of the harmed samples whose infrared picture is harmed."""
 
@@ -191,7 +193,10 @@ class BandsObjective(Objective):
         even = functional.avg_pool2d(ir, 31, 1, 15, count_include_pad=False)
         seen_ir = ir + at_ir * (1 - left) * (even - ir)
         seen_y = y + at_y * (1 - left) * (bright - y)
-        return (ir + at_ir * (y - ir), seen_ir), (y + at_y * (ir - y), seen_y)
+        # Where the other source shows nothing either, such as skies, brightness stays as it is.
+        told_ir = seen_ir + at_ir * _content(y) * (y - seen_ir)
+        told_y = seen_y + at_y * _content(ir) * (ir - seen_y)
+        return (told_ir, seen_ir), (told_y, seen_y)
 
     def _with_noise(self, ir: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return both sources, of which some have become noisy: at each pixel, or in columns."""
@@ -240,6 +245,13 @@ def _patches(like: Tensor) -> Tensor:
     coarse = torch.randn((len(like), 1, cells, cells), device=like.device, dtype=like.dtype)
     smooth = functional.interpolate(coarse, size=like.shape[2:], mode="bicubic", align_corners=True)
     return torch.sigmoid(8 * (smooth - 0.3))
+
+
+def _content(picture: Tensor) -> Tensor:
+    """Return how much a picture shows around each pixel, 0 to 1: its local standard deviation."""
+    mean = functional.avg_pool2d(picture, 25, 1, 12, count_include_pad=False)
+    square = functional.avg_pool2d(picture.square(), 25, 1, 12, count_include_pad=False)
+    return ((square - mean.square()).clamp(min=0).sqrt() / _CONTENT).clamp(max=1)
 
 
 def _missing_contrast(fused: Tensor, target: Tensor, spread: float) -> Tensor:
