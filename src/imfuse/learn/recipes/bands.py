@@ -190,7 +190,7 @@ class BandsObjective(Objective):
         at_ir, at_y = where * of_ir, where * ~of_ir
         bright = 0.35 + 0.65 * torch.rand(shape, device=y.device)
         left = 0.15 * torch.rand(shape, device=y.device)
-        even = functional.avg_pool2d(ir, 31, 1, 15, count_include_pad=False)
+        even = _around(ir)
         seen_ir = ir + at_ir * (1 - left) * (even - ir)
         seen_y = y + at_y * (1 - left) * (bright - y)
         # Where the other source shows nothing either, such as skies, brightness stays as it is.
@@ -249,9 +249,15 @@ def _patches(like: Tensor) -> Tensor:
 
 def _content(picture: Tensor) -> Tensor:
     """Return how much a picture shows around each pixel, 0 to 1: its local standard deviation."""
-    mean = functional.avg_pool2d(picture, 25, 1, 12, count_include_pad=False)
-    square = functional.avg_pool2d(picture.square(), 25, 1, 12, count_include_pad=False)
-    return ((square - mean.square()).clamp(min=0).sqrt() / _CONTENT).clamp(max=1)
+    variance = _around(picture.square()) - _around(picture).square()
+    return (variance.clamp(min=0).sqrt() / _CONTENT).clamp(max=1)
+
+
+def _around(picture: Tensor) -> Tensor:
+    """Return the mean around each pixel, over about 28 pixels, computed at a quarter of the size."""
+    small = functional.avg_pool2d(picture, 4, ceil_mode=True, count_include_pad=False)
+    mean = functional.avg_pool2d(small, 7, 1, 3, count_include_pad=False)
+    return functional.interpolate(mean, size=picture.shape[2:], mode="bilinear")
 
 
 def _missing_contrast(fused: Tensor, target: Tensor, spread: float) -> Tensor:
@@ -267,7 +273,7 @@ def _exposure(y: Tensor) -> Tensor:
     Args:
         y: Luma `(b, 1, h, w)` in [0, 1].
     """
-    around = functional.avg_pool2d(y, 15, 1, 7, count_include_pad=False)
+    around = _around(y)
     return (5 * around).clamp(0, 1) * (5 * (1 - around)).clamp(0, 1)
 
 
