@@ -1,6 +1,5 @@
 """The only place where luma is split off, sizes are padded and cropped, and colour is restored."""
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -316,13 +315,11 @@ class Fuser:
     def _lean(self) -> float:
         """Weight of the source that results are blended with: above 0 of infrared, below visible.
 
-        Engines that know preferences decide for more of it by themselves first; only beyond a
-        weight of 3/4 their results are blended, too, so that at 1 nothing else is left.
+        Engines that know preferences decide for more of it by themselves, and are blended by the
+        square, which hardly shows at first; so at 1 nothing else is left with them, either.
         """
         lean = 2 * self.options.prefer_ir - 1
-        if isinstance(self.engine, PreferringEngine):
-            return math.copysign(max(0.0, 2 * abs(lean) - 1), lean)
-        return lean
+        return lean * abs(lean) if isinstance(self.engine, PreferringEngine) else lean
 
     def _towards_one(self, fused: Float, ir: Float, vis: Float) -> Float:
         """Blend a result with the source that `prefer_ir` favours."""

@@ -96,8 +96,8 @@ class FuseOptions:
             percentiles or `auto`; see `InfraredRange`. None: the full range of the picture's type.
         prefer_ir: Weight of the infrared picture, 0 to 1. At 1/2 the method decides; towards 1
             (0) its result is blended with more and more of the infrared (visible) picture, until
-            only that is left. Networks that know preferences decide for more of it by themselves,
-            and are blended beyond 3/4 (1/4).
+            only that is left. Networks that know preferences also decide for more of it by
+            themselves, and are blended less at first.
         detail: 0 to 1.5: how far fine structure is raised; for `imfuse-b` and `imfuse-s`.
         natural: 0 to 1: how close the result stays to a well exposed visible picture; likewise.
         machine: 0 to 1: how far the result serves detectors; likewise.
