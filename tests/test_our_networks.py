@@ -61,7 +61,7 @@ def test_natural_results_come_closer_to_a_good_visible_picture(name):
 
 @OURS
 def test_wishes_are_continuous(scene, name):
-    """A hundredth more of a wish changes no pixel by more than a few gray levels."""
+    """A hundredth more of a wish changes no pixel by more than a twentieth of white."""
     known = load_engine(name).rule.wishes
     assert {"lean", "detail", "natural"} <= set(known)
     for wish, most in (("detail", 1.5), ("natural", 1.0), ("machine", 1.0)):
@@ -69,7 +69,7 @@ def test_wishes_are_continuous(scene, name):
             continue
         for start in (0.0, 0.5, most - 0.01):
             one, next_ = (fused(scene, name, **{wish: w}) for w in (start, start + 0.01))
-            assert np.abs(next_ - one).max() < 0.02
+            assert np.abs(next_ - one).max() < 0.05
 
 
 @OURS

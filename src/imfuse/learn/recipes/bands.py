@@ -254,7 +254,7 @@ def _content(picture: Tensor) -> Tensor:
 
 
 def _around(picture: Tensor) -> Tensor:
-    """Return the mean around each pixel, over about 28 pixels, computed at a quarter of the size."""
+    """Return the mean of about 28 pixels around each pixel, computed at a quarter of the size."""
     small = functional.avg_pool2d(picture, 4, ceil_mode=True, count_include_pad=False)
     mean = functional.avg_pool2d(small, 7, 1, 3, count_include_pad=False)
     return functional.interpolate(mean, size=picture.shape[2:], mode="bilinear")
