@@ -18,14 +18,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
-from harness import parser, write_results
+from harness import parser, ready_methods, with_others, write_results
 
 from imfuse.data.rendered import render_pairs
 from imfuse.folders import FolderJob, prepare
 from imfuse.fuser import Fuser
 from imfuse.io.images import encode_image, read_image, write_image
 from imfuse.options import FuseOptions
-from imfuse.registry import method_names
 from imfuse.types import ImagePair
 
 
@@ -113,7 +112,7 @@ def main() -> None:
         os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606 - this very script
     arguments = parser(__doc__)
     arguments.add_argument("--count", type=int, default=48)
-    arguments.add_argument("--methods", default=",".join(method_names()))
+    arguments.add_argument("--methods", default=",".join(ready_methods()))
     options = arguments.parse_args()
     cv2.setNumThreads(1)
     rows = []
@@ -124,7 +123,7 @@ def main() -> None:
         for method in options.methods.split(","):
             rows.append(_measure(root, method, pairs))
             print(rows[-1])
-    write_results("folders", {"codec_ms": codec, "rows": rows})
+    write_results("folders", {"codec_ms": codec, "rows": with_others("folders", rows)})
 
 
 if __name__ == "__main__":

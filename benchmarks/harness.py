@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from imfuse.registry import method_names
+
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("numpy", "opencv-python-headless", "onnxruntime", "pillow", "pywavelets")
 
@@ -64,6 +66,19 @@ def write_results(name: str, results: object) -> None:
     text = json.dumps(record, indent=2)
     (RESULTS / f"{name}.json").write_text(text + "\n")
     print(text)
+
+
+def with_others(name: str, rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Return rows with those of methods that an earlier run measured and this one did not."""
+    file = RESULTS / f"{name}.json"
+    before = json.loads(file.read_text())["results"]["rows"] if file.exists() else []
+    new = {row["method"] for row in rows}
+    return [*(row for row in before if row["method"] not in new), *rows]
+
+
+def ready_methods() -> list[str]:
+    """Return the classical methods and our own networks: what users with a camera choose from."""
+    return [*method_names(), "imfuse-s", "imfuse-b"]
 
 
 def peak_mb(arguments: list[str]) -> tuple[float, float, int, str]:

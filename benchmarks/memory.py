@@ -9,10 +9,9 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from harness import parser, peak_mb, write_results
+from harness import parser, peak_mb, ready_methods, with_others, write_results
 
 from imfuse.io.images import write_image
-from imfuse.registry import method_names
 from imfuse.scenes import render
 from imfuse.types import Picture
 
@@ -31,7 +30,7 @@ def _make_pair(folder: Path) -> None:
 def main() -> None:
     """Measure every method that works in tiles, and record the messages of the others."""
     arguments = parser(__doc__)
-    arguments.add_argument("--methods", default=",".join(method_names()))
+    arguments.add_argument("--methods", default=",".join(ready_methods()))
     options = arguments.parse_args()
     inputs_mb = SIDE * SIDE * (1 + 3) / 1e6
     rows = []
@@ -51,7 +50,9 @@ def main() -> None:
                 row["message"] = message.replace(f"{folder}/", "")
             print(row)
             rows.append(row)
-    write_results("memory", {"side": SIDE, "bare_start_mb": round(bare), "rows": rows})
+    write_results(
+        "memory", {"side": SIDE, "bare_start_mb": round(bare), "rows": with_others("memory", rows)}
+    )
 
 
 if __name__ == "__main__":

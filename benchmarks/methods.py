@@ -6,15 +6,12 @@ with OpenCV on one thread and on all cores.
 
 import cv2
 import numpy as np
-from harness import median_seconds, parser, write_results
+from harness import median_seconds, parser, ready_methods, write_results
 
 from imfuse.fuser import Fuser
 from imfuse.machine import available_cores
-from imfuse.registry import method_names
 from imfuse.scenes import render
 from imfuse.types import ImagePair, Picture
-
-OURS = ("imfuse-s", "imfuse-b")
 
 
 def main() -> None:
@@ -24,7 +21,7 @@ def main() -> None:
     ir, vis = (np.rint(values * 255).astype(np.uint8) for values in (scene.ir, scene.vis))
     pair = ImagePair(ir=Picture(pixels=ir), vis=Picture(pixels=vis))
     rows = []
-    for method in (*method_names(), *OURS):
+    for method in ready_methods():
         row: dict[str, object] = {"method": method}
         for threads in (1, available_cores()):
             cv2.setNumThreads(threads)
