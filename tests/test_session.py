@@ -89,7 +89,8 @@ def test_what_a_network_takes_the_scene_for_follows_slowly(rng):
     session, alone = Session("imfuse-s"), Fuser("imfuse-s")
     first = session.push(ir, day)
     assert (first.pixels == alone.fuse(_pair(ir, day)).pixels).all()
-    changes = [session.push(ir, day // 4).pixels for _ in range(60)]
+    changes = [session.push(ir, day // 4).pixels for _ in range(120)]
+    assert (changes[0] != alone.fuse(_pair(ir, day // 4)).pixels).mean() > 0.05
     assert (changes[-1] == alone.fuse(_pair(ir, day // 4)).pixels).mean() > 0.98
 
 

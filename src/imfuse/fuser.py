@@ -234,16 +234,15 @@ class Fuser:
         height, width = vis.size
         in_parts = height * width > room
         if self.options.tone == "off" and not (looks and (steady or in_parts)):
-            return engine, 0.0  # an engine that gets the whole looks at it itself
+            return engine, 0.0  # where one window is the whole, `_fuse_window` describes it
         blocks = np.empty((2, -(-height // BLOCK), -(-width // BLOCK)), np.float32)
         rule = TileRule(halo=0, stride=BLOCK)
         for tile in geometry.tiles(height, width, rule, max(room, BLOCK**2)) or []:
             luma = _as_float(vis.pixels[tile.core])
             luma = color.luma(luma) if luma.ndim == 3 else luma
-            size = geometry.padded_size(luma.shape[0], luma.shape[1], _BLOCKS)
             where = tuple(slice(one.start // BLOCK, -(-one.stop // BLOCK)) for one in tile.core)
             for into, values in zip(blocks, (plane.read(tile.core), luma), strict=True):
-                into[where] = in_blocks(geometry.pad_to(values, *size))
+                into[where] = _means(values)
         numbers = np.append(describe(*blocks), np.float32(tone.log_brightness(*blocks)))
         if steady is not None:
             numbers = steady(numbers)
@@ -269,6 +268,8 @@ class Fuser:
         if max(size[0] - height, size[1] - width) > 0:
             self._check_padding(size, name)
         padded = geometry.pad_to(ir, *size), geometry.pad_to(shown, *size)
+        if isinstance(engine, SceneEngine) and engine is self.engine:
+            engine = engine.in_scene(describe(_means(ir), _means(luma)))
         fused = engine.fuse(*padded)[:height, :width]
         # A float64 sum is finite only if every value is, and takes a sixth of checkRange's time.
         if not np.isfinite(cv2.sumElems(fused)).all():
@@ -359,6 +360,13 @@ def _as_float(pixels: Pixels) -> Float:
     if pixels.dtype != np.float32:
         values *= np.float32(1 / SCALES[pixels.dtype])
     return values
+
+
+def _means(picture: Float) -> Float:
+    """Return the means of blocks, of which the last ones may be filled up by mirroring."""
+    height, width = picture.shape
+    size = geometry.padded_size(height, width, _BLOCKS)
+    return in_blocks(geometry.pad_to(picture, *size))
 
 
 def _show(vis_pixels: Pixels, where: Mask, fused: Float) -> None:

@@ -15,8 +15,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from imfuse.engines.load import load_engine, model_names
+from imfuse.engines.scene import describe, in_blocks
 from imfuse.ops.geometry import padded_size
-from imfuse.types import FusionSpec
+from imfuse.types import FusionSpec, SceneEngine
 from reference.pictures import pair
 
 ENGINES = {name: load_engine(name) for name in model_names()}
@@ -168,6 +169,8 @@ def test_tiles_equal_the_whole_and_the_halo_is_needed(engine, seed):
     halo = -(-rule.halo // rule.stride) * rule.stride
     height, width = 2 * halo + 3 * rule.stride + 37, 2 * halo + 2 * rule.stride + 62
     ir, vis = inputs(engine.spec, height, width, seed)
+    if isinstance(engine, SceneEngine):  # it must be told of the whole, as `Fuser` does
+        engine = engine.in_scene(describe(in_blocks(ir), in_blocks(vis)))
     whole = engine.fuse(ir, vis)
     rows, columns = cuts(rule.stride, ir.shape[0], halo), cuts(rule.stride, ir.shape[1], halo)
     cores = [*zip(rows, columns, strict=True), (rows[0], columns[3]), (rows[3], columns[1])]
