@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from imfuse import Fuser, ImagePair, Picture
-from imfuse.bench.hard import HardSummary, measure_rendered
+from imfuse.bench.hard import measure_rendered
+from imfuse.bench.hard_summary import HardSummary
 from imfuse.bench.run import Competitor
 from imfuse.engines.load import load_engine
 from imfuse.ops.color import luma

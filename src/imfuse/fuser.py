@@ -209,13 +209,13 @@ class Fuser:
         for tile in cut:
             ir = plane.read(tile.window)
             window, shares = self._fuse_window(engine, ir, vis.pixels[tile.window], vis.name)
-            if lift > 0:
-                window = (tone.with_lift if window.ndim == 3 else tone.lifted)(window, lift)
             hidden = plane.hidden(tile.window)
             if hidden is not None:
                 _show(vis.pixels[tile.window], hidden, window)
                 if shares is not None:
                     shares[hidden] = (0, 1, 0)
+            if lift > 0:  # also where the visible picture shows alone, lest a seam be seen
+                window = (tone.with_lift if window.ndim == 3 else tone.lifted)(window, lift)
             _store(window[tile.core_in_window], result[tile.core])
             if told is not None and shares is not None:
                 told[tile.core] = shares[tile.core_in_window]

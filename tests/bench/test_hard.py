@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from imfuse import UsageError
-from imfuse.bench.hard import HardSummary, Measured, measure_rendered
+from imfuse.bench.hard import measure_rendered
+from imfuse.bench.hard_summary import HardSummary, Measured
 from imfuse.bench.run import Competitor
 from imfuse.scenes import render
 
@@ -46,6 +47,8 @@ def test_means_are_over_parts_and_skip_what_was_not_measured():
     assert summary.counts == {"a": 2, "b": 1}
     assert summary.sections()[0].rows == [["x", "-", "5.00"]]
     assert summary.as_dict()["rows"][0]["noise"] is None
+    assert summary.best("noise") is None
+    assert summary.best("halo") == "x"
 
 
 def test_the_command(run, tmp_path):
@@ -104,6 +107,16 @@ def test_what_can_not_be_measured_is_named(labelled, run, tmp_path):
     assert "--report with --task hard" in err
     code, _, err = run("bench", "--task", "hard", "--metrics", "EN")
     assert code == 2
+    for more in (["--workers", "2"], ["--ir-range", "auto"]):
+        code, _, err = run("bench", "--task", "hard", "--data", "scenes:1", *more)
+        assert code == 2
+        assert more[0] in err
+    small = tmp_path / "small"
+    small.mkdir()
+    cv2.imwrite(str(small / "00001N.png"), np.zeros((20, 30), np.uint8))
+    code, _, err = run("bench", "--task", "hard", "--data", labelled, "--fused", f"x={small}")
+    assert code == 3
+    assert "30x20 by x" in err
     for path in (labelled / "labels").iterdir():
         path.unlink()
     (labelled / "labels").rmdir()

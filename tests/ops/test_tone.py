@@ -66,6 +66,16 @@ def test_only_dark_results_change(colour):
     assert (Fuser("max", tone="night").fuse(day).pixels == Fuser("max").fuse(day).pixels).all()
 
 
+def test_places_without_infrared_are_lifted_alike():
+    even = np.full((64, 96), 0.08, np.float32)
+    nodata = np.zeros(even.shape, bool)
+    nodata[:, 48:] = True
+    pair = ImagePair(ir=Picture(pixels=even, nodata=nodata), vis=Picture(pixels=even))
+    found = Fuser("max", tone="auto").fuse(pair).pixels
+    assert found.mean() > 0.15
+    assert np.ptp(found) < 1e-6
+
+
 def test_tiles_are_lifted_alike():
     rng = np.random.default_rng(2)
     fade = np.linspace(10, 60, 900)[:, None] * np.ones(700)

@@ -12,7 +12,7 @@ from imfuse.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from imfuse.bench.hard import Measured
+    from imfuse.bench.hard_summary import Measured
     from imfuse.bench.run import Competitor
 
 _SCENES = 20
@@ -32,13 +32,15 @@ def bench_hard(
     Raises:
         ImfuseError: Something that was named can't be used.
     """
-    from imfuse.bench.hard import HardSummary
+    from imfuse.bench.hard_summary import HardSummary
     from imfuse.bench.run import BASELINES, competitors_of
     from imfuse.io.atomic import write_text
     from imfuse.report.tables import plain_markdown, values_csv
 
     if report is not None:
         raise UsageError("--report with --task hard", expected="--markdown or --csv")
+    if compared.workers is not None:
+        raise UsageError("--workers with --task hard", expected="one pair at a time")
     check_outputs((csv, markdown), inputs=compared.inputs)
     competitors = competitors_of(compared.models, compared.folders, baselines=BASELINES)
     count, measured = _measuring(compared, competitors)
@@ -53,7 +55,8 @@ def bench_hard(
         return
     show_sections(summary.sections())
     for measure in summary.measures:
-        say(f"{measure}: {summary.best(measure)} comes first")
+        best = summary.best(measure)
+        say(f"{measure}: {best} comes first" if best else f"{measure}: nothing to measure")
 
 
 def _measuring(
@@ -70,6 +73,9 @@ def _measuring(
     from imfuse.scenes.hard import HAZARDS
 
     if is_scenes(compared.data):
+        if compared.ir_range or compared.names or compared.split or compared.layout:
+            found = "--ir-range, --names, --split or --layout with rendered hard pairs"
+            raise UsageError(found, expected="a folder as --data with them")
         seeds = min(count_of(compared.data, _SCENES), compared.limit or 10**9)
         return seeds * len(HAZARDS), measure_rendered(competitors, seeds)
     source = compared.source()
