@@ -5,12 +5,12 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from imfuse.learn.models.bands import ImfuseS  # noqa: E402
+from imfuse.learn.recipes.band_samples import _patches, harmed, with_noise  # noqa: E402
 from imfuse.learn.recipes.bands import (  # noqa: E402
     BandsObjective,
     BandsSettings,
     ImfuseSRecipe,
     _missing_contrast,
-    _patches,
 )
 from imfuse.types import Preference  # noqa: E402
 
@@ -28,7 +28,7 @@ def sources():
 
 def test_what_harm_hides_is_asked_of_the_other_source(sources):
     ir, y = sources
-    (told_ir, seen_ir), (told_y, seen_y) = objective(harmed=0.9999)._harmed(ir, y)
+    (told_ir, seen_ir), (told_y, seen_y) = harmed(ir, y, 0.9999)
     harmed_ir = (seen_ir != ir).flatten(1).any(1)
     harmed_y = (seen_y != y).flatten(1).any(1)
     assert (harmed_ir ^ harmed_y).all()  # one of both, never both
@@ -46,23 +46,22 @@ def test_where_the_other_source_shows_nothing_harm_is_not_undone(sources):
     """A sky that infrared does not see stays bright."""
     _, y = sources
     cold = torch.full_like(y, 0.1)
-    (_, _), (told_y, seen_y) = objective(harmed=0.9999)._harmed(cold, y)
+    (_, _), (told_y, seen_y) = harmed(cold, y, 0.9999)
     torch.testing.assert_close(told_y, seen_y, atol=0.02, rtol=0)
 
 
 def test_without_harm_and_noise_nothing_changes(sources):
     ir, y = sources
-    made = objective(harmed=0.0, noisy=0.0)
-    (told_ir, seen_ir), (told_y, seen_y) = made._harmed(ir, y)
-    for one in (told_ir, seen_ir, made._with_noise(ir, y)[0]):
+    (told_ir, seen_ir), (told_y, seen_y) = harmed(ir, y, 0.0)
+    for one in (told_ir, seen_ir, with_noise(ir, y, 0.0, 0.1)[0]):
         assert (one == ir).all()
-    for one in (told_y, seen_y, made._with_noise(ir, y)[1]):
+    for one in (told_y, seen_y, with_noise(ir, y, 0.0, 0.1)[1]):
         assert (one == y).all()
 
 
 def test_one_source_at_a_time_is_noisy(sources):
     ir, y = sources
-    noisy_ir, noisy_y = objective(noisy=0.9999, noise=0.1)._with_noise(ir, y)
+    noisy_ir, noisy_y = with_noise(ir, y, 0.9999, 0.1)
     of_ir, of_y = ((a != b).flatten(1).any(1) for a, b in ((noisy_ir, ir), (noisy_y, y)))
     assert (of_ir ^ of_y).all()
     assert of_ir.any()

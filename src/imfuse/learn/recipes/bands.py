@@ -12,7 +12,6 @@ from typing import Annotated, cast
 import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
-from torch.nn import functional
 
 from imfuse.data.sources import Source
 from imfuse.learn.batches.transforms import Augmentation
@@ -26,6 +25,7 @@ from imfuse.learn.losses.quality import (
 )
 from imfuse.learn.losses.similarity import ssim_loss
 from imfuse.learn.models.bands import BandSelection, ImfuseB, ImfuseS
+from imfuse.learn.recipes.band_samples import around, darkened, harmed, with_noise
 from imfuse.learn.recipes.fusion import FusionRecipe
 from imfuse.learn.recipes.guidance import FusionSettings
 from imfuse.learn.recipes.settings import Section, Settings, Share, Size
@@ -106,14 +106,6 @@ class BandsSettings(FusionSettings):
     """Weights of the losses."""
 
 
-_Told = tuple[Tensor, Tensor]
-"""What the losses know of a source, and what the network sees of it."""
-_CONTENT = 0.06
-"""Standard deviation from which on a place shows something."""
-_INFRARED_HARMED = 0.25
-"""Share of the harmed samples whose infrared picture is harmed."""
-
-
 class BandsObjective(Objective):
     """The loss of our own networks.
 
@@ -129,9 +121,9 @@ class BandsObjective(Objective):
     def forward(self, ir: Tensor, vis: Tensor, labels: Tensor | None) -> Losses:
         """Return the losses of a batch; labels are not looked at."""
         own = self._settings
-        y, wanted = self._darkened(luma(vis)), self._wanted()
-        (ir, seen_ir), (y, seen_y) = self._harmed(ir, y)
-        free = self.network.prefer(*self._with_noise(seen_ir, seen_y), wanted)
+        y, wanted = darkened(luma(vis), own.darken, own.darkest), self._wanted()
+        (ir, seen_ir), (y, seen_y) = harmed(ir, y, own.harmed)
+        free = self.network.prefer(*with_noise(seen_ir, seen_y, own.noisy, own.noise), wanted)
         with exact(ir):
             free = free.float()
             fused = free.clamp(0, 1)
@@ -177,45 +169,6 @@ class BandsObjective(Objective):
             return Preference(lean=2 * value - 1)
         return Preference(detail=1.5 * value) if kind == 1 else Preference(natural=value)
 
-    def _harmed(self, ir: Tensor, y: Tensor) -> tuple[_Told, _Told]:
-        """Return for both sources what the losses know of them, and what the network sees.
-
-        In smoke, glare or overexposed places, a visible picture shows little but brightness; and in
-        infrared, objects may be as warm as what is around them.
-        """
-        own, shape = self._settings, (len(y), 1, 1, 1)
-        chosen = torch.rand(shape, device=y.device) < own.harmed
-        of_ir = torch.rand(shape, device=y.device) < _INFRARED_HARMED
-        where = chosen * _patches(y)
-        at_ir, at_y = where * of_ir, where * ~of_ir
-        bright = 0.35 + 0.65 * torch.rand(shape, device=y.device)
-        left = 0.15 * torch.rand(shape, device=y.device)
-        even = _around(ir)
-        seen_ir = ir + at_ir * (1 - left) * (even - ir)
-        seen_y = y + at_y * (1 - left) * (bright - y)
-        # Where the other source shows nothing either, such as skies, brightness stays as it is.
-        told_ir = seen_ir + at_ir * _content(y) * (y - seen_ir)
-        told_y = seen_y + at_y * _content(ir) * (ir - seen_y)
-        return (told_ir, seen_ir), (told_y, seen_y)
-
-    def _with_noise(self, ir: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Return both sources, of which some have become noisy: at each pixel, or in columns."""
-        own, count = self._settings, len(y)
-        chosen = torch.rand((count, 1, 1, 1), device=y.device) < own.noisy
-        size = own.noise * torch.rand((count, 1, 1, 1), device=y.device) * chosen
-        of_ir = torch.rand((count, 1, 1, 1), device=y.device) < 0.5
-        columns = torch.randn_like(ir[:, :, :1]).expand_as(ir)
-        grain = torch.where(torch.rand_like(size) < 0.5, columns, torch.randn_like(ir))
-        noisy_ir = (ir + of_ir * size * grain).clamp(0, 1)
-        return noisy_ir, (y + ~of_ir * size * torch.randn_like(y)).clamp(0, 1)
-
-    def _darkened(self, y: Tensor) -> Tensor:
-        """Return visible pictures of which some have become dark ones."""
-        own, shape = self._settings, (len(y), 1, 1, 1)
-        chosen = torch.rand(shape, device=y.device) < own.darken
-        factor = own.darkest + (0.8 - own.darkest) * torch.rand(shape, device=y.device)
-        return torch.where(chosen, y * factor, y)
-
 
 _MAXIMISED = ("information", "edges", "differences")
 
@@ -239,27 +192,6 @@ def _of_both(
     return (1 + lean) / 2 * alone[0] + (1 - lean) / 2 * alone[1]
 
 
-def _patches(like: Tensor) -> Tensor:
-    """Return soft masks of random patches, 0 to 1, one for each picture of a batch."""
-    cells = 2 + int(torch.randint(0, 4, ()))
-    coarse = torch.randn((len(like), 1, cells, cells), device=like.device, dtype=like.dtype)
-    smooth = functional.interpolate(coarse, size=like.shape[2:], mode="bicubic", align_corners=True)
-    return torch.sigmoid(8 * (smooth - 0.3))
-
-
-def _content(picture: Tensor) -> Tensor:
-    """Return how much a picture shows around each pixel, 0 to 1: its local standard deviation."""
-    variance = _around(picture.square()) - _around(picture).square()
-    return (variance.clamp(min=0).sqrt() / _CONTENT).clamp(max=1)
-
-
-def _around(picture: Tensor) -> Tensor:
-    """Return the mean of about 28 pixels around each pixel, computed at a quarter of the size."""
-    small = functional.avg_pool2d(picture, 4, ceil_mode=True, count_include_pad=False)
-    mean = functional.avg_pool2d(small, 7, 1, 3, count_include_pad=False)
-    return functional.interpolate(mean, size=picture.shape[2:], mode="bilinear")
-
-
 def _missing_contrast(fused: Tensor, target: Tensor, spread: float) -> Tensor:
     """Return what is missing of a multiple of each target's standard deviation, as a share."""
     reached = fused.flatten(1).std(1)
@@ -273,8 +205,8 @@ def _exposure(y: Tensor) -> Tensor:
     Args:
         y: Luma `(b, 1, h, w)` in [0, 1].
     """
-    around = _around(y)
-    return (5 * around).clamp(0, 1) * (5 * (1 - around)).clamp(0, 1)
+    mean = around(y)
+    return (5 * mean).clamp(0, 1) * (5 * (1 - mean)).clamp(0, 1)
 
 
 class BandsRecipe(FusionRecipe):
