@@ -53,7 +53,7 @@ _PROVENANCE_BYTES = 160
 """More of them per pixel of a window, where it is told where pixels come from."""
 
 _BLOCKS = SizeRule(minimum=BLOCK, multiple=BLOCK)
-"""Sizes of which the mean of blocks can be taken."""
+"""Sizes that whole blocks fill."""
 
 _WINDOW_PIXELS = 4 << 20
 """Maximum pixels of a window even if memory allows more: beyond the caches, larger is slower."""
@@ -235,15 +235,15 @@ class Fuser:
         in_parts = height * width > room
         if self.options.tone == "off" and not (looks and (steady or in_parts)):
             return engine, 0.0  # where one window is the whole, `_fuse_window` describes it
-        blocks = np.empty((2, -(-height // BLOCK), -(-width // BLOCK)), np.float32)
+        blocks = np.empty((2, 3, -(-height // BLOCK), -(-width // BLOCK)), np.float32)
         rule = TileRule(halo=0, stride=BLOCK)
         for tile in geometry.tiles(height, width, rule, max(room, BLOCK**2)) or []:
             luma = _as_float(vis.pixels[tile.core])
             luma = color.luma(luma) if luma.ndim == 3 else luma
             where = tuple(slice(one.start // BLOCK, -(-one.stop // BLOCK)) for one in tile.core)
             for into, values in zip(blocks, (plane.read(tile.core), luma), strict=True):
-                into[where] = _means(values)
-        numbers = np.append(describe(*blocks), np.float32(tone.log_brightness(*blocks)))
+                into[:, *where] = _in_blocks(values)
+        numbers = np.append(describe(*blocks), np.float32(tone.log_brightness(*blocks[:, 0])))
         if steady is not None:
             numbers = steady(numbers)
         if isinstance(engine, SceneEngine):
@@ -269,7 +269,7 @@ class Fuser:
             self._check_padding(size, name)
         padded = geometry.pad_to(ir, *size), geometry.pad_to(shown, *size)
         if isinstance(engine, SceneEngine) and engine is self.engine:
-            engine = engine.in_scene(describe(_means(ir), _means(luma)))
+            engine = engine.in_scene(describe(_in_blocks(ir), _in_blocks(luma)))
         fused = engine.fuse(*padded)[:height, :width]
         # A float64 sum is finite only if every value is, and takes a sixth of checkRange's time.
         if not np.isfinite(cv2.sumElems(fused)).all():
@@ -362,8 +362,8 @@ def _as_float(pixels: Pixels) -> Float:
     return values
 
 
-def _means(picture: Float) -> Float:
-    """Return the means of blocks, of which the last ones may be filled up by mirroring."""
+def _in_blocks(picture: Float) -> Float:
+    """Return what blocks are like, of which the last ones may be filled up by mirroring."""
     height, width = picture.shape
     size = geometry.padded_size(height, width, _BLOCKS)
     return in_blocks(geometry.pad_to(picture, *size))

@@ -1,7 +1,7 @@
 """Our own networks in ONNX files: a network decides, and a few passes over arrays do the rest.
 
 Such a file holds only the part that decides (`imfuse.learn.models.bands.Decider`): inputs `planes`
-(1, C, h, w), `preference` (1, 4) and `scene` (1, 14; see `imfuse.engines.scene`), outputs `first`,
+(1, C, h, w), `preference` (1, 4) and `scene` (1, 18; see `imfuse.engines.scene`), outputs `first`,
 `second` and `third`, and under the metadata key `imfuse.bands` what to do with them. Pictures are
 split into bands and put together here, with OpenCV: `imfuse-s` then takes a sixth of the time of
 the whole in ONNX Runtime (640x480).

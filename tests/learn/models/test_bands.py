@@ -98,7 +98,7 @@ def test_given_its_decisions_the_picture_is_linear_in_the_sources(exported):
     decide = network.decide
     with torch.inference_mode():
         first = network.shares(ir, vis)
-        fixed = decide(*(_bands(x) for x in (ir, vis)), Preference(), bands._scene(ir, vis))
+        fixed = decide(*(_bands(x) for x in (ir, vis)), Preference(), described(ir, vis))
         network.decide = lambda *_: fixed
         blob = torch.zeros_like(ir)
         blob[..., 20:40, 30:60] = 0.25
@@ -207,7 +207,7 @@ def test_the_whole_picture_counts(exported):
     np.testing.assert_array_equal(
         wishing.fuse(ir, vis), engine.preferring(Preference(detail=1.0)).fuse(ir, vis)
     )
-    night = describe(np.zeros((4, 4), np.float32), np.zeros((4, 4), np.float32))
+    night = describe(*np.zeros((2, 3, 4, 4), np.float32))
     assert not np.allclose(engine.in_scene(night).fuse(ir, vis), by_itself, atol=1e-3)
 
 
@@ -226,9 +226,8 @@ def test_a_fuser_tells_its_tiles_of_the_whole(exported):
 def test_both_describe_a_scene_alike():
     ir, vis = (one.round(decimals=2) for one in pictures(160, 96))
     found = describe(in_blocks(ir), in_blocks(vis))
-    blocks = (torch.nn.functional.avg_pool2d(one, 16) for one in batches(ir, vis))
     assert found.shape == (SCENE,)
-    np.testing.assert_allclose(found, described(*blocks)[0].numpy(), atol=1e-6)
+    np.testing.assert_allclose(found, described(*batches(ir, vis))[0].numpy(), atol=1e-6)
 
 
 def test_the_file_gives_the_network_back(exported, tmp_path):

@@ -9,7 +9,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from imfuse.engines.scene import EVEN, SCENE, TONES
+from imfuse.engines.scene import (
+    BLOCK,
+    CALM,
+    EVEN,
+    GRAIN,
+    NOISIEST,
+    NOISY,
+    ROWS,
+    SCENE,
+    STRIPES,
+    TONES,
+)
 from imfuse.types import Preference
 
 _HIDDEN = 24
@@ -122,11 +133,12 @@ def described(ir: Tensor, vis: Tensor) -> Tensor:
     """Return the numbers that describe each pair of a batch; see `imfuse.engines.scene`.
 
     Args:
-        ir: Means of blocks of infrared, `(b, 1, h, w)`.
-        vis: Those of the visible pictures.
+        ir: `(b, 1, h, w)` in [0, 1].
+        vis: Likewise.
     """
     precision = torch.promote_types(ir.dtype, torch.float32)
-    ir, vis = (one.to(precision).flatten(1) for one in (ir, vis))
+    both = [_in_blocks(one.to(precision)) for one in (ir, vis)]
+    ir, vis = both[0][0], both[1][0]
     tones = ir.new_tensor(TONES)[:, :, None]
     shares = [
         torch.exp(-((values[:, None] - tones[:, 0]) / tones[:, 1]).square()).mean(2)
@@ -135,7 +147,25 @@ def described(ir: Tensor, vis: Tensor) -> Tensor:
     a, b = ir - ir.mean(1, keepdim=True), vis - vis.mean(1, keepdim=True)
     spread = (a.square().mean(1) * b.square().mean(1) + EVEN**2).sqrt()
     more = [(a * b).mean(1) / spread, (ir - vis).abs().mean(1)]
-    return torch.cat([*shares, torch.stack(more, 1)], 1)
+    place = 1 + int(CALM * (ir.shape[1] - 1))
+    noise = [
+        (size / NOISY * rough.kthvalue(place, 1).values).clamp(max=NOISIEST)
+        for _, *roughness in both
+        for size, rough in zip((GRAIN, STRIPES), roughness, strict=True)
+    ]
+    return torch.cat([*shares, torch.stack([*more, *noise], 1)], 1)
+
+
+def _in_blocks(picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return `(b, blocks)` means, grain and stripes; what does not fill a block is left out."""
+    height, width = (side // BLOCK for side in picture.shape[2:])
+    whole = picture[:, 0, : height * BLOCK, : width * BLOCK]
+    blocks = whole.reshape(-1, height, BLOCK, width, BLOCK)
+    columns = blocks.mean(2)
+    down = [blocks[:, :, row - 1] - 2 * blocks[:, :, row] + blocks[:, :, row + 1] for row in ROWS]
+    grain = torch.stack(down, 1).diff(n=2).abs().mean((1, 4))
+    stripes = columns.diff(n=2).abs().mean(3)
+    return columns.mean(3).flatten(1), grain.flatten(1), stripes.flatten(1)
 
 
 def _of_both(usual: nn.Module, served: nn.Module, x: Tensor, machine: Tensor) -> Tensor:

@@ -25,7 +25,6 @@ from imfuse.engines.bands import (
     BandRule,
     scale_of,
 )
-from imfuse.engines.scene import BLOCK
 from imfuse.learn.blocks.decider import Decider, described, enlarged
 from imfuse.learn.models.base import FusionNetwork
 from imfuse.types import Preference, SizeRule
@@ -107,7 +106,7 @@ class BandSelection(FusionNetwork):
             preference: What to prefer.
         """
         of_ir, of_vis = _pyramid(ir), _pyramid(vis)
-        decision = self.decide(of_ir, of_vis, preference, _scene(ir, vis))
+        decision = self.decide(of_ir, of_vis, preference, described(ir, vis))
         bands = zip(of_ir, of_vis, decision.masks, decision.gains, strict=True)
         blended = [gain * (b + mask * (a - b)) for a, b, mask, gain in bands]
         blended[-1] = blended[-1] + decision.lift
@@ -122,7 +121,7 @@ class BandSelection(FusionNetwork):
             preference: What to prefer; None: the usual picture.
         """
         of_ir, of_vis = _pyramid(ir), _pyramid(vis)
-        scene = _scene(ir, vis)
+        scene = described(ir, vis)
         masks, gains, lift = self.decide(of_ir, of_vis, preference or Preference(), scene)
         decided = list(zip(masks, gains, strict=True))
         none = [torch.zeros_like(band) for band in of_ir[:-1]]
@@ -229,11 +228,6 @@ class ImfuseS(BandSelection):
     def halo(self) -> int:
         """Reach of the coarsest scale, and of the pyramid above and below it."""
         return 320
-
-
-def _scene(ir: Tensor, vis: Tensor) -> Tensor:
-    """Return what the whole pictures are like."""
-    return described(functional.avg_pool2d(ir, BLOCK), functional.avg_pool2d(vis, BLOCK))
 
 
 def _pyramid(picture: Tensor) -> list[Tensor]:
