@@ -116,6 +116,51 @@ class PairMismatch(ImfuseError):
     """Two pictures, or two folders, do not make a pair: sizes, names, or a file given twice."""
 
 
+class NotRegistered(PairMismatch):
+    """The pictures of a pair can't be laid upon each other, or not reliably enough.
+
+    Attributes:
+        reason: `too_few_matches`, `low_confidence`, `implausible_geometry`, `estimators_disagree`,
+            `no_overlap`, or `rig_mismatch`.
+        confidence: Probability, 0 to 1, that what was found is within 10 pixels at 640.
+        matrix: What was found, as in `Registration.matrix`, as nested lists; None: nothing.
+    """
+
+    def __init__(
+        self,
+        found: str,
+        *,
+        reason: str,
+        confidence: float = 0.0,
+        matrix: list[list[float]] | None = None,
+        file: object = None,
+        expected: str = "",
+        remedy: str = "",
+    ) -> None:
+        super().__init__(found, file=file, expected=expected, remedy=remedy)
+        self.reason, self.confidence, self.matrix = reason, confidence, matrix
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Let worker processes pass the error on."""
+        return _rebuild_registration, (self.as_dict(), self.confidence, self.matrix)
+
+    def as_dict(self) -> dict[str, str | None]:
+        """Return the parts of the error by name, for `--json`."""
+        return {**super().as_dict(), "reason": self.reason}
+
+
+def _rebuild_registration(
+    parts: dict[str, str], confidence: float, matrix: list[list[float]] | None
+) -> NotRegistered:
+    return NotRegistered(
+        parts["found"],
+        reason=parts["reason"],
+        confidence=confidence,
+        matrix=matrix,
+        **{name: parts[name] for name in ("file", "expected", "remedy")},
+    )
+
+
 class OutputError(ImfuseError):
     """The result can't be written to the requested place or in the requested format."""
 

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from imfuse import __version__
+from imfuse.align.frame import Framed, framed
 from imfuse.align.load import find_aligner
 from imfuse.align.plane import InfraredPlane
 from imfuse.align.resize import resized
@@ -130,9 +131,10 @@ class Fuser:
         found = registration or self.aligner.register(ImagePair(ir=ir, vis=vis))
         wanted = ir_range or self.options.infrared_range
         infrared = prepare_infrared(ir, wanted, notes)
-        vis, placed = self._framed(vis, ir, found, notes)
-        plane = InfraredPlane.of(infrared, ir, vis, placed, notes)
-        fused, provenance = self._fuse_tiles(plane, vis, steady)
+        frame = self._framed(vis, ir, found, notes)
+        vis = frame.vis
+        plane = InfraredPlane.of(infrared, ir, vis, frame.registration, notes)
+        fused, provenance = self._fuse_tiles(plane, frame, steady)
         return FusedImage(
             pixels=fused,
             alpha=vis.alpha,
@@ -142,27 +144,27 @@ class Fuser:
             notes=tuple(notes),
             model=self.engine.spec.name,
             seconds=time.perf_counter() - started,
-            history=self._history(found, infrared, _without_folders(notes, ir, vis)),
+            history=self._history(found, frame.alone, infrared, _without_folders(notes, ir, vis)),
             physical=None if ir.calibration is None else plane.physical(),
             provenance=provenance,
         )
 
-    def _framed(
-        self, vis: Picture, ir: Picture, found: Registration, notes: list[str]
-    ) -> tuple[Picture, Registration]:
-        """Return the visible picture at the result's size, and how infrared maps onto it."""
+    def _framed(self, vis: Picture, ir: Picture, found: Registration, notes: list[str]) -> Framed:
+        """Return the visible picture on the pixels of the result."""
+        if self.options.align != "off":
+            return framed(vis, ir, found, self.options.frame)
         if self.options.resize != "vis" or vis.size == ir.size or found.matrix is None:
-            return vis, found
+            return Framed(vis, found)
         notes.append(f"{vis.name}: resized from {vis.extent}")
         placed = replace(found, matrix=scaling(vis.size, ir.size) @ found.matrix)
-        return resized(vis, ir.size), placed
+        return Framed(resized(vis, ir.size), placed)
 
     def _history(
-        self, registration: Registration, infrared: Infrared, notes: list[str]
+        self, registration: Registration, alone: float, infrared: Infrared, notes: list[str]
     ) -> dict[str, Any]:
         matrix, options = registration.matrix, self.options.as_dict()
-        if options["model"]:
-            options["model"] = Path(options["model"]).name
+        for name in ("model", "align"):  # the user's folders are nobody's business
+            options[name] = options[name] and Path(options[name]).name
         return {
             "imfuse": __version__,
             "model": self.engine.spec.name,
@@ -173,15 +175,16 @@ class Fuser:
                 "estimator": registration.estimator,
                 "confidence": registration.confidence,
                 "matrix": None if matrix is None else matrix.tolist(),
+                "alone": alone,
             },
             "warnings": notes,
         }
 
     def _fuse_tiles(
-        self, plane: InfraredPlane, vis: Picture, steady: Callable[[Float], Float] | None
+        self, plane: InfraredPlane, frame: Framed, steady: Callable[[Float], Float] | None
     ) -> tuple[Pixels, Float | None]:
         """Return the result, and where its pixels come from if somebody asked."""
-        spec = self.engine.spec
+        spec, vis = self.engine.spec, frame.vis
         height, width = vis.size
         colour = vis.is_colour or spec.output == "rgb"
         needed = height * width * (3 if colour else 1) * vis.pixels.itemsize + plane.nbytes
@@ -209,11 +212,9 @@ class Fuser:
         for tile in cut:
             ir = plane.read(tile.window)
             window, shares = self._fuse_window(engine, ir, vis.pixels[tile.window], vis.name)
-            hidden = plane.hidden(tile.window)
-            if hidden is not None:
-                _show(vis.pixels[tile.window], hidden, window)
-                if shares is not None:
-                    shares[hidden] = (0, 1, 0)
+            _show_alone(vis.pixels[tile.window], plane.hidden(tile.window), window, shares)
+            if frame.blind is not None:
+                _show_alone(ir, frame.blind[tile.window], window, shares, share=0)
             if lift > 0:  # also where the visible picture shows alone, lest a seam be seen
                 window = (tone.with_lift if window.ndim == 3 else tone.lifted)(window, lift)
             _store(window[tile.core_in_window], result[tile.core])
@@ -369,10 +370,16 @@ def _in_blocks(picture: Float) -> Float:
     return in_blocks(geometry.pad_to(picture, *size))
 
 
-def _show(vis_pixels: Pixels, where: Mask, fused: Float) -> None:
-    """Show the visible picture where there is no infrared."""
-    shown = _as_float(vis_pixels[where])
+def _show_alone(
+    pixels: Pixels, where: Mask | None, fused: Float, shares: Float | None, *, share: int = 1
+) -> None:
+    """Show one source where the other has nothing, and say so in the shares."""
+    if where is None:
+        return
+    shown = _as_float(pixels[where])
     fused[where] = shown[:, None] if shown.ndim < fused.ndim - 1 else shown
+    if shares is not None:
+        shares[where] = np.eye(3, dtype=np.float32)[share]
 
 
 def _store(values: Float, into: Pixels) -> None:

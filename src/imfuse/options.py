@@ -13,7 +13,13 @@ from imfuse.types import Engine, Preference, Tone
 Runtime: TypeAlias = Literal["onnxruntime", "openvino", "openvino-bf16"]
 """Runtime for `.onnx` files."""
 
+Frame: TypeAlias = Literal["vis", "ir", "overlap"]
+"""Pixels of the result where the pictures of a pair don't lie pixel on pixel."""
+
 RUNTIMES: tuple[Runtime, ...] = ("onnxruntime", "openvino", "openvino-bf16")
+
+RIG_SUFFIXES = (".json",)
+"""Extensions of rig files."""
 
 MAX_PIXELS = 500_000_000
 """Default limit on the pixels of a picture (decompression bomb guard)."""
@@ -91,6 +97,12 @@ class FuseOptions:
         resize: Picture to resize to the other's size if the two differ: `ir` or `vis`. None: pairs
             of different sizes are refused.
         stretch: True if `resize` may change the proportions of a picture by more than 2 %.
+        align: How to find which infrared pixel shows what a visible one shows: `off`: the pictures
+            are registered already; `auto`: by what both show, refusing pairs of which it isn't
+            sure; or a rig file of `imfuse rig calibrate`, for cameras that are fixed to each other.
+        frame: With `align`, the pixels of the result: those of the visible (`vis`) or of the
+            infrared picture (`ir`), or those of the visible one that both show (`overlap`). What
+            one camera alone sees is shown from that one.
         ir_range: Infrared values (in the picture's own units) that become black and white; values
             beyond are clipped. In reverse order, they turn black-hot into white-hot. Also two
             percentiles or `auto`; see `InfraredRange`. None: the full range of the picture's type.
@@ -128,6 +140,8 @@ class FuseOptions:
     model: str | Path | Engine | None = None
     resize: Literal["ir", "vis"] | None = None
     stretch: bool = False
+    align: str | Path = "off"
+    frame: Frame = "vis"
     ir_range: InfraredRange | tuple[float, float] | str | None = None
     prefer_ir: float = 0.5
     detail: float = 0.0
@@ -154,6 +168,7 @@ class FuseOptions:
             raise UsageError(f"resize={self.resize!r}", expected="'ir' or 'vis'")
         if self.stretch and self.resize is None:
             raise UsageError("stretch without resize", expected="--resize (resize=) ir or vis")
+        self._check_alignment()
         self._check_wishes()
         if self.tone not in get_args(Tone):
             expected = f"one of {', '.join(get_args(Tone))}"
@@ -168,6 +183,23 @@ class FuseOptions:
             if value is not None and not (isinstance(value, int) and value >= 1):
                 expected = "a whole number from 1" + (" (bytes)" if name == "max_memory" else "")
                 raise UsageError(f"{name}={value!r}", expected=expected)
+
+    def _check_alignment(self) -> None:
+        if self.align != "off" and self.resize is not None:
+            found = f"resize={self.resize!r} with align={str(self.align)!r}"
+            expected = "one of --resize and --align (resize, align); --frame sets the size, then"
+            raise UsageError(found, expected=expected)
+        known = isinstance(self.align, Path) or self.align in {"off", "auto"}
+        if not known and Path(self.align).suffix.lower() not in RIG_SUFFIXES:
+            kinds = " or ".join(RIG_SUFFIXES)
+            expected = f"off, auto, or a rig file that ends in {kinds}"
+            raise UsageError(f"--align (align=) {self.align}", expected=expected)
+        if self.frame not in get_args(Frame):
+            expected = f"one of {', '.join(get_args(Frame))}"
+            raise UsageError(f"--frame (frame=) {self.frame!r}", expected=expected)
+        if self.frame != "vis" and self.align == "off":
+            expected = "--align (align=) auto or a rig file with it"
+            raise UsageError(f"frame={self.frame!r} without align", expected=expected)
 
     def _check_wishes(self) -> None:
         for name, most in WISHES.items():

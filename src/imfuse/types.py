@@ -163,7 +163,8 @@ class FusedImage(Picture):
         seconds: Wall time of the fusion itself, without decoding and encoding.
         history: What was done, as plain values: `imfuse` (version), `model`, `weights_sha256`,
             `options`, `ir_range` (the infrared values that became black and white),
-            `registration`, `warnings`.
+            `registration` (with `alone`, the share of pixels that one camera alone shows),
+            `warnings`.
         physical: `(H, W)` float32 physical values of the infrared picture (see `Calibration`),
             warped into place but otherwise untouched, NaN where there are none; None where the
             infrared picture has no calibration.

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from imfuse.infrared import Infrared
-from imfuse.ops.warps import beyond, positions, resample, scaling, warp
+from imfuse.ops.warps import Matrix, beyond, positions, resample, scaling, warp
 from imfuse.types import Float, Mask, Picture, Registration
 
 Window = tuple[slice, slice]
@@ -67,27 +70,96 @@ class InfraredPlane:
         missing = infrared.missing
         gaps = None if missing is None else missing.astype(np.float32)
 
-        def at(window: Window) -> Float:
-            if found.field is not None:
-                return np.ascontiguousarray(found.field[window])
-            return positions(np.eye(3) if found.matrix is None else found.matrix, window)
+        onto = _Onto(found, ir.size, vis.size)
 
-        def hidden(window: Window) -> Mask:
-            places = at(window)
-            result = beyond(places, ir.size)
+        def hidden(window: Window) -> Mask | None:
+            result = onto.beyond(window)
             if gaps is not None:
-                result |= warp(gaps, places) > 0
+                result = _either(result, onto.warp(gaps, window) > 0)
             if found.outside is not None:
-                result |= found.outside[window]
+                result = _either(result, found.outside[window])
             return result
 
         def physical() -> Float:
             everywhere = _whole(*vis.size)
-            warped = warp(infrared.physical(_whole(*ir.size)), at(everywhere))
+            warped = onto.warp(infrared.physical(_whole(*ir.size)), everywhere)
             return _with_gaps(warped, hidden(everywhere))
 
         memory = values.nbytes + (0 if gaps is None else gaps.nbytes)
-        return cls(lambda window: warp(values, at(window)), hidden, physical, memory)
+        return cls(lambda window: onto.warp(values, window), hidden, physical, memory)
+
+
+@dataclass(frozen=True)
+class _Onto:
+    """Warps from the infrared picture onto windows of the result.
+
+    Attributes:
+        found: How infrared pixels map to those of the result.
+        ir: Height and width of the infrared picture.
+        vis: Those of the result.
+    """
+
+    found: Registration
+    ir: tuple[int, int]
+    vis: tuple[int, int]
+
+    @property
+    def _matrix(self) -> Matrix | None:
+        """The matrix where it can be used directly: no pixel lies behind its horizon."""
+        if self.found.field is not None:
+            return None
+        matrix = np.eye(3) if self.found.matrix is None else self.found.matrix
+        back = np.linalg.inv(matrix)
+        height, width = self.vis
+        depth = [back[2] @ [x, y, 1] for x in (-1, width) for y in (-1, height)]
+        return matrix if min(depth) > 0 or max(depth) < 0 else None
+
+    def warp(self, values: Float, window: Window) -> Float:
+        """Return the values on a window of the result, those of the edge where there are none."""
+        matrix = self._matrix
+        if matrix is None:
+            return warp(values, self._at(window))
+        return self._fast(values, matrix, window, cv2.BORDER_REPLICATE)
+
+    def beyond(self, window: Window) -> Mask | None:
+        """Return True where the infrared picture shows nothing; None: it shows all."""
+        matrix = self._matrix
+        if matrix is None:
+            return beyond(self._at(window), self.ir)
+        # A homography maps convex to convex: with its corners, all of a window is inside.
+        rows, columns = window
+        corners = [(x, y) for x in (columns.start, columns.stop - 1) for y in _ends(rows)]
+        back = np.linalg.inv(matrix)
+        if not beyond(_apply(back, corners), self.ir).any():
+            return None
+        # Interpolated with zeros around, ones fall below a half beyond half a pixel.
+        inside = self._fast(np.ones(self.ir, np.float32), matrix, window, cv2.BORDER_CONSTANT)
+        return np.asarray(inside < 0.5)
+
+    def _fast(self, values: Float, matrix: Matrix, window: Window, border: int) -> Float:
+        rows, columns = window
+        move = np.array([[1, 0, -columns.start], [0, 1, -rows.start], [0, 0, 1.0]])
+        size = columns.stop - columns.start, rows.stop - rows.start
+        warped = cv2.warpPerspective(values, move @ matrix, size, borderMode=border)
+        return np.asarray(warped, np.float32)
+
+    def _at(self, window: Window) -> Float:
+        if self.found.field is not None:
+            return np.ascontiguousarray(self.found.field[window])
+        return positions(np.eye(3) if self.found.matrix is None else self.found.matrix, window)
+
+
+def _apply(matrix: NDArray[Any], points: list[tuple[int, int]]) -> Float:
+    moved = np.array([matrix @ [x, y, 1] for x, y in points])
+    return np.asarray(moved[:, :2] / moved[:, 2:], np.float32)
+
+
+def _ends(side: slice) -> tuple[int, int]:
+    return side.start, side.stop - 1
+
+
+def _either(first: Mask | None, second: Mask) -> Mask:
+    return second if first is None else first | second
 
 
 def _covers(found: Registration, ir: tuple[int, int], vis: tuple[int, int]) -> bool:

@@ -30,7 +30,8 @@ class PixelOnPixel:
             file=pair.ir.name,
             expected="two pictures of one size, registered to each other",
             remedy="Where both show the same field of view, --resize ir (resize='ir') brings "
-            "the infrared picture to the size of the visible one.",
+            "the infrared picture to the size of the visible one; otherwise, --align auto "
+            "(align='auto') finds how they lie upon each other.",
         )
 
 

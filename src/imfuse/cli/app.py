@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from imfuse import __version__
 from imfuse.cli import (
+    align,
     bench,
     data,
     doctor,
@@ -18,6 +19,7 @@ from imfuse.cli import (
     explain,
     fuse,
     models,
+    rig,
     scenes,
     segment,
     train,
@@ -70,12 +72,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(fuse.fuse)
+app.command()(align.align)
 app.command()(evaluate.evaluate)
 app.command()(explain.explain)
 app.command()(bench.bench)
 app.command()(train.train)
 app.command()(weights.convert)
 app.command()(weights.export)
+app.add_typer(rig.app, name="rig")
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
 app.add_typer(segment.app, name="segment")

@@ -49,6 +49,14 @@ class Suffix(StrEnum):
     bmp = "bmp"
 
 
+class FrameName(StrEnum):
+    """Pixels of the result."""
+
+    vis = "vis"
+    ir = "ir"
+    overlap = "overlap"
+
+
 class RuntimeName(StrEnum):
     """Programs that run `.onnx` files."""
 
@@ -94,6 +102,21 @@ def fuse(
     stretch: Annotated[
         bool, typer.Option("--stretch", help="Let --resize change a picture's proportions.")
     ] = False,
+    align: Annotated[
+        str,
+        typer.Option(
+            metavar="off|auto|RIG.json",
+            help="Find how the pictures lie upon each other by what they show, or from a rig file "
+            "(imfuse rig calibrate). What isn't sure is refused.",
+        ),
+    ] = "off",
+    frame: Annotated[
+        FrameName,
+        typer.Option(
+            help="With --align, pixels of the result: the visible or the infrared picture's, or "
+            "those of the visible one that both show."
+        ),
+    ] = FrameName.vis,
     ir_range: Annotated[
         str | None,
         typer.Option(
@@ -191,6 +214,8 @@ def fuse(
         model=model,
         resize=None if resize is None else resize.value,
         stretch=stretch,
+        align=align,
+        frame=frame.value,
         ir_range=ir_range,
         tone=tone.value,
         provenance=provenance is not None,

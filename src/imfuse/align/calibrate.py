@@ -1,0 +1,213 @@
+"""Calibration of a rig from many pairs, and the check whether it still fits."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imfuse.align import gate
+from imfuse.align.auto import find
+from imfuse.align.estimate import distance, examined
+from imfuse.align.refine import COARSE, FINE, refine
+from imfuse.align.rig import Rig, RigPair
+from imfuse.align.views import View, corners, transform
+from imfuse.errors import ImfuseError, NotRegistered, UsageError
+from imfuse.ops.warps import Matrix
+from imfuse.types import ImagePair
+
+_UNIT = 640
+"""Longer side of the visible picture in which distances are told."""
+_HOPEFUL = 0.2
+"""Confidence from which on a pair alone may say where all of them lie."""
+_AGREE = 20.0
+"""Mean distance of corners up to which two pairs say the same."""
+_HALVES = 4
+"""Pairs from which on the precision can be told."""
+_MOVED = 4.0
+"""Mean distance of corners from which on a rig counts as moved, besides twice its precision."""
+_SURE = 0.8
+
+_REMEDY = "Take pairs with more structure that shows in both pictures, of several scenes."
+
+
+@dataclass(frozen=True)
+class RigCheck:
+    """Whether a rig file still fits.
+
+    Attributes:
+        status: `fits`, `moved`, or `unsure`: the pictures don't show it.
+        moved: Mean distance of the corners from where the rig file has them, in pixels at 640.
+        corners: The same for each corner as (x, y), clockwise from the upper left one: what the
+            rig file is off by there, in visible pixels.
+        confidence: Confidence in the pictures' own registration, 0 to 1.
+    """
+
+    status: Literal["fits", "moved", "unsure"]
+    moved: float
+    corners: NDArray[np.float64]
+    confidence: float
+
+
+@dataclass
+class _Seen:
+    """A pair as the calibration sees it."""
+
+    pair: RigPair
+    view: View
+    matrix: Matrix | None
+
+
+def calibrate(pairs: Iterable[tuple[str, str, ImagePair]]) -> Rig:
+    """Find how two cameras see that are fixed to each other.
+
+    Each pair is registered alone first. Those that agree with most others are then refined
+    together: what one picture leaves open, another one settles.
+
+    Args:
+        pairs: Name of the infrared picture, of the visible one, and the pictures.
+
+    Raises:
+        NotRegistered: No two pairs agree, or the only one isn't sure.
+        UsageError: There are no pairs.
+    """
+    seen: list[_Seen] = []
+    left_out: list[RigPair] = []
+    sizes: tuple[tuple[int, int], tuple[int, int]] | None = None
+    for ir, vis, pair in pairs:
+        named = RigPair(ir=ir, vis=vis)
+        sizes = sizes or (pair.ir.size, pair.vis.size)
+        if sizes != (pair.ir.size, pair.vis.size):
+            left_out.append(_without(named, "other sizes than the first pair"))
+            continue
+        try:
+            found = find(pair)
+        except ImfuseError as error:
+            left_out.append(_without(named, getattr(error, "reason", error.found)))
+            continue
+        sure = found.confidence >= _HOPEFUL
+        matrix = found.estimate.fit.matrix if sure else None
+        seen.append(_Seen(named, found.view, matrix))
+    if sizes is None:
+        raise UsageError("no pairs to calibrate with", expected="at least one pair")
+    if not seen:
+        raise NotRegistered(
+            f"none of {len(left_out)} pairs could be registered",
+            reason="no_overlap",
+            remedy=_REMEDY,
+        )
+    matrix, used = _together(seen)
+    kept, others = _residuals(seen, used, matrix)
+    whole = seen[0].view.whole(matrix)
+    return Rig(
+        ir_size=sizes[0],
+        vis_size=sizes[1],
+        matrix=whole.tolist(),
+        precision=_precision([seen[index].view for index in used], matrix),
+        pairs=tuple(kept),
+        left_out=(*left_out, *others),
+    )
+
+
+def check(rig: Rig, pairs: Sequence[ImagePair]) -> RigCheck:
+    """Tell whether a rig file still fits pictures of its cameras.
+
+    Args:
+        rig: The rig.
+        pairs: Pairs of pictures, of one size.
+
+    Raises:
+        NotRegistered: They have other proportions than those of the rig.
+    """
+    ir, vis = pairs[0].ir, pairs[0].vis
+    whole = rig.between(ir.size, vis.size)
+    if whole is None:
+        raise NotRegistered(
+            f"infrared is {ir.extent}, visible is {vis.extent}",
+            reason="rig_mismatch",
+            expected=f"the sizes of the rig file: {rig.ir_size[::-1]} and {rig.vis_size[::-1]}",
+            remedy="Give pictures of the cameras that it was calibrated with.",
+        )
+    views = [View.of(pair) for pair in pairs]
+    known = views[0].small(whole)
+    fit = refine(views, known, (COARSE, *FINE))
+    at = corners(views[0].ir.shape)
+    if fit is None:
+        return RigCheck("unsure", 0.0, np.zeros((4, 2)), 0.0)
+    sure = float(np.mean([gate.confidence(examined(view, fit, "near")) for view in views]))
+    off = transform(fit.matrix, at) - transform(known, at)
+    moved = float(_unit(views[0]) * np.hypot(*off.T).mean())
+    off = off / views[0].vis_scale[0, 0]
+    if sure < _SURE:
+        return RigCheck("unsure", moved, off, sure)
+    limit = _MOVED + 2 * (rig.precision or 0)
+    return RigCheck("moved" if moved > limit else "fits", moved, off, sure)
+
+
+def _together(seen: Sequence[_Seen]) -> tuple[Matrix, list[int]]:
+    """Return the matrix that most pairs agree on, and these pairs.
+
+    Raises:
+        NotRegistered: No two pairs agree.
+    """
+    at, unit = corners(seen[0].view.ir.shape), _unit(seen[0].view)
+    places = {
+        index: transform(one.matrix, at) for index, one in enumerate(seen) if one.matrix is not None
+    }
+    near = {
+        index: [other for other, there in places.items() if unit * distance(place, there) <= _AGREE]
+        for index, place in places.items()
+    }
+    middle = max(near, key=lambda index: len(near[index]), default=None)
+    if middle is None or (len(seen) > 1 and len(near[middle]) < 2):
+        raise NotRegistered(
+            f"{len(places)} of {len(seen)} pairs could be registered, and no two of them agree",
+            reason="estimators_disagree",
+            remedy=_REMEDY,
+        )
+    guess = seen[middle].matrix
+    if guess is None:
+        raise AssertionError("a pair without a matrix that others agree with")
+    fit = refine([seen[index].view for index in near[middle]], guess, FINE)
+    return (guess if fit is None else fit.matrix), near[middle]
+
+
+def _residuals(
+    seen: Sequence[_Seen], used: Sequence[int], matrix: Matrix
+) -> tuple[list[RigPair], list[RigPair]]:
+    """Return the pairs with their distances from what all say: those that were used, and others."""
+    kept, left_out = [], []
+    at, unit = corners(seen[0].view.ir.shape), _unit(seen[0].view)
+    for index, one in enumerate(seen):
+        if one.matrix is None:
+            left_out.append(_without(one.pair, "low_confidence"))
+            continue
+        off = unit * distance(transform(one.matrix, at), transform(matrix, at))
+        pair = one.pair.model_copy(update={"residual": round(off, 3)})
+        if index in used:
+            kept.append(pair)
+        else:
+            left_out.append(_without(pair, "the others agree on another registration"))
+    return kept, left_out
+
+
+def _precision(views: Sequence[View], matrix: Matrix) -> float | None:
+    """Return the estimated error of the corners, from two halves of the pairs."""
+    if len(views) < _HALVES:
+        return None
+    halves = [refine(views[start::2], matrix, FINE) for start in (0, 1)]
+    at = corners(views[0].ir.shape)
+    places = [transform(half.matrix, at) for half in halves if half is not None]
+    if len(places) < len(halves):
+        return None
+    # The mean of both halves is half as far from the truth as they are from each other.
+    return round(0.5 * _unit(views[0]) * distance(*places), 3)
+
+
+def _without(pair: RigPair, reason: str) -> RigPair:
+    return pair.model_copy(update={"reason": reason})
+
+
+def _unit(view: View) -> float:
+    return float(_UNIT / max(view.vis.shape))
