@@ -187,7 +187,7 @@ class FuseOptions:
     def _check_alignment(self) -> None:
         if self.align != "off" and self.resize is not None:
             found = f"resize={self.resize!r} with align={str(self.align)!r}"
-            expected = "one of --resize and --align (resize, align); --frame sets the size, then"
+            expected = "one of them; with --align (align=), --frame (frame=) sets the size"
             raise UsageError(found, expected=expected)
         known = isinstance(self.align, Path) or self.align in {"off", "auto"}
         if not known and Path(self.align).suffix.lower() not in RIG_SUFFIXES:

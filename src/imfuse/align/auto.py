@@ -7,11 +7,11 @@ import numpy as np
 from imfuse.align import gate
 from imfuse.align.estimate import Estimate, estimates
 from imfuse.align.views import View
-from imfuse.errors import NotRegistered
+from imfuse.errors import BadValues, NotRegistered
 from imfuse.infrared import prepare_infrared
 from imfuse.ops.warps import Matrix, beyond, positions, warp
 from imfuse.options import AUTO_RANGE
-from imfuse.types import Float, ImagePair, Mask, Registration
+from imfuse.types import Float, ImagePair, Mask, Picture, Registration
 
 LEAST_CONFIDENCE = 0.7
 """Confidence from which on a registration is taken."""
@@ -89,21 +89,19 @@ def find(pair: ImagePair) -> Found:
     for picture, role in ((pair.ir, "infrared"), (pair.vis, "visible")):
         if min(picture.size) < _SMALLEST:
             raise NotRegistered(
-                f"the {role} picture is {picture.extent}",
+                f"the {role} picture is {picture.extent}: too small to search (too_few_matches)",
                 reason="too_few_matches",
                 file=picture.name,
                 expected=f"at least {_SMALLEST} pixels a side",
                 remedy=_REMEDY,
             )
-    view = View.of(pair)
+    try:
+        view = View.of(pair)
+    except BadValues as error:  # no two values of the infrared picture differ
+        raise _even(pair.ir, "infrared") from error
     for gray, picture, role in ((view.ir, pair.ir, "infrared"), (view.vis, pair.vis, "visible")):
         if np.std(gray) < _EVEN:
-            raise NotRegistered(
-                f"the {role} picture is even: it shows nothing to find in the other one",
-                reason="too_few_matches",
-                file=picture.name,
-                remedy=_REMEDY,
-            )
+            raise _even(picture, role)
     best: Found | None = None
     for estimate in estimates(view):
         sure = gate.confidence(estimate)
@@ -136,6 +134,15 @@ def warped(pair: ImagePair, found: Found) -> tuple[Float, Mask]:
     values = prepare_infrared(pair.ir, AUTO_RANGE, []).read(whole)
     at = positions(found.matrix, (slice(0, pair.vis.size[0]), slice(0, pair.vis.size[1])))
     return warp(values, at), beyond(at, pair.ir.size)
+
+
+def _even(picture: Picture, role: str) -> NotRegistered:
+    return NotRegistered(
+        f"the {role} picture is even: it shows nothing to find in the other one (too_few_matches)",
+        reason="too_few_matches",
+        file=picture.name,
+        remedy=_REMEDY,
+    )
 
 
 def _refusal(pair: ImagePair, reason: str, found: Found | None) -> NotRegistered:
