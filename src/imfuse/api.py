@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 
 from imfuse.engines.load import cached_engine, model_specs
 from imfuse.errors import ImfuseWarning, PairMismatch, UsageError
-from imfuse.files import PairResult, check_output, fuse_files, output_file, read_pair
+from imfuse.files import (
+    PairResult,
+    check_keeping,
+    check_output,
+    fuse_files,
+    kept_in,
+    output_file,
+    read_pair,
+    read_sources,
+)
 from imfuse.folders import FolderJob, prepare
 from imfuse.fuser import Fuser
 from imfuse.io.images import encode_image, picture_to_pil, write_image
@@ -35,7 +44,7 @@ Model = FuseOptions | str | Path | Engine | None
 @overload
 def fuse(
     ir: "ImageLike | Picture",
-    vis: "ImageLike | Picture",
+    vis: "ImageLike | Picture | None" = None,
     model: Model = None,
     *,
     out: PathLike,
@@ -70,7 +79,7 @@ def fuse(
 @overload
 def fuse(
     ir: "ImageLike | Picture",
-    vis: PathLike | Picture,
+    vis: PathLike | Picture | None = None,
     model: Model = None,
     *,
     out: None = None,
@@ -78,7 +87,7 @@ def fuse(
 ) -> FusedImage: ...
 def fuse(
     ir: "ImageLike | Picture",
-    vis: "ImageLike | Picture",
+    vis: "ImageLike | Picture | None" = None,
     model: Model = None,
     *,
     out: PathLike | None = None,
@@ -91,8 +100,10 @@ def fuse(
             image, a NumPy array `(H, W)`, `(H, W, 1 | 3 | 4)`, or a torch tensor `(H, W)`,
             `(C, H, W)` or `(B, C, H, W)`. Arrays and tensors hold uint8, uint16, or floats in
             [0, 1], colours in RGB order; with `ir_range`, other values too. Or a folder.
+            Temperatures of thermal files are used; see `imfuse.read_infrared`.
         vis: Visible picture (medical: PET or SPECT, in colour), likewise. The result has its
-            size, depth, colour, transparency and metadata.
+            size, depth, colour, transparency and metadata. None: the one inside `ir`, which must
+            be the path or the bytes of a thermal file.
         model: Name of a method, path of a model file, an engine, or a `FuseOptions` with all
             options; None: the default method.
         out: File to write, in the format of its extension; for folders, the folder to write to.
@@ -136,12 +147,15 @@ def fuse(
         return _fuse_batch(fuser, ir, vis)
     if out is None:
         return _like(vis, _fuse_one(fuser, ir, vis), chosen.quality)
-    if _is_path(ir) and _is_path(vis):
-        _, result = fuse_files(fuser, Path(ir), Path(vis), output_file(Path(out), Path(vis)))
+    if _is_path(ir) and (_is_path(vis) or vis is None):
+        second = None if vis is None else Path(vis)
+        _, result = fuse_files(fuser, Path(ir), second, output_file(Path(out), second or Path(ir)))
         _warn(result.notes)
         return result.out
     check_output(Path(out), _files_among(ir, vis))
-    _warn(write_image(out, _fuse_one(fuser, ir, vis), quality=chosen.quality))
+    check_keeping(Path(out), chosen)
+    fused = _fuse_one(fuser, ir, vis)
+    _warn(write_image(out, fused, quality=chosen.quality, temperature=kept_in(fused, chosen)))
     return Path(out)
 
 
@@ -244,16 +258,36 @@ def _warn_of_failures(results: list[PairResult]) -> None:
 
 
 def _fuse_one(fuser: Fuser, ir: Any, vis: Any) -> FusedImage:  # noqa: ANN401 - any kind
-    if _is_path(ir) and _is_path(vis):
+    registration = None
+    if vis is None:
+        pair, registration = read_sources(_of_both(ir), None, fuser.options)
+    elif _is_path(ir) and _is_path(vis):
         pair = read_pair(Path(ir), Path(vis), fuser.options)
     else:
         limit = fuser.options.max_pixels
+        reading = fuser.options.reading
         pair = ImagePair(
-            ir=as_picture(ir, "infrared", limit), vis=as_picture(vis, "visible", limit)
+            ir=as_picture(ir, "infrared", limit, reading), vis=as_picture(vis, "visible", limit)
         )
-    fused = fuser.fuse(pair)
+    fused = fuser.fuse(pair, registration=registration)
     _warn(fused.notes, above=1)
     return fused
+
+
+def _of_both(ir: Any) -> Path | bytes:  # noqa: ANN401 - any kind
+    """Return the file that holds both pictures.
+
+    Raises:
+        UsageError: It is no file.
+    """
+    if _is_path(ir):
+        return Path(ir)
+    if isinstance(ir, bytes | bytearray | memoryview):
+        return bytes(ir)
+    raise UsageError(
+        f"a {type(ir).__name__} without a visible picture",
+        expected="vis=, or the path or bytes of a thermal file that holds both",
+    )
 
 
 def _like(vis: Any, fused: FusedImage, quality: int) -> Any:  # noqa: ANN401

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from imfuse.errors import ImfuseError, OutputError, PairMismatch, UsageError
-from imfuse.files import PairResult, read_pair, write_fused, write_provenance
+from imfuse.files import PairResult, check_keeping, read_pair, write_fused, write_provenance
 from imfuse.fuser import Fuser, default_max_memory
+from imfuse.infrared import as_one_of_many
 from imfuse.io.atomic import remove_stale_temporaries
-from imfuse.io.images import SUFFIXES, read_image
+from imfuse.io.images import SUFFIXES
 from imfuse.io.locks import locked
 from imfuse.io.outputs import identities, refuse_source
 from imfuse.io.pairs import Matching, PairFiles, match_folders
+from imfuse.io.thermal.read import read_infrared
 from imfuse.jobs import run_jobs
 from imfuse.machine import available_cores
 from imfuse.options import FuseOptions, InfraredRange
@@ -127,11 +129,14 @@ class FolderRun:
             )
 
             def fuse(decoded: tuple[PairFiles, ImagePair]) -> tuple[PairFiles, FusedImage]:
-                return decoded[0], self.fuser.fuse(decoded[1], ir_range=ir_range)
+                pair, pictures = decoded
+                # What each camera showed would give each frame a range of its own.
+                pictures = replace(pictures, ir=as_one_of_many(pictures.ir))
+                return pair, self.fuser.fuse(pictures, ir_range=ir_range)
 
             def encode(fused: tuple[PairFiles, FusedImage]) -> PairResult:
                 pair, picture = fused
-                out = self._output_of(pair, default_suffix(picture))
+                out = self._output_of(pair, default_suffix(picture, self.job.options))
                 refuse_source(out, sources)
                 if self.job.provenance is not None:
                     told = self.job.provenance / f"{pair.vis.stem}.png"
@@ -175,8 +180,11 @@ class FolderRun:
             return None
         if self.record.ir_range is not None:
             return self.record.ir_range
-        limit = self.job.options.max_pixels
-        readers = (partial(read_image, pair.ir, max_pixels=limit) for pair in self.matching.pairs)
+        limit, reading = self.job.options.max_pixels, self.job.options.reading
+        readers = (
+            partial(read_infrared, pair.ir, reading=reading, max_pixels=limit)
+            for pair in self.matching.pairs
+        )
         found = shared_range(readers, wanted, workers=self.job.workers, file=self.job.ir)
         self.record.keep_range(found)
         return found
@@ -198,6 +206,8 @@ def prepare(job: FolderJob) -> FolderRun:
     if job.suffix is not None and job.suffix.lower() not in SUFFIXES:
         known = " ".join(SUFFIXES)
         raise UsageError(f"results can't be written as {job.suffix!r}", expected=f"one of {known}")
+    if job.suffix is not None:
+        check_keeping(job.out / f"result{job.suffix}", job.options)
     matching = match_folders(job.ir, job.vis, job.pair_regex, pairs=job.pairs)
     _refuse_equal_names(matching)
     fuser = _shared_fuser(job)
@@ -220,9 +230,9 @@ def prepare(job: FolderJob) -> FolderRun:
         )
 
 
-def default_suffix(picture: FusedImage) -> str:
-    """Return the default file extension of a result: a lossless format that keeps the depth."""
-    return ".tif" if picture.pixels.dtype.kind == "f" else ".png"
+def default_suffix(picture: FusedImage, options: FuseOptions) -> str:
+    """Return the default file extension of a result: a lossless format that keeps everything."""
+    return ".tif" if picture.pixels.dtype.kind == "f" or options.keep_temperature else ".png"
 
 
 def _shared_fuser(job: FolderJob) -> Fuser:

@@ -142,8 +142,9 @@ class Fuser:
             notes=tuple(notes),
             model=self.engine.spec.name,
             seconds=time.perf_counter() - started,
-            history=self._history(found, infrared, _without_folders(notes, ir, vis)),
+            history=self._history(found, ir, infrared, _without_folders(notes, ir, vis)),
             physical=None if ir.calibration is None else plane.physical(),
+            unit=None if ir.calibration is None else ir.calibration.unit,
             provenance=provenance,
         )
 
@@ -158,8 +159,9 @@ class Fuser:
         return resized(vis, ir.size), placed
 
     def _history(
-        self, registration: Registration, infrared: Infrared, notes: list[str]
+        self, registration: Registration, ir: Picture, infrared: Infrared, notes: list[str]
     ) -> dict[str, Any]:
+        known = ir.calibration
         matrix, options = registration.matrix, self.options.as_dict()
         if options["model"]:
             options["model"] = Path(options["model"]).name
@@ -169,6 +171,13 @@ class Fuser:
             "weights_sha256": getattr(self.engine, "weights_sha256", None),
             "options": options,
             "ir_range": [infrared.low, infrared.high],
+            "infrared": None
+            if known is None
+            else {
+                "unit": known.unit,
+                "parameters": dict(known.parameters),
+                "sources": dict(known.sources),
+            },
             "registration": {
                 "estimator": registration.estimator,
                 "confidence": registration.confidence,

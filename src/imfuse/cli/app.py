@@ -17,6 +17,7 @@ from imfuse.cli import (
     evaluate,
     explain,
     fuse,
+    inspect,
     models,
     scenes,
     segment,
@@ -70,6 +71,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(fuse.fuse)
+app.command()(inspect.inspect)
 app.command()(evaluate.evaluate)
 app.command()(explain.explain)
 app.command()(bench.bench)

@@ -268,12 +268,14 @@ def score_paths(
         if value is not None:
             raise UsageError(f"{name} with files", expected="three folders with this option")
     from imfuse.io.images import read_image
+    from imfuse.io.thermal.read import read_infrared
     from imfuse.scoring.judge import Item
     from imfuse.scoring.sources import as_fused
     from imfuse.types import ImagePair
 
-    first, *sources = [read_image(path) for path in (fused, ir, vis)]
-    pair = as_fused(ImagePair(ir=sources[0], vis=sources[1]), options)
+    first, visible = (read_image(path) for path in (fused, vis))
+    infrared = read_infrared(ir, reading=options.reading)
+    pair = as_fused(ImagePair(ir=infrared, vis=visible), options)
     row = judge.score(first, Item(vis.stem, pair, files=(fused, ir, vis)))
     return judge.summarise(label or fused.stem, [row])
 

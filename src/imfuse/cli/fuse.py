@@ -19,6 +19,17 @@ from imfuse.cli.console import (
 from imfuse.cli.progress import track
 from imfuse.cli.results import folder_as_json, output_row, summarise
 from imfuse.cli.streams import INTERRUPTED
+from imfuse.cli.thermal import (
+    AtmosphereOption,
+    DistanceOption,
+    EmissivityOption,
+    HumidityOption,
+    KeepOption,
+    ReflectedOption,
+    UnitOption,
+    WindowTemperatureOption,
+    WindowTransmissionOption,
+)
 from imfuse.errors import ImfuseError, UsageError
 
 if TYPE_CHECKING:
@@ -74,10 +85,16 @@ def complete_method(incomplete: str) -> list[str]:
 
 def fuse(
     ir: Annotated[Path, typer.Argument(help="Infrared picture, or a folder of them.")],
-    vis: Annotated[Path, typer.Argument(help="Visible picture, or a folder of them.")],
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Result: a file, or a folder for folders.")
     ],
+    vis: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Visible picture, or a folder of them. Without it, IR must be a thermal file "
+            "that holds both."
+        ),
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -97,12 +114,21 @@ def fuse(
     ir_range: Annotated[
         str | None,
         typer.Option(
-            metavar="LOW:HIGH|LOW%:HIGH%|auto",
-            help="Infrared values that become black and white: values, percentiles (of all "
-            "pictures of a folder together), or auto for 0.5%:99.5%. Default: the type's full "
-            "range.",
+            metavar="LOW:HIGH|10C:40C|LOW%:HIGH%|auto",
+            help="Infrared values that become black and white: values, temperatures (C, K, F), "
+            "percentiles (of all pictures of a folder together), or auto for 0.5%:99.5%. Default: "
+            "the type's full range; for one thermal file, what its camera showed.",
         ),
     ] = None,
+    ir_unit: UnitOption = None,
+    emissivity: EmissivityOption = None,
+    reflected: ReflectedOption = None,
+    atmosphere: AtmosphereOption = None,
+    distance: DistanceOption = None,
+    humidity: HumidityOption = None,
+    window_temperature: WindowTemperatureOption = None,
+    window_transmission: WindowTransmissionOption = None,
+    keep_temperature: KeepOption = False,
     prefer: Annotated[
         str | None,
         typer.Option(
@@ -183,7 +209,8 @@ def fuse(
     are matched by file name; results are named after the visible pictures.
 
     For example `imfuse fuse ir.png vis.png -o fused.png`, or
-    `imfuse fuse ir/ vis/ -o fused/ --workers 2 --resume`.
+    `imfuse fuse ir/ vis/ -o fused/ --workers 2 --resume`. A thermal file that holds both pictures
+    needs no other: `imfuse fuse flir.jpg -o fused.png`.
     """
     from imfuse.options import MAX_PIXELS, FuseOptions
 
@@ -192,6 +219,15 @@ def fuse(
         resize=None if resize is None else resize.value,
         stretch=stretch,
         ir_range=ir_range,
+        ir_unit=None if ir_unit is None else ir_unit.value,
+        emissivity=emissivity,
+        reflected=reflected,
+        atmosphere=atmosphere,
+        distance=distance,
+        humidity=humidity,
+        window_temperature=window_temperature,
+        window_transmission=window_transmission,
+        keep_temperature=keep_temperature,
         tone=tone.value,
         provenance=provenance is not None,
         max_memory=None if max_memory is None else parse_bytes(max_memory),
@@ -200,9 +236,9 @@ def fuse(
         runtime=runtime.value,
         quality=quality,
         settings=parse_words(settings or []),
-        **({} if prefer is None else parse_preference(prefer)),
     )
-    if ir.is_dir() and vis.is_dir():
+    options = FuseOptions.of(options, **({} if prefer is None else parse_preference(prefer)))
+    if vis is not None and ir.is_dir() and vis.is_dir():
         from imfuse.folders import FolderJob
         from imfuse.machine import available_cores
 
@@ -220,7 +256,9 @@ def fuse(
         )
         _fuse_folders(job, as_json=as_json)
         return
-    if ir.is_dir() or vis.is_dir():
+    if ir.is_dir() and vis is None:
+        raise UsageError(f"{ir} is a folder", expected="a second folder with the visible pictures")
+    if vis is not None and (ir.is_dir() or vis.is_dir()):
         folder, other = (ir, vis) if ir.is_dir() else (vis, ir)
         found = f"{folder} is a folder, {other} " + ("is not" if other.exists() else "is missing")
         raise UsageError(found, expected="two files or two folders")
@@ -239,7 +277,7 @@ def fuse(
 
 def _fuse_files(
     ir: Path,
-    vis: Path,
+    vis: Path | None,
     out: Path,
     options: "FuseOptions",
     provenance: Path | None,
@@ -249,8 +287,8 @@ def _fuse_files(
     from imfuse.files import check_output, fuse_files, output_file
     from imfuse.fuser import Fuser
 
-    out = output_file(out, vis)
-    check_output(out, (ir, vis))
+    out = output_file(out, vis or ir)
+    check_output(out, (ir,) if vis is None else (ir, vis))
     fuser = Fuser(options)
     _say_model(fuser.engine)
     fused, result = fuse_files(fuser, ir, vis, out, provenance)

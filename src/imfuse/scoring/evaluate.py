@@ -121,9 +121,10 @@ def _score_one(
     *,
     options: FuseOptions,
 ) -> Row:
-    roles = (("fused", fused), ("infrared", ir), ("visible", vis))
-    first, *sources = [as_picture(value, role, MAX_PIXELS) for role, value in roles]
-    pair = as_fused(ImagePair(ir=sources[0], vis=sources[1]), options)
+    roles = (("fused", fused), ("visible", vis))
+    first, visible = (as_picture(value, role, MAX_PIXELS) for role, value in roles)
+    infrared = as_picture(ir, "infrared", MAX_PIXELS, options.reading)
+    pair = as_fused(ImagePair(ir=infrared, vis=visible), options)
     name = Path(vis).stem if isinstance(vis, str | os.PathLike) else number
     paths = tuple(Path(one) for one in (fused, ir, vis) if isinstance(one, str | os.PathLike))
     return scorer.score(first, Item(name, pair, files=paths if len(paths) == 3 else None))
