@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, overload
 
-import numpy as np
 from numpy.typing import NDArray
 
 from imfuse.engines.load import cached_engine, model_specs
@@ -24,11 +23,12 @@ from imfuse.files import (
 )
 from imfuse.folders import FolderJob, prepare
 from imfuse.fuser import Fuser
-from imfuse.io.images import encode_image, picture_to_pil, write_image
+from imfuse.io.images import write_image
 from imfuse.io.inputs import as_picture, is_pil, is_tensor
+from imfuse.kinds import like_visible
 from imfuse.machine import available_cores
 from imfuse.options import FuseOptions
-from imfuse.types import Engine, FusedImage, FusionSpec, ImagePair, Picture, Pixels
+from imfuse.types import Engine, FusedImage, FusionSpec, ImagePair, Picture
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -146,7 +146,7 @@ def fuse(
             raise UsageError("out= with a batch", expected="one picture per file")
         return _fuse_batch(fuser, ir, vis)
     if out is None:
-        return _like(vis, _fuse_one(fuser, ir, vis), chosen.quality)
+        return like_visible(vis, _fuse_one(fuser, ir, vis), chosen.quality)
     if _is_path(ir) and (_is_path(vis) or vis is None):
         second = None if vis is None else Path(vis)
         _, result = fuse_files(fuser, Path(ir), second, output_file(Path(out), second or Path(ir)))
@@ -290,34 +290,6 @@ def _of_both(ir: Any) -> Path | bytes:  # noqa: ANN401 - any kind
     )
 
 
-def _like(vis: Any, fused: FusedImage, quality: int) -> Any:  # noqa: ANN401
-    """Convert a fused picture to the kind that the visible one was."""
-    if isinstance(vis, bytes | bytearray | memoryview):
-        return encode_image(fused, fused.format or "PNG", quality=quality)
-    if is_pil(vis):
-        return picture_to_pil(fused)
-    if is_tensor(vis):
-        return _to_tensor(_array_like(vis.shape[0] if vis.ndim == 3 else 0, fused), vis)
-    if isinstance(vis, np.ndarray):
-        channels = vis.shape[2] if vis.ndim == 3 else 0
-        return _array_like(channels, fused).astype(vis.dtype, copy=False)
-    return fused
-
-
-def _array_like(channels: int, fused: FusedImage) -> Pixels:
-    """Return `(H, W)`, or `(H, W, C)` with the input's channels (0: no channel axis)."""
-    if channels == 4 and fused.alpha is not None:
-        return np.dstack([fused.pixels, fused.alpha])
-    if channels == 1 and fused.pixels.ndim == 2:
-        return fused.pixels[..., None]
-    return fused.pixels
-
-
-def _to_tensor(array: Pixels, like: Any) -> Any:  # noqa: ANN401 - torch is not imported here
-    first = array.transpose(2, 0, 1) if array.ndim == 3 else array
-    return sys.modules["torch"].from_numpy(np.ascontiguousarray(first)).to(like)
-
-
 def _fuse_batch(fuser: Fuser, ir: Any, vis: Any) -> Any:  # noqa: ANN401 - torch tensors
     if not (is_tensor(ir) and ir.ndim == 4 and len(ir) == len(vis)):
         raise PairMismatch(
@@ -325,7 +297,7 @@ def _fuse_batch(fuser: Fuser, ir: Any, vis: Any) -> Any:  # noqa: ANN401 - torch
             expected="two batches (B, C, H, W) of the same length",
         )
     fused = [
-        _like(visible, _fuse_one(fuser, infrared, visible), quality=95)
+        like_visible(visible, _fuse_one(fuser, infrared, visible), quality=95)
         for infrared, visible in zip(ir, vis, strict=True)
     ]
     return sys.modules["torch"].stack(fused)

@@ -1,9 +1,8 @@
 """The content of a picture file, and what to do with it: the facts behind `imfuse inspect`."""
 
 import os
-import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,12 +20,10 @@ from imfuse.io.thermal.thermogram import Thermogram
 from imfuse.io.thermal.units import fitting_units
 from imfuse.radiometry import DIMENSIONS, Conditions, Reading
 from imfuse.samples import spread
-from imfuse.types import SCALES, Float, Picture
+from imfuse.types import Float, Picture
 
 PERCENTILES = (1, 50, 99)
 """Percentiles that are told."""
-
-_NARROW = 1 / 4
 
 
 @dataclass(frozen=True)
@@ -58,12 +55,14 @@ class Inspection:
         width: Width in pixels.
         height: Height in pixels.
         channels: Number of channels without alpha.
+        gray: Whether there is one channel, or three that are equal apart from coding noise.
         bits: Bits per sample.
         numbers: `unsigned`, `signed` or `float`.
         alpha: Whether there is transparency.
         unit: Unit of the values; None where nobody says it.
         least: Smallest value, in that unit.
         most: Largest value.
+        usual: Smallest and largest value without the 0.1 % at either end.
         percentiles: Some percentiles of the values.
         missing: Number of pixels without a value.
         shown: Values that the camera itself showed as black and white; None: not known.
@@ -75,7 +74,6 @@ class Inspection:
         keeps_temperature: Whether a second page holds the temperatures behind a fused picture.
         fused_by: imfuse's version and method that made the picture; None: something else did.
         notes: What is odd.
-        command: The command to use next.
     """
 
     file: str
@@ -85,12 +83,14 @@ class Inspection:
     width: int
     height: int
     channels: int
+    gray: bool
     bits: int
     numbers: str
     alpha: bool
     unit: str | None
     least: float
     most: float
+    usual: tuple[float, float]
     percentiles: Mapping[int, float]
     missing: int
     shown: tuple[float, float] | None
@@ -100,8 +100,7 @@ class Inspection:
     placement: Mapping[str, float] | None = None
     keeps_temperature: bool = False
     fused_by: str | None = None
-    notes: tuple[str, ...] = field(default=())
-    command: str = ""
+    notes: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return all facts as plain values, for `--json`."""
@@ -138,7 +137,7 @@ def inspect(
     values = _values(picture)
     known = picture.calibration
     pixels = picture.pixels
-    facts = Inspection(
+    return Inspection(
         file=content.name,
         kind=found.kind if found else picture.format or "",
         camera=found.camera if found else camera_of(picture.metadata.exif),
@@ -146,6 +145,7 @@ def inspect(
         width=picture.size[1],
         height=picture.size[0],
         channels=3 if picture.is_colour else 1,
+        gray=is_gray(pixels),
         bits=8 * (found.counts.itemsize if found else pixels.itemsize),
         numbers={"u": "unsigned", "i": "signed", "f": "float"}[
             (found.counts if found else pixels).dtype.kind
@@ -154,6 +154,7 @@ def inspect(
         unit=None if known is None else known.unit,
         least=float(values.min()),
         most=float(values.max()),
+        usual=spread(values),
         percentiles={part: float(np.percentile(values, part)) for part in PERCENTILES},
         missing=0 if picture.nodata is None else int(picture.nodata.sum()),
         shown=None if known is None else known.shown,
@@ -164,7 +165,6 @@ def inspect(
         fused_by=_maker(picture),
         notes=(*picture.notes, *_advice(picture, values)),
     )
-    return replace(facts, command=_command(facts, picture, values))
 
 
 def _values(picture: Picture) -> Float:
@@ -217,31 +217,6 @@ def _advice(picture: Picture, values: Float) -> list[str]:
     if not fitting:
         return []
     return [
-        f"the unit is not known, perhaps counts; the median would be {' or '.join(fitting)} (--ir-unit, ir_unit=)"
+        "the unit is not known, perhaps counts; the median would be "
+        f"{' or '.join(fitting)} (--ir-unit, ir_unit=)"
     ]
-
-
-def _command(facts: Inspection, picture: Picture, values: Float) -> str:
-    """Return the command to use next."""
-    name = shlex.quote(facts.file)
-    if facts.fused_by is not None:
-        return f"imfuse evaluate {name} IR VIS"
-    if facts.visible is not None and facts.shown is not None:
-        return f"imfuse fuse {name} -o fused.png"
-    if facts.channels == 3 and not is_gray(picture.pixels):
-        return f"imfuse fuse IR {name} -o fused.png"
-    partner = "" if facts.visible is not None else " VIS"
-    return f"imfuse fuse {name}{partner} -o fused.png{_range(facts, picture, values)}"
-
-
-def _range(facts: Inspection, picture: Picture, values: Float) -> str:
-    """Return the option for the range of a picture whose values have no black and white."""
-    low, high = facts.shown or spread(values)
-    white = SCALES.get(picture.pixels.dtype)
-    plain = facts.unit is None and white is not None and facts.least >= 0 and facts.most <= white
-    if low >= high or (plain and (facts.bits == 8 or high - low >= _NARROW * (white or 1))):
-        return ""
-    letter = {"celsius": "C", "kelvin": "K"}.get(facts.unit or "", "")
-    if letter:
-        return f" --ir-range {np.floor(low):.0f}{letter}:{np.ceil(high):.0f}{letter}"
-    return f" --ir-range {low:.6g}:{high:.6g}"

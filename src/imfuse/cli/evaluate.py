@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from imfuse.cli.choices import Side
 from imfuse.cli.console import JsonOption, print_json, say, say_list
-from imfuse.cli.fuse import Side
 from imfuse.cli.progress import track
 from imfuse.cli.scores import check_outputs, show_table, write_tables
 from imfuse.errors import ImfuseError, UsageError

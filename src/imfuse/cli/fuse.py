@@ -2,12 +2,13 @@
 
 import sys
 import time
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from imfuse.cli import thermal
+from imfuse.cli.choices import RuntimeName, Side, Suffix, ToneName, complete_method
 from imfuse.cli.console import (
     JsonOption,
     parse_bytes,
@@ -19,17 +20,6 @@ from imfuse.cli.console import (
 from imfuse.cli.progress import track
 from imfuse.cli.results import folder_as_json, output_row, summarise
 from imfuse.cli.streams import INTERRUPTED
-from imfuse.cli.thermal import (
-    AtmosphereOption,
-    DistanceOption,
-    EmissivityOption,
-    HumidityOption,
-    KeepOption,
-    ReflectedOption,
-    UnitOption,
-    WindowTemperatureOption,
-    WindowTransmissionOption,
-)
 from imfuse.errors import ImfuseError, UsageError
 
 if TYPE_CHECKING:
@@ -41,46 +31,6 @@ if TYPE_CHECKING:
 
 _OURS = "Apache-2.0"
 """Licence of our own code and weights, which needs no mention."""
-
-
-class Side(StrEnum):
-    """One picture of a pair."""
-
-    ir = "ir"
-    vis = "vis"
-
-
-class Suffix(StrEnum):
-    """File formats of results."""
-
-    png = "png"
-    tif = "tif"
-    jpg = "jpg"
-    webp = "webp"
-    bmp = "bmp"
-
-
-class RuntimeName(StrEnum):
-    """Programs that run `.onnx` files."""
-
-    onnxruntime = "onnxruntime"
-    openvino = "openvino"
-    openvino_bf16 = "openvino-bf16"
-
-
-class ToneName(StrEnum):
-    """How far dark results are lifted."""
-
-    off = "off"
-    auto = "auto"
-    night = "night"
-
-
-def complete_method(incomplete: str) -> list[str]:
-    """Complete the name of a method in the shell."""
-    from imfuse.engines.load import model_names
-
-    return [name for name in model_names() if name.startswith(incomplete)]
 
 
 def fuse(
@@ -120,15 +70,15 @@ def fuse(
             "the type's full range; for one thermal file, what its camera showed.",
         ),
     ] = None,
-    ir_unit: UnitOption = None,
-    emissivity: EmissivityOption = None,
-    reflected: ReflectedOption = None,
-    atmosphere: AtmosphereOption = None,
-    distance: DistanceOption = None,
-    humidity: HumidityOption = None,
-    window_temperature: WindowTemperatureOption = None,
-    window_transmission: WindowTransmissionOption = None,
-    keep_temperature: KeepOption = False,
+    ir_unit: thermal.UnitOption = None,
+    emissivity: thermal.EmissivityOption = None,
+    reflected: thermal.ReflectedOption = None,
+    atmosphere: thermal.AtmosphereOption = None,
+    distance: thermal.DistanceOption = None,
+    humidity: thermal.HumidityOption = None,
+    window_temperature: thermal.WindowTemperatureOption = None,
+    window_transmission: thermal.WindowTransmissionOption = None,
+    keep_temperature: thermal.KeepOption = False,
     prefer: Annotated[
         str | None,
         typer.Option(

@@ -6,17 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from imfuse.cli import thermal
 from imfuse.cli.console import JsonOption, print_json, say, show
-from imfuse.cli.thermal import (
-    AtmosphereOption,
-    DistanceOption,
-    EmissivityOption,
-    HumidityOption,
-    ReflectedOption,
-    UnitOption,
-    WindowTemperatureOption,
-    WindowTransmissionOption,
-)
+from imfuse.cli.suggested import suggested
 from imfuse.errors import ImfuseError
 
 if TYPE_CHECKING:
@@ -27,14 +19,14 @@ _UNITS = {"celsius": " °C", "kelvin": " K", "counts": " counts"}
 
 def inspect(
     files: Annotated[list[Path], typer.Argument(help="Picture files, thermal or not.")],
-    ir_unit: UnitOption = None,
-    emissivity: EmissivityOption = None,
-    reflected: ReflectedOption = None,
-    atmosphere: AtmosphereOption = None,
-    distance: DistanceOption = None,
-    humidity: HumidityOption = None,
-    window_temperature: WindowTemperatureOption = None,
-    window_transmission: WindowTransmissionOption = None,
+    ir_unit: thermal.UnitOption = None,
+    emissivity: thermal.EmissivityOption = None,
+    reflected: thermal.ReflectedOption = None,
+    atmosphere: thermal.AtmosphereOption = None,
+    distance: thermal.DistanceOption = None,
+    humidity: thermal.HumidityOption = None,
+    window_temperature: thermal.WindowTemperatureOption = None,
+    window_transmission: thermal.WindowTransmissionOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Tell what picture files hold: camera, size, depth, unit, range, time, pictures inside.
@@ -68,7 +60,8 @@ def inspect(
             for line in _lines(found[-1]):
                 show(line)
     if as_json:
-        print_json({"files": [one.as_dict() for one in found], "failed": failed})
+        rows = [{**one.as_dict(), "next": suggested(one)} for one in found]
+        print_json({"files": rows, "failed": failed})
     if failed:
         sys.exit(ImfuseError.exit_code)
 
@@ -129,4 +122,4 @@ def _more(facts: "Inspection") -> list[tuple[str, str]]:
     if facts.fused_by is not None:
         rows.append(("fused by", facts.fused_by))
     rows += [("warning", note) for note in facts.notes]
-    return [*rows, ("next", facts.command)]
+    return [*rows, ("next", suggested(facts))]
