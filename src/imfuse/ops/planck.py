@@ -59,11 +59,12 @@ def transmission(air: Air, *, distance: float, atmosphere: float, humidity: floa
     """
     t = atmosphere
     # Water in the air by temperature: a cubic in the exponent, fitted by FLIR.
-    vapour = humidity * np.exp(1.5587 + 6.939e-2 * t - 2.7816e-4 * t**2 + 6.8455e-7 * t**3)
-    way, wet = np.sqrt(distance), np.sqrt(vapour)
-    thin = np.exp(-way * (air.alpha1 + air.beta1 * wet))
-    thick = np.exp(-way * (air.alpha2 + air.beta2 * wet))
-    return float(air.x * thin + (1 - air.x) * thick)
+    with np.errstate(all="ignore"):
+        vapour = humidity * np.exp(1.5587 + 6.939e-2 * t - 2.7816e-4 * t**2 + 6.8455e-7 * t**3)
+        way, wet = np.sqrt(distance), np.sqrt(vapour)
+        thin = np.exp(-way * (air.alpha1 + air.beta1 * wet))
+        thick = np.exp(-way * (air.alpha2 + air.beta2 * wet))
+        return float(air.x * thin + (1 - air.x) * thick)
 
 
 def celsius(counts: Pixels, planck: Planck, air: Air, conditions: Mapping[str, float]) -> Float:
