@@ -122,7 +122,32 @@ def test_files_that_hold_no_second_picture(run, vis, tmp_path):
     code, _, said = run("fuse", vis, "-o", tmp_path / "out.png")
     assert code == 3
     assert "no visible picture inside" in said
-    assert run("fuse", tmp_path, "-o", tmp_path / "out")[0] == 2
+
+
+def test_a_folder_of_files_that_hold_both(run, flir, tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for name in "ab":
+        (folder / f"{name}.jpg").write_bytes(flir.read_bytes())
+    counts = (np.arange(24 * 32).reshape(24, 32) + 4600).astype(np.uint16)
+    (folder / "c.irg").write_bytes(made.irg(counts, visible=made.jpeg(64, 48)))
+    (folder / "d.jpg").write_bytes(made.flir_file(SCENE))  # without a visible picture
+    command = ("fuse", folder, "-o", out, "-m", "average", "--ir-range", "10C:40C", "--json")
+    code, printed, _ = run(*command)
+    assert code == 3
+    found = json.loads(printed)
+    assert sorted(path.name for path in out.glob("*.png")) == ["a.png", "b.png", "c.png"]
+    assert "no visible picture inside" in found["failed"][0]["error"]
+    assert len(json.loads(run(*command, "--resume")[1])["skipped"]) == 3
+    alone = tmp_path / "alone.png"
+    run("fuse", flir, "-o", alone, "-m", "average", "--ir-range", "10C:40C")
+    np.testing.assert_array_equal(read_image(out / "a.png").pixels, read_image(alone).pixels)
+    code, _, said = run("fuse", folder, "-o", out, "--pair-regex", "(.)")
+    assert code == 2
+    assert "--pair-regex" in said
+    with pytest.warns(imfuse.ImfuseWarning):
+        imfuse.fuse(folder, out=tmp_path / "again", model="average", ir_range="10C:40C")
+    assert (tmp_path / "again" / "b.png").exists()
 
 
 def test_inspect_tells_what_a_thermal_file_holds(run, flir, vis, tmp_path):

@@ -103,7 +103,7 @@ def fuse(
             Temperatures of thermal files are used; see `imfuse.read_infrared`.
         vis: Visible picture (medical: PET or SPECT, in colour), likewise. The result has its
             size, depth, colour, transparency and metadata. None: the one inside `ir`, which must
-            be the path or the bytes of a thermal file.
+            be the path or the bytes of a thermal file, or a folder of such files.
         model: Name of a method, path of a model file, an engine, or a `FuseOptions` with all
             options; None: the default method.
         out: File to write, in the format of its extension; for folders, the folder to write to.
@@ -134,10 +134,10 @@ def fuse(
         found = f"the option {of_folders[0]!r}, which fuse does not take"
         raise UsageError(found, remedy="imfuse.fuse_folders(ir, vis, out, ...) takes it.")
     chosen = FuseOptions.of(model, **options)
-    if _is_path(ir) and _is_path(vis) and (Path(ir).is_dir() or Path(vis).is_dir()):
+    if _is_path(ir) and _any_folder(ir, vis):
         if out is None:
             raise UsageError("folders without out=", expected="out=FOLDER for the results")
-        _warn_of_failures(fuse_folders(ir, vis, out, chosen))
+        _warn_of_failures(fuse_folders(ir, vis, out, chosen))  # type: ignore[arg-type]
         return Path(out)
     fuser = Fuser(chosen, model=cached_engine(**chosen.loading()), settings=())
     _warn(getattr(fuser.engine, "notes", ()))
@@ -161,7 +161,7 @@ def fuse(
 
 def fuse_folders(
     ir: PathLike,
-    vis: PathLike,
+    vis: PathLike | None,
     out: PathLike,
     model: Model = None,
     *,
@@ -177,7 +177,7 @@ def fuse_folders(
 
     Args:
         ir: Folder of infrared pictures.
-        vis: Folder of visible pictures.
+        vis: Folder of visible pictures; None: each infrared file is a thermal one that holds both.
         out: Folder for the results; made if missing. A result is named after its visible picture.
         model: See `fuse`.
         suffix: File extension of the results; None: `.png`, or `.tif` for float pictures.
@@ -197,7 +197,7 @@ def fuse_folders(
     """
     job = FolderJob(
         ir=Path(ir),
-        vis=Path(vis),
+        vis=None if vis is None else Path(vis),
         out=Path(out),
         options=FuseOptions.of(model, **options, provenance=provenance is not None),
         suffix=suffix,
@@ -235,6 +235,13 @@ _OF_FOLDERS = frozenset({"suffix", "pair_regex", "pairs", "workers", "resume"})
 
 def _is_path(value: object) -> TypeGuard[PathLike]:
     return isinstance(value, str | os.PathLike)
+
+
+def _any_folder(ir: PathLike, vis: object) -> bool:
+    """Return True for folders: one alone, or one of two paths."""
+    if vis is None:
+        return Path(ir).is_dir()
+    return _is_path(vis) and (Path(ir).is_dir() or Path(vis).is_dir())
 
 
 def _files_among(*pictures: Any) -> list[Path]:

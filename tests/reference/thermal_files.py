@@ -24,10 +24,22 @@ CONDITIONS = {
 """Conditions that differ from all defaults, temperatures in degrees Celsius."""
 
 _PLACES = {
-    "emissivity": 0x20, "distance": 0x24, "reflected": 0x28, "atmosphere": 0x2C,
-    "window_temperature": 0x30, "window_transmission": 0x34, "humidity": 0x3C,
-    "r1": 0x58, "b": 0x5C, "f": 0x60, "r2": 0x30C,
-    "alpha1": 0x70, "alpha2": 0x74, "beta1": 0x78, "beta2": 0x7C, "x": 0x80,
+    "emissivity": 0x20,
+    "distance": 0x24,
+    "reflected": 0x28,
+    "atmosphere": 0x2C,
+    "window_temperature": 0x30,
+    "window_transmission": 0x34,
+    "humidity": 0x3C,
+    "r1": 0x58,
+    "b": 0x5C,
+    "f": 0x60,
+    "r2": 0x30C,
+    "alpha1": 0x70,
+    "alpha2": 0x74,
+    "beta1": 0x78,
+    "beta2": 0x7C,
+    "x": 0x80,
 }
 _IN_KELVIN = ("reflected", "atmosphere", "window_temperature")
 

@@ -42,7 +42,7 @@ def fuse(
         Path | None,
         typer.Argument(
             help="Visible picture, or a folder of them. Without it, IR must be a thermal file "
-            "that holds both."
+            "that holds both, or a folder of such files."
         ),
     ] = None,
     model: Annotated[
@@ -188,7 +188,7 @@ def fuse(
         settings=parse_words(settings or []),
     )
     options = FuseOptions.of(options, **({} if prefer is None else parse_preference(prefer)))
-    if vis is not None and ir.is_dir() and vis.is_dir():
+    if ir.is_dir() and (vis is None or vis.is_dir()):
         from imfuse.folders import FolderJob
         from imfuse.machine import available_cores
 
@@ -206,8 +206,6 @@ def fuse(
         )
         _fuse_folders(job, as_json=as_json)
         return
-    if ir.is_dir() and vis is None:
-        raise UsageError(f"{ir} is a folder", expected="a second folder with the visible pictures")
     if vis is not None and (ir.is_dir() or vis.is_dir()):
         folder, other = (ir, vis) if ir.is_dir() else (vis, ir)
         found = f"{folder} is a folder, {other} " + ("is not" if other.exists() else "is missing")

@@ -9,6 +9,9 @@ import numpy as np
 from imfuse.radiometry import Conditions
 from imfuse.types import Float, Pixels
 
+THERMAL_SUFFIXES = (".irg", ".fff")
+"""Suffixes of thermal files that no other program takes for a picture."""
+
 
 class Physics(Protocol):
     """How counts become temperatures."""
