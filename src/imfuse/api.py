@@ -5,7 +5,7 @@ import sys
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from numpy.typing import NDArray
 
@@ -24,7 +24,7 @@ from imfuse.files import (
 from imfuse.folders import FolderJob, prepare
 from imfuse.fuser import Fuser
 from imfuse.io.images import write_image
-from imfuse.io.inputs import as_picture, is_pil, is_tensor
+from imfuse.io.inputs import any_folder, as_picture, files_among, is_path, is_tensor, of_both
 from imfuse.kinds import like_visible
 from imfuse.machine import available_cores
 from imfuse.options import FuseOptions
@@ -50,6 +50,10 @@ def fuse(
     out: PathLike,
     **options: Any,
 ) -> Path: ...
+@overload
+def fuse(
+    ir: bytes, vis: None = None, model: Model = None, *, out: None = None, **options: Any
+) -> bytes: ...
 @overload
 def fuse(
     ir: "ImageLike | Picture", vis: bytes, model: Model = None, *, out: None = None, **options: Any
@@ -134,7 +138,7 @@ def fuse(
         found = f"the option {of_folders[0]!r}, which fuse does not take"
         raise UsageError(found, remedy="imfuse.fuse_folders(ir, vis, out, ...) takes it.")
     chosen = FuseOptions.of(model, **options)
-    if _is_path(ir) and _any_folder(ir, vis):
+    if is_path(ir) and any_folder(ir, vis):
         if out is None:
             raise UsageError("folders without out=", expected="out=FOLDER for the results")
         _warn_of_failures(fuse_folders(ir, vis, out, chosen))  # type: ignore[arg-type]
@@ -146,13 +150,14 @@ def fuse(
             raise UsageError("out= with a batch", expected="one picture per file")
         return _fuse_batch(fuser, ir, vis)
     if out is None:
-        return like_visible(vis, _fuse_one(fuser, ir, vis), chosen.quality)
-    if _is_path(ir) and (_is_path(vis) or vis is None):
+        like = ir if vis is None else vis
+        return like_visible(like, _fuse_one(fuser, ir, vis), chosen.quality)
+    if is_path(ir) and (is_path(vis) or vis is None):
         second = None if vis is None else Path(vis)
         _, result = fuse_files(fuser, Path(ir), second, output_file(Path(out), second or Path(ir)))
         _warn(result.notes)
         return result.out
-    check_output(Path(out), _files_among(ir, vis))
+    check_output(Path(out), files_among(ir, vis))
     check_keeping(Path(out), chosen)
     fused = _fuse_one(fuser, ir, vis)
     _warn(write_image(out, fused, quality=chosen.quality, temperature=kept_in(fused, chosen)))
@@ -233,24 +238,6 @@ _OF_FOLDERS = frozenset({"suffix", "pair_regex", "pairs", "workers", "resume"})
 """Parameters of `fuse_folders` that mean nothing for one pair."""
 
 
-def _is_path(value: object) -> TypeGuard[PathLike]:
-    return isinstance(value, str | os.PathLike)
-
-
-def _any_folder(ir: PathLike, vis: object) -> bool:
-    """Return True for folders: one alone, or one of two paths."""
-    if vis is None:
-        return Path(ir).is_dir()
-    return _is_path(vis) and (Path(ir).is_dir() or Path(vis).is_dir())
-
-
-def _files_among(*pictures: Any) -> list[Path]:
-    """Return the files that pictures come from, where known."""
-    named = [one.name if isinstance(one, Picture) else one for one in pictures]
-    named += [getattr(one, "filename", None) for one in pictures if is_pil(one)]
-    return [Path(name) for name in named if _is_path(name)]
-
-
 def _warn(notes: Iterable[str], *, above: int = 0) -> None:
     """Warn at the line of the caller, `above` functions further up than usual."""
     for note in notes:
@@ -267,8 +254,8 @@ def _warn_of_failures(results: list[PairResult]) -> None:
 def _fuse_one(fuser: Fuser, ir: Any, vis: Any) -> FusedImage:  # noqa: ANN401 - any kind
     registration = None
     if vis is None:
-        pair, registration = read_sources(_of_both(ir), None, fuser.options)
-    elif _is_path(ir) and _is_path(vis):
+        pair, registration = read_sources(of_both(ir), None, fuser.options)
+    elif is_path(ir) and is_path(vis):
         pair = read_pair(Path(ir), Path(vis), fuser.options)
     else:
         limit = fuser.options.max_pixels
@@ -279,22 +266,6 @@ def _fuse_one(fuser: Fuser, ir: Any, vis: Any) -> FusedImage:  # noqa: ANN401 - 
     fused = fuser.fuse(pair, registration=registration)
     _warn(fused.notes, above=1)
     return fused
-
-
-def _of_both(ir: Any) -> Path | bytes:  # noqa: ANN401 - any kind
-    """Return the file that holds both pictures.
-
-    Raises:
-        UsageError: It is no file.
-    """
-    if _is_path(ir):
-        return Path(ir)
-    if isinstance(ir, bytes | bytearray | memoryview):
-        return bytes(ir)
-    raise UsageError(
-        f"a {type(ir).__name__} without a visible picture",
-        expected="vis=, or the path or bytes of a thermal file that holds both",
-    )
 
 
 def _fuse_batch(fuser: Fuser, ir: Any, vis: Any) -> Any:  # noqa: ANN401 - torch tensors

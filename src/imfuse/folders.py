@@ -137,8 +137,7 @@ class FolderRun:
                 pair, pictures, placed = decoded
                 # What each camera showed would give each frame a range of its own.
                 pictures = replace(pictures, ir=as_one_of_many(pictures.ir))
-                fused = self.fuser.fuse(pictures, ir_range=ir_range, registration=placed)
-                return pair, fused
+                return pair, self.fuser.fuse(pictures, ir_range=ir_range, registration=placed)
 
             def encode(fused: tuple[PairFiles, FusedImage]) -> PairResult:
                 pair, picture = fused

@@ -2,7 +2,8 @@
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
 
@@ -34,6 +35,41 @@ def is_pil(value: object) -> bool:
     """Return True for a PIL image, without importing Pillow if it is not imported yet."""
     pil = sys.modules.get("PIL.Image")
     return pil is not None and isinstance(value, pil.Image)
+
+
+def is_path(value: object) -> TypeGuard[str | os.PathLike[str]]:
+    """Return True for a path."""
+    return isinstance(value, str | os.PathLike)
+
+
+def any_folder(ir: str | os.PathLike[str], vis: object) -> bool:
+    """Return True for folders: one alone, or one of two paths."""
+    if vis is None:
+        return Path(ir).is_dir()
+    return is_path(vis) and (Path(ir).is_dir() or Path(vis).is_dir())
+
+
+def files_among(*pictures: Any) -> list[Path]:
+    """Return the files that pictures come from, where known."""
+    named = [one.name if isinstance(one, Picture) else one for one in pictures]
+    named += [getattr(one, "filename", None) for one in pictures if is_pil(one)]
+    return [Path(name) for name in named if is_path(name)]
+
+
+def of_both(ir: Any) -> Path | bytes:  # noqa: ANN401 - any kind
+    """Return the file that holds both pictures.
+
+    Raises:
+        UsageError: It is no file.
+    """
+    if is_path(ir):
+        return Path(ir)
+    if isinstance(ir, bytes | bytearray | memoryview):
+        return bytes(ir)
+    raise UsageError(
+        f"a {type(ir).__name__} without a visible picture",
+        expected="vis=, or the path or bytes of a thermal file that holds both",
+    )
 
 
 def as_picture(

@@ -79,16 +79,14 @@ def check_distinct(ir: Path, vis: Path) -> None:
             "the same file is given as infrared and as visible",
             file=ir,
             expected="two pictures from two sensors",
-            remedy="Order is infrared first, then visible.",
+            remedy="Infrared comes first. Give a thermal file that holds both only once.",
         )
 
 
 def list_images(folder: Path, *, thermal: bool = False) -> list[Path]:
     """Return the sorted picture files of a folder, without hidden files and sub-folders.
 
-    Args:
-        folder: The folder.
-        thermal: Whether files of thermal cameras count that are no pictures for other programs.
+    With `thermal`, files of thermal cameras count that are no pictures for other programs.
 
     Raises:
         UnreadableImage: The folder is missing, unreadable, or holds no picture.

@@ -72,10 +72,15 @@ def test_the_brightest_places_of_both_fall_together(orientation):
         luma[max(0, y - 15) : y + 16, max(0, x - 15) : x + 16] = 0
 
 
-def test_the_result_is_fused_where_both_see_and_visible_elsewhere():
+def test_the_result_is_fused_where_both_see_and_visible_elsewhere(tmp_path):
     data = one_scene()
+    file = tmp_path / "both.jpg"
+    file.write_bytes(data)
     with pytest.warns(imfuse.ImfuseWarning, match="the range that the camera showed"):
-        fused = imfuse.fuse(data, model="average")
+        fused = imfuse.fuse(file, model="average")
+    with pytest.warns(imfuse.ImfuseWarning, match="the range that the camera showed"):
+        again = imfuse.fuse(data, model="average")
+    assert again.startswith(b"\xff\xd8")  # bytes in, bytes out, as JPEG as the photograph inside
     pair, registration = inside(data)
     assert fused.size == (HEIGHT, WIDTH)
     covered = np.isfinite(fused.physical)

@@ -5,7 +5,7 @@ Only DJI's closed library turns counts into temperatures; `dji_tool` calls a pro
 
 import math
 import struct
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from imfuse.types import Pixels
 _JPEG = b"\xff\xd8\xff"
 _COUNTS, _CONDITIONS = 0xE3, 0xE4
 _LEAST = 1 << 15
-_HEADS = (b"\xff\xd2\xd1\xff", 32)  # of newer cameras, before what older ones begin with
+_HEAD = (b"\xff\xd2\xd1\xff", 32)  # of newer cameras, before what older ones begin with
 _H20T, _M30T = b"\xaa\x55\x12\x06", b"\xaa\x55\x38\x00"
 
 Size: TypeAlias = tuple[int, int]
@@ -73,23 +73,19 @@ def _size(source: Source, length: int, preview: Size) -> Size:
 
 def _conditions(content: bytes) -> Conditions:
     """Return the conditions of an APP4 segment, of which cameras use three forms."""
-    body = content[_HEADS[1] :] if content.startswith(_HEADS[0]) else content
-    kind: Literal["H20T", "M30T", "floats"] = "floats"
+    mark, length = _HEAD
+    body = content[length:] if content.startswith(mark) else content
+    names = ("distance", "humidity", "emissivity", "reflected", "atmosphere")
     if body.startswith(_H20T) and len(body) >= 0x4E:
-        kind = "H20T"
-    elif body.startswith(_M30T) and len(body) >= 12:
-        kind = "M30T"
-    elif len(body) < 20:
-        return Conditions()
-    if kind == "H20T":
         distance, humidity, emissivity, reflected, air = struct.unpack_from("<HHHhh", body, 0x44)
-        found = (air, distance, emissivity / 100, humidity / 100, reflected / 10)
-    elif kind == "M30T":
+        found = (distance, humidity / 100, emissivity / 100, reflected / 10, air)
+    elif body.startswith(_M30T) and len(body) >= 12:
         humidity, distance, emissivity, reflected = struct.unpack_from("<HHHh", body, 4)
-        found = (math.nan, distance / 10, emissivity / 100, humidity / 100, reflected / 10)
+        found = (distance / 10, humidity / 100, emissivity / 100, reflected / 10, math.nan)
+    elif len(body) >= 20:
+        air, distance, emissivity, humidity, reflected = struct.unpack_from("<5f", body)
+        found = (distance, humidity, emissivity, reflected, air)
     else:
-        found = struct.unpack_from("<5f", body)
-    names = ("atmosphere", "distance", "emissivity", "humidity", "reflected")
-    return Conditions(
-        {name: value for name, value in zip(names, found, strict=True) if math.isfinite(value)}
-    )
+        return Conditions()
+    known = zip(names, found, strict=True)
+    return Conditions({name: float(value) for name, value in known if math.isfinite(value)})

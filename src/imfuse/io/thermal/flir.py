@@ -5,7 +5,6 @@ order and that of each record are independent of one another.
 """
 
 import struct
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -198,10 +197,3 @@ def _placement(record: bytes) -> Placement | None:
         return None
     ratio, right, down = struct.unpack_from("<fhh", record)
     return Placement(ratio, right, down) if _RATIOS[0] <= ratio <= _RATIOS[1] else None
-
-
-def parts(container: bytes, size: int = 65_524) -> Iterable[bytes]:
-    """Yield the contents of the APP1 segments that hold a container."""
-    cut = [container[at : at + size] for at in range(0, len(container), size)]
-    for number, part in enumerate(cut):
-        yield _SEGMENT + bytes((1, number, len(cut) - 1)) + part
