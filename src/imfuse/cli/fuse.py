@@ -255,7 +255,8 @@ def _say_range(fuser: "Fuser", result: "PairResult") -> None:
     wanted = fuser.options.infrared_range
     if wanted is not None and wanted.percent:
         low, high = result.history["ir_range"]
-        say(f"infrared range {wanted}: {low:g}:{high:g}")
+        unit = thermal.unit_of(result.history)
+        say(f"infrared range {wanted}: {low:g}:{high:g}{unit}")
 
 
 def _say_model(engine: "Engine") -> None:

@@ -14,8 +14,6 @@ from imfuse.errors import ImfuseError
 if TYPE_CHECKING:
     from imfuse.inspection import Inspection
 
-_UNITS = {"celsius": " °C", "kelvin": " K", "counts": " counts"}
-
 
 def inspect(
     files: Annotated[list[Path], typer.Argument(help="Picture files, thermal or not.")],
@@ -72,7 +70,7 @@ def _lines(facts: "Inspection") -> list[str]:
     depth += " with sign" if facts.numbers == "signed" else ""
     colour = "colour" if facts.channels == 3 else "gray"
     size = f"{facts.width}x{facts.height}, {depth}, {colour}"
-    unit = _UNITS.get(facts.unit or "", "")
+    unit = thermal.UNITS.get(facts.unit or "", "")
     percentiles = ", ".join(
         f"{'median' if part == 50 else f'{part} %'} {value:.5g}"
         for part, value in facts.percentiles.items()

@@ -1,5 +1,6 @@
 """Options of commands that read thermal files."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -20,7 +21,15 @@ class UnitName(StrEnum):
     preview = "preview"
 
 
+UNITS = {"celsius": " °C", "kelvin": " K", "counts": " counts"}
+"""Units of infrared values, as they stand behind numbers."""
+
 _PANEL = "Thermal files"
+
+
+def unit_of(history: Mapping[str, Any]) -> str:
+    """Return the unit of the infrared values of a result, to stand behind a number, or nothing."""
+    return UNITS.get((history.get("infrared") or {}).get("unit", ""), "")
 
 
 def _condition(metavar: str, text: str) -> Any:  # noqa: ANN401 - Typer keeps its type to itself

@@ -10,7 +10,7 @@ from imfuse.io.images import read_image, write_image
 from imfuse.io.thermal.read import read_infrared
 from imfuse.options import FuseOptions, InfraredRange
 from imfuse.radiometry import UNITS, Reading
-from imfuse.types import Picture
+from imfuse.types import Metadata, Picture
 
 SCENE = np.linspace(-10, 60, 20 * 30).reshape(20, 30)
 STORED = {
@@ -136,6 +136,34 @@ def test_units_that_gdals_metadata_declare(tmp_path, stored, text):
 def test_other_metadata_declare_nothing(tmp_path, text):
     file = tmp_path / "scene.tif"
     imwrite(file, STORED["celsius"], extratags=[(42112, "s", 0, text, True)])
+    assert read_infrared(file).calibration is None
+
+
+LINEAR = '<rdf:Description xmlns:Camera="x"{}/>'
+
+
+@pytest.mark.parametrize(
+    ("packet", "gain"),
+    [
+        (LINEAR.format(' Camera:TlinearGain="0.04"'), 0.04),
+        ("<Camera:TlinearGain>0.4</Camera:TlinearGain>", 0.4),
+        (LINEAR.format(' Camera:TlinearGain="0"'), None),
+        (LINEAR.format(' Camera:TlinearGain="7"'), None),
+        (LINEAR.format(' Camera:TlinearGain="-0.04"'), None),
+        (LINEAR.format(' Camera:TlinearGain=""'), None),
+    ],
+)
+def test_the_gain_of_flirs_linear_mode(tmp_path, packet, gain):
+    stored = np.rint((SCENE + 273.15) / (gain or 0.04)).astype(np.uint16)
+    file = tmp_path / "scene.tif"
+    write_image(file, Picture(pixels=stored, metadata=Metadata(xmp=packet.encode())))
+    picture = read_infrared(file)
+    if gain is None:
+        assert picture.calibration is None
+    else:
+        np.testing.assert_allclose(in_celsius(picture), SCENE, atol=gain)
+        assert picture.calibration.sources["unit"] == "file"
+    write_image(file, Picture(pixels=np.zeros((4, 5), np.uint8)))
     assert read_infrared(file).calibration is None
 
 

@@ -13,6 +13,7 @@ from imfuse.types import Calibration, Picture
 
 _GDAL_METADATA = 42112
 _ITEM = r"<Item\b[^>]*\brole\s*=\s*[\"']{}[\"'][^>]*>([^<]*)</Item>"
+_GAIN = rb"\bTlinearGain\s*(?:=\s*[\"']|>)\s*(\d{1,3}(?:\.\d{1,9})?)\s*[\"'<]"
 _NAMES = {
     **dict.fromkeys(("celsius", "degc", "deg c", "°c", "c", "degree celsius"), "celsius"),
     **dict.fromkeys(("degrees celsius", "degree_celsius", "degrees_celsius"), "celsius"),
@@ -27,7 +28,8 @@ def with_unit(picture: Picture, unit: Unit | None) -> Picture:
 
     Args:
         picture: A picture from a file without thermal data of its own.
-        unit: Unit of its numbers; None: as the file declares (GDAL's metadata in TIFF), if it does.
+        unit: Unit of its numbers; None: as the file declares, if it does (GDAL's metadata in
+            TIFF, or the gain of FLIR's linear mode in XMP).
 
     Raises:
         BadValues: The picture can't hold numbers in this unit.
@@ -51,7 +53,20 @@ def _calibration(scale: Scale, source: Literal["file", "user"]) -> Calibration:
 
 
 def _declared(picture: Picture) -> Scale | None:
-    """Return the scale that GDAL's metadata declare, if it is one of temperature."""
+    """Return the scale of temperatures that the file declares; None: it declares none."""
+    return _by_gdal(picture) or _by_flir(picture)
+
+
+def _by_flir(picture: Picture) -> Scale | None:
+    """Return the scale of FLIR's linear mode, whose counts are Kelvin times the gain in the XMP."""
+    found = re.search(_GAIN, (picture.metadata.xmp or b"")[: 1 << 16])
+    gain = float(found[1]) if found else 0.0
+    if picture.pixels.dtype != np.uint16 or not 0 < gain <= 1:
+        return None
+    return Scale("kelvin", gain)
+
+
+def _by_gdal(picture: Picture) -> Scale | None:
     text = str(picture.metadata.geo.get(_GDAL_METADATA, ""))[: 1 << 16]
     parts = [re.search(_ITEM.format(role), text) for role in ("unittype", "scale", "offset")]
     name = _NAMES.get(parts[0][1].strip().lower()) if parts[0] else None
