@@ -229,3 +229,18 @@ def test_evaluate_reads_the_same_infrared(run, flir, vis, tmp_path):
     code, printed, said = run("evaluate", out, flir, vis, *ends, "--metrics", "EN,CC", "--json")
     assert code == 0, said
     assert json.loads(printed)["mean"]["CC"] > 0.5
+    raw = tmp_path / "raw.png"
+    write_image(raw, Picture(pixels=np.rint(100 * (SCENE + 273.15)).astype(np.uint16)))
+    unit = ("--ir-unit", "centikelvin")
+    command = ("evaluate", out, raw, vis, *ends, "--metrics", "EN,CC", "--json")
+    assert "--ir-unit" in run(*command)[2]
+    code, again, said = run(*command, *unit)
+    assert code == 0, said
+    first, second = (json.loads(text)["mean"]["CC"] for text in (printed, again))
+    assert second == pytest.approx(first, abs=0.01)
+    assert run("explain", "CC", out, raw, vis, *ends, *unit, "--json")[0] == 0
+    with pytest.warns(imfuse.ImfuseWarning):
+        found = imfuse.evaluate(
+            out, raw, vis, metrics=["CC"], ir_range="10C:40C", ir_unit="centikelvin"
+        )
+    assert found.mean["CC"] == pytest.approx(second)

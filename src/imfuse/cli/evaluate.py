@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from imfuse.cli import thermal
 from imfuse.cli.choices import Side
 from imfuse.cli.console import JsonOption, print_json, say, say_list
 from imfuse.cli.progress import track
@@ -41,7 +42,7 @@ StretchOption = Annotated[
 IrRangeOption = Annotated[
     str | None,
     typer.Option(
-        metavar="LOW:HIGH|LOW%:HIGH%|auto",
+        metavar="LOW:HIGH|10C:40C|LOW%:HIGH%|auto",
         help="Infrared values that become black and white: give what the pictures "
         "were fused with. Default: the type's full range.",
     ),
@@ -113,6 +114,7 @@ def evaluate(
     resize: ResizeOption = None,
     stretch: StretchOption = False,
     ir_range: IrRangeOption = None,
+    ir_unit: thermal.UnitOption = None,
     workers: WorkersOption = None,
     csv: Annotated[Path | None, typer.Option(help="Write one row per picture.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the table of means.")] = None,
@@ -134,7 +136,10 @@ def evaluate(
     from imfuse.scoring.scorer import Scorer
 
     options = FuseOptions(
-        resize=None if resize is None else resize.value, stretch=stretch, ir_range=ir_range
+        resize=None if resize is None else resize.value,
+        stretch=stretch,
+        ir_range=ir_range,
+        ir_unit=None if ir_unit is None else ir_unit.value,
     )
     paths = [fused, *(against or [])]
     check_outputs(
