@@ -243,4 +243,4 @@ def test_evaluate_reads_the_same_infrared(run, flir, vis, tmp_path):
         found = imfuse.evaluate(
             out, raw, vis, metrics=["CC"], ir_range="10C:40C", ir_unit="centikelvin"
         )
-    assert found.mean["CC"] == pytest.approx(second)
+    assert found["CC"] == pytest.approx(second)

@@ -96,6 +96,10 @@ def test_counts_and_the_preview_on_demand():
     assert counts.calibration.unit == "counts"
     preview = read_infrared(data, reading=Reading(unit="preview"))
     np.testing.assert_array_equal(preview.pixels, read_image(data).pixels)
+    given = Conditions({"emissivity": 0.5})
+    for unit in ("counts", "preview"):
+        with pytest.raises(BadValues, match="emissivity for"):
+            read_infrared(data, reading=Reading(unit=unit, conditions=given))
     with pytest.raises(BadValues, match="knows its own unit"):
         read_infrared(data, reading=Reading(unit="kelvin"))
 
@@ -196,7 +200,9 @@ def test_damaged_files_are_refused_by_name(name):
     with pytest.raises(kind, match=found) as caught:
         read_infrared(data, name="made.jpg")
     assert caught.value.file == "made.jpg"
-    assert caught.value.remedy
+    assert "ir_unit='preview'" in caught.value.remedy
+    preview = read_infrared(data, reading=Reading(unit="preview"))
+    np.testing.assert_array_equal(preview.pixels, read_image(data).pixels)
 
 
 def test_sizes_are_checked_before_anything_is_allocated():

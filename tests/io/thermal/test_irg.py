@@ -37,6 +37,13 @@ def test_final_temperatures_take_no_other_conditions():
         read_infrared(data, reading=Reading(conditions=Conditions({"emissivity": 0.5})))
 
 
+def test_odd_conditions_of_final_temperatures_are_not_spoken_of():
+    whole = made.irg(np.full((24, 32), 5000, np.uint16) + np.eye(24, 32, dtype=np.uint16))
+    picture = read_infrared(whole[:30] + bytes(16) + whole[46:])
+    assert picture.notes == ()
+    assert set(picture.calibration.sources.values()) == {"file"}
+
+
 def test_the_preview_is_the_8_bit_picture_inside():
     counts = (np.arange(24 * 32).reshape(24, 32) + 5000).astype(np.uint16)
     picture = read_infrared(made.irg(counts), reading=Reading(unit="preview"))

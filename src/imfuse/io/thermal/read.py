@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from imfuse.errors import BadValues
+from imfuse.errors import BadValues, UnreadableImage, UnsupportedImage
 from imfuse.io.formats.container import Decoded, Source
 from imfuse.io.formats.finish import finish
 from imfuse.io.images import MAX_PIXELS, open_source, read_image
@@ -33,10 +33,21 @@ def read_thermogram(source: Source) -> Thermogram | None:
     with source.decoding("the reader of thermal files"):
         if is_irg(source.data):
             return read_irg(source)
-        if is_flir(source.data):
-            return read_flir(source)
-        if is_dji(source.data):
-            return read_dji(source)
+        try:
+            if is_flir(source.data):
+                return read_flir(source)
+            if is_dji(source.data):
+                return read_dji(source)
+        except (UnreadableImage, UnsupportedImage) as error:
+            preview = (
+                "Or take the picture that viewers show: --ir-unit preview (ir_unit='preview')."
+            )
+            raise type(error)(
+                error.found,
+                file=error.file,
+                expected=error.expected,
+                remedy=f"{error.remedy} {preview}",
+            ) from error
     return None
 
 
@@ -65,7 +76,10 @@ def read_infrared(
     """
     reading = reading or Reading()
     content = open_source(source, max_pixels=max_pixels, name=name)
-    return picture_of(content, read_thermogram(content), reading)
+    found = None
+    if reading.unit != "preview" or is_irg(content.data):
+        found = read_thermogram(content)
+    return picture_of(content, found, reading)
 
 
 def picture_of(content: Source, found: Thermogram | None, reading: Reading) -> Picture:
@@ -84,6 +98,7 @@ def picture_of(content: Source, found: Thermogram | None, reading: Reading) -> P
             remedy="Leave it out.",
         )
     if reading.unit == "counts":
+        _refuse_conditions(reading.conditions, content.name, "for raw counts")
         return _of_counts(content, found)
     if found.physics is not None:
         return _of_temperatures(content, found, found.physics, reading.conditions)
@@ -106,14 +121,18 @@ def without_thermal_data(picture: Picture, reading: Reading) -> Picture:
     Raises:
         BadValues: Conditions were given, which mean nothing for it; or it can't hold such numbers.
     """
-    if reading.conditions.values:
+    _refuse_conditions(reading.conditions, picture.name, "for a picture without raw counts")
+    return with_unit(picture, reading.unit)
+
+
+def _refuse_conditions(given: Conditions, name: str, what: str) -> None:
+    if given.values:
         raise BadValues(
-            f"{min(reading.conditions.values).replace('_', ' ')} for a picture without raw counts",
-            file=picture.name,
-            expected="a radiometric file",
+            f"{min(given.values).replace('_', ' ')} {what}",
+            file=name,
+            expected="temperatures of a radiometric file, as of FLIR's",
             remedy="Leave it out.",
         )
-    return with_unit(picture, reading.unit)
 
 
 def _of_dji(content: Source, found: Thermogram, reading: Reading) -> Picture:
@@ -135,16 +154,10 @@ def _of_counts(content: Source, found: Thermogram) -> Picture:
 def _of_temperatures(
     content: Source, found: Thermogram, physics: Physics, wanted: Conditions
 ) -> Picture:
-    if wanted.values and not physics.adjustable:
-        raise BadValues(
-            f"{min(wanted.values).replace('_', ' ')} for a file whose temperatures are final",
-            file=content.name,
-            expected="raw counts, as in radiometric files of FLIR's",
-            remedy="Set it in the camera, or leave it out.",
-        )
     resolved = found.conditions.resolved(wanted)
     if not physics.adjustable:
-        resolved = resolved.without_defaults()
+        _refuse_conditions(wanted, content.name, "for a file whose temperatures are final")
+        resolved = replace(resolved.without_defaults(), notes=())
     values = physics.celsius(found.counts, resolved.values)
     shown = None
     if found.shown is not None:
