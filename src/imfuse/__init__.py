@@ -36,12 +36,16 @@ if TYPE_CHECKING:
     from imfuse.fuser import Fuser as Fuser
     from imfuse.io.images import read_history as read_history
     from imfuse.io.images import read_image as read_image
+    from imfuse.io.images import read_temperature as read_temperature
     from imfuse.io.images import write_image as write_image
+    from imfuse.io.thermal.read import read_infrared as read_infrared
     from imfuse.metrics.evaluation import Evaluation as Evaluation
     from imfuse.metrics.lists import list_metrics as list_metrics
     from imfuse.metrics.lists import list_protocols as list_protocols
     from imfuse.options import FuseOptions as FuseOptions
     from imfuse.options import InfraredRange as InfraredRange
+    from imfuse.radiometry import Conditions as Conditions
+    from imfuse.radiometry import Reading as Reading
     from imfuse.scoring.evaluate import evaluate as evaluate
     from imfuse.session import Session as Session
     from imfuse.types import Aligner as Aligner
@@ -85,14 +89,17 @@ _NAMES = {
     "imfuse.io.images": (
         "read_history",
         "read_image",
+        "read_temperature",
         "write_image",
     ),
+    "imfuse.io.thermal.read": ("read_infrared",),
     "imfuse.metrics.evaluation": ("Evaluation",),
     "imfuse.metrics.lists": ("list_metrics", "list_protocols"),
     "imfuse.options": (
         "FuseOptions",
         "InfraredRange",
     ),
+    "imfuse.radiometry": ("Conditions", "Reading"),
     "imfuse.scoring.evaluate": ("evaluate",),
     "imfuse.session": ("Session",),
     "imfuse.types": (

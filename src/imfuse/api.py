@@ -5,21 +5,30 @@ import sys
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-import numpy as np
 from numpy.typing import NDArray
 
 from imfuse.engines.load import cached_engine, model_specs
 from imfuse.errors import ImfuseWarning, PairMismatch, UsageError
-from imfuse.files import PairResult, check_output, fuse_files, output_file, read_pair
+from imfuse.files import (
+    PairResult,
+    check_keeping,
+    check_output,
+    fuse_files,
+    kept_in,
+    output_file,
+    read_pair,
+    read_sources,
+)
 from imfuse.folders import FolderJob, prepare
 from imfuse.fuser import Fuser
-from imfuse.io.images import encode_image, picture_to_pil, write_image
-from imfuse.io.inputs import as_picture, is_pil, is_tensor
+from imfuse.io.images import write_image
+from imfuse.io.inputs import any_folder, as_picture, files_among, is_path, is_tensor, of_both
+from imfuse.kinds import like_visible
 from imfuse.machine import available_cores
 from imfuse.options import FuseOptions
-from imfuse.types import Engine, FusedImage, FusionSpec, ImagePair, Picture, Pixels
+from imfuse.types import Engine, FusedImage, FusionSpec, ImagePair, Picture
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -35,12 +44,16 @@ Model = FuseOptions | str | Path | Engine | None
 @overload
 def fuse(
     ir: "ImageLike | Picture",
-    vis: "ImageLike | Picture",
+    vis: "ImageLike | Picture | None" = None,
     model: Model = None,
     *,
     out: PathLike,
     **options: Any,
 ) -> Path: ...
+@overload
+def fuse(
+    ir: bytes, vis: None = None, model: Model = None, *, out: None = None, **options: Any
+) -> bytes: ...
 @overload
 def fuse(
     ir: "ImageLike | Picture", vis: bytes, model: Model = None, *, out: None = None, **options: Any
@@ -70,7 +83,7 @@ def fuse(
 @overload
 def fuse(
     ir: "ImageLike | Picture",
-    vis: PathLike | Picture,
+    vis: PathLike | Picture | None = None,
     model: Model = None,
     *,
     out: None = None,
@@ -78,7 +91,7 @@ def fuse(
 ) -> FusedImage: ...
 def fuse(
     ir: "ImageLike | Picture",
-    vis: "ImageLike | Picture",
+    vis: "ImageLike | Picture | None" = None,
     model: Model = None,
     *,
     out: PathLike | None = None,
@@ -91,8 +104,10 @@ def fuse(
             image, a NumPy array `(H, W)`, `(H, W, 1 | 3 | 4)`, or a torch tensor `(H, W)`,
             `(C, H, W)` or `(B, C, H, W)`. Arrays and tensors hold uint8, uint16, or floats in
             [0, 1], colours in RGB order; with `ir_range`, other values too. Or a folder.
+            Temperatures of thermal files are used; see `imfuse.read_infrared`.
         vis: Visible picture (medical: PET or SPECT, in colour), likewise. The result has its
-            size, depth, colour, transparency and metadata.
+            size, depth, colour, transparency and metadata. None: the one inside `ir`, which must
+            be the path or the bytes of a thermal file, or a folder of such files.
         model: Name of a method, path of a model file, an engine, or a `FuseOptions` with all
             options; None: the default method.
         out: File to write, in the format of its extension; for folders, the folder to write to.
@@ -123,10 +138,10 @@ def fuse(
         found = f"the option {of_folders[0]!r}, which fuse does not take"
         raise UsageError(found, remedy="imfuse.fuse_folders(ir, vis, out, ...) takes it.")
     chosen = FuseOptions.of(model, **options)
-    if _is_path(ir) and _is_path(vis) and (Path(ir).is_dir() or Path(vis).is_dir()):
+    if is_path(ir) and any_folder(ir, vis):
         if out is None:
             raise UsageError("folders without out=", expected="out=FOLDER for the results")
-        _warn_of_failures(fuse_folders(ir, vis, out, chosen))
+        _warn_of_failures(fuse_folders(ir, vis, out, chosen))  # type: ignore[arg-type]
         return Path(out)
     fuser = Fuser(chosen, model=cached_engine(**chosen.loading()), settings=())
     _warn(getattr(fuser.engine, "notes", ()))
@@ -135,19 +150,23 @@ def fuse(
             raise UsageError("out= with a batch", expected="one picture per file")
         return _fuse_batch(fuser, ir, vis)
     if out is None:
-        return _like(vis, _fuse_one(fuser, ir, vis), chosen.quality)
-    if _is_path(ir) and _is_path(vis):
-        _, result = fuse_files(fuser, Path(ir), Path(vis), output_file(Path(out), Path(vis)))
+        like = ir if vis is None else vis
+        return like_visible(like, _fuse_one(fuser, ir, vis), chosen.quality)
+    if is_path(ir) and (is_path(vis) or vis is None):
+        second = None if vis is None else Path(vis)
+        _, result = fuse_files(fuser, Path(ir), second, output_file(Path(out), second or Path(ir)))
         _warn(result.notes)
         return result.out
-    check_output(Path(out), _files_among(ir, vis))
-    _warn(write_image(out, _fuse_one(fuser, ir, vis), quality=chosen.quality))
+    check_output(Path(out), files_among(ir, vis))
+    check_keeping(Path(out), chosen)
+    fused = _fuse_one(fuser, ir, vis)
+    _warn(write_image(out, fused, quality=chosen.quality, temperature=kept_in(fused, chosen)))
     return Path(out)
 
 
 def fuse_folders(
     ir: PathLike,
-    vis: PathLike,
+    vis: PathLike | None,
     out: PathLike,
     model: Model = None,
     *,
@@ -163,7 +182,7 @@ def fuse_folders(
 
     Args:
         ir: Folder of infrared pictures.
-        vis: Folder of visible pictures.
+        vis: Folder of visible pictures; None: each infrared file is a thermal one that holds both.
         out: Folder for the results; made if missing. A result is named after its visible picture.
         model: See `fuse`.
         suffix: File extension of the results; None: `.png`, or `.tif` for float pictures.
@@ -183,7 +202,7 @@ def fuse_folders(
     """
     job = FolderJob(
         ir=Path(ir),
-        vis=Path(vis),
+        vis=None if vis is None else Path(vis),
         out=Path(out),
         options=FuseOptions.of(model, **options, provenance=provenance is not None),
         suffix=suffix,
@@ -219,17 +238,6 @@ _OF_FOLDERS = frozenset({"suffix", "pair_regex", "pairs", "workers", "resume"})
 """Parameters of `fuse_folders` that mean nothing for one pair."""
 
 
-def _is_path(value: object) -> TypeGuard[PathLike]:
-    return isinstance(value, str | os.PathLike)
-
-
-def _files_among(*pictures: Any) -> list[Path]:
-    """Return the files that pictures come from, where known."""
-    named = [one.name if isinstance(one, Picture) else one for one in pictures]
-    named += [getattr(one, "filename", None) for one in pictures if is_pil(one)]
-    return [Path(name) for name in named if _is_path(name)]
-
-
 def _warn(notes: Iterable[str], *, above: int = 0) -> None:
     """Warn at the line of the caller, `above` functions further up than usual."""
     for note in notes:
@@ -244,44 +252,20 @@ def _warn_of_failures(results: list[PairResult]) -> None:
 
 
 def _fuse_one(fuser: Fuser, ir: Any, vis: Any) -> FusedImage:  # noqa: ANN401 - any kind
-    if _is_path(ir) and _is_path(vis):
+    registration = None
+    if vis is None:
+        pair, registration = read_sources(of_both(ir), None, fuser.options)
+    elif is_path(ir) and is_path(vis):
         pair = read_pair(Path(ir), Path(vis), fuser.options)
     else:
         limit = fuser.options.max_pixels
+        reading = fuser.options.reading
         pair = ImagePair(
-            ir=as_picture(ir, "infrared", limit), vis=as_picture(vis, "visible", limit)
+            ir=as_picture(ir, "infrared", limit, reading), vis=as_picture(vis, "visible", limit)
         )
-    fused = fuser.fuse(pair)
+    fused = fuser.fuse(pair, registration=registration)
     _warn(fused.notes, above=1)
     return fused
-
-
-def _like(vis: Any, fused: FusedImage, quality: int) -> Any:  # noqa: ANN401
-    """Convert a fused picture to the kind that the visible one was."""
-    if isinstance(vis, bytes | bytearray | memoryview):
-        return encode_image(fused, fused.format or "PNG", quality=quality)
-    if is_pil(vis):
-        return picture_to_pil(fused)
-    if is_tensor(vis):
-        return _to_tensor(_array_like(vis.shape[0] if vis.ndim == 3 else 0, fused), vis)
-    if isinstance(vis, np.ndarray):
-        channels = vis.shape[2] if vis.ndim == 3 else 0
-        return _array_like(channels, fused).astype(vis.dtype, copy=False)
-    return fused
-
-
-def _array_like(channels: int, fused: FusedImage) -> Pixels:
-    """Return `(H, W)`, or `(H, W, C)` with the input's channels (0: no channel axis)."""
-    if channels == 4 and fused.alpha is not None:
-        return np.dstack([fused.pixels, fused.alpha])
-    if channels == 1 and fused.pixels.ndim == 2:
-        return fused.pixels[..., None]
-    return fused.pixels
-
-
-def _to_tensor(array: Pixels, like: Any) -> Any:  # noqa: ANN401 - torch is not imported here
-    first = array.transpose(2, 0, 1) if array.ndim == 3 else array
-    return sys.modules["torch"].from_numpy(np.ascontiguousarray(first)).to(like)
 
 
 def _fuse_batch(fuser: Fuser, ir: Any, vis: Any) -> Any:  # noqa: ANN401 - torch tensors
@@ -291,7 +275,7 @@ def _fuse_batch(fuser: Fuser, ir: Any, vis: Any) -> Any:  # noqa: ANN401 - torch
             expected="two batches (B, C, H, W) of the same length",
         )
     fused = [
-        _like(visible, _fuse_one(fuser, infrared, visible), quality=95)
+        like_visible(visible, _fuse_one(fuser, infrared, visible), quality=95)
         for infrared, visible in zip(ir, vis, strict=True)
     ]
     return sys.modules["torch"].stack(fused)

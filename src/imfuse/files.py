@@ -10,11 +10,14 @@ import numpy as np
 
 from imfuse.errors import ImfuseError, OutputError
 from imfuse.fuser import Fuser
-from imfuse.io.images import output_format, read_image, write_image
+from imfuse.infrared import in_celsius
+from imfuse.io.images import open_source, output_format, read_image, write_image
 from imfuse.io.outputs import identities, refuse_source
 from imfuse.io.pairs import check_distinct
+from imfuse.io.thermal.inside import read_inside
+from imfuse.io.thermal.read import read_infrared
 from imfuse.options import FuseOptions
-from imfuse.types import FusedImage, ImagePair, Picture
+from imfuse.types import Float, FusedImage, ImagePair, Picture, Registration
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,14 +46,14 @@ class PairResult:
 
 
 def fuse_files(
-    fuser: Fuser, ir: Path, vis: Path, out: Path, provenance: Path | None = None
+    fuser: Fuser, ir: Path, vis: Path | None, out: Path, provenance: Path | None = None
 ) -> tuple[FusedImage, PairResult]:
     """Fuse two files into a third.
 
     Args:
         fuser: The method.
         ir: Infrared picture.
-        vis: Visible picture.
+        vis: Visible picture; None: the one inside the infrared file, if it is a thermal file.
         out: File to write; its extension sets the format.
         provenance: File for the map of where pixels come from, which the fuser's options must ask
             for; None: none.
@@ -59,11 +62,14 @@ def fuse_files(
         OutputError: The result can't be written there, or would replace a source.
         ImfuseError: A picture can't be read, or the pair can't be fused.
     """
-    check_output(out, (ir, vis))
+    sources = (ir,) if vis is None else (ir, vis)
+    check_output(out, sources)
+    check_keeping(out, fuser.options)
     if provenance is not None:
-        check_provenance(provenance, out, (ir, vis))
-    fused = fuser.fuse(read_pair(ir, vis, fuser.options))
-    result = write_fused(fused, ir, vis, out, fuser.options)
+        check_provenance(provenance, out, sources)
+    pair, registration = read_sources(ir, vis, fuser.options)
+    fused = fuser.fuse(pair, registration=registration)
+    result = write_fused(fused, ir, vis or ir, out, fuser.options)
     if provenance is not None:
         write_provenance(fused, provenance)
     return fused, result
@@ -77,8 +83,56 @@ def read_pair(ir: Path, vis: Path, options: FuseOptions) -> ImagePair:
         ImfuseError: One can't be read.
     """
     check_distinct(ir, vis)
-    first, second = (read_image(path, max_pixels=options.max_pixels) for path in (ir, vis))
-    return ImagePair(ir=first, vis=second)
+    limit = options.max_pixels
+    first = read_infrared(ir, reading=options.reading, max_pixels=limit)
+    return ImagePair(ir=first, vis=read_image(vis, max_pixels=limit))
+
+
+def read_sources(
+    ir: Path | bytes, vis: Path | None, options: FuseOptions
+) -> tuple[ImagePair, Registration | None]:
+    """Return the two pictures of a pair, and how they lie on each other if the file says so.
+
+    Args:
+        ir: Infrared picture.
+        vis: Visible picture; None: both are inside the infrared file.
+        options: How to read and fuse.
+
+    Raises:
+        ImfuseError: A picture can't be read, or there is no visible one.
+    """
+    if vis is not None and isinstance(ir, Path):
+        return read_pair(ir, vis, options), None
+    content = open_source(ir, max_pixels=options.max_pixels)
+    pair, placed = read_inside(content, options.reading)
+    return pair, placed if options.align == "off" else None
+
+
+def kept_in(fused: FusedImage, options: FuseOptions) -> Float | None:
+    """Return the temperatures to write behind a picture; None: the options ask for none.
+
+    Raises:
+        BadValues: The infrared picture holds no temperatures.
+    """
+    if not options.keep_temperature:
+        return None
+    return in_celsius(fused.physical, fused.unit, fused.name)
+
+
+def check_keeping(out: Path, options: FuseOptions) -> None:
+    """Refuse an output that can't keep temperatures, if the options ask for it.
+
+    Raises:
+        OutputError: It is not a TIFF.
+    """
+    if options.keep_temperature and output_format(out) != "TIFF":
+        raise OutputError(
+            f"{out.suffix} files can't keep temperatures",
+            file=out,
+            expected="a TIFF, whose second page holds them",
+            remedy="Give -o (out=) a name with the suffix .tif, or leave --keep-temperature "
+            "(keep_temperature=) out.",
+        )
 
 
 def write_fused(
@@ -89,7 +143,8 @@ def write_fused(
     Raises:
         OutputError: It can't be written.
     """
-    lost = write_image(out, fused, quality=options.quality)
+    kept = kept_in(fused, options)
+    lost = write_image(out, fused, quality=options.quality, temperature=kept)
     return PairResult(
         ir=ir,
         vis=vis,

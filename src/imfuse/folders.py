@@ -6,22 +6,24 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from imfuse.errors import ImfuseError, OutputError, PairMismatch, UsageError
-from imfuse.files import PairResult, read_pair, write_fused, write_provenance
+from imfuse.files import PairResult, check_keeping, read_sources, write_fused, write_provenance
 from imfuse.fuser import Fuser, default_max_memory
+from imfuse.infrared import as_one_of_many
 from imfuse.io.atomic import remove_stale_temporaries
-from imfuse.io.images import SUFFIXES, read_image
+from imfuse.io.images import SUFFIXES
 from imfuse.io.locks import locked
 from imfuse.io.outputs import identities, refuse_source
-from imfuse.io.pairs import Matching, PairFiles, match_folders
+from imfuse.io.pairs import Matching, PairFiles, match_folders, pairs_inside
+from imfuse.io.thermal.read import read_infrared
 from imfuse.jobs import run_jobs
 from imfuse.machine import available_cores
 from imfuse.options import FuseOptions, InfraredRange
 from imfuse.ranges import shared_range
 from imfuse.runs import RunRecord, sha256_of
-from imfuse.types import Engine, FusedImage, ImagePair
+from imfuse.types import Engine, FusedImage, ImagePair, Registration
 
 _LOCK = ".imfuse-lock"
 _MOST_WORKERS = 1024
@@ -35,7 +37,7 @@ class FolderJob:
 
     Attributes:
         ir: Folder of infrared pictures.
-        vis: Folder of visible pictures.
+        vis: Folder of visible pictures; None: each infrared file holds both.
         out: Folder for the results; made if missing. A result is named after its visible picture.
         options: How to fuse. `max_memory` is for all workers together.
         suffix: File extension of the results; None: `.png`, or `.tif` for float pictures.
@@ -48,7 +50,7 @@ class FolderJob:
     """
 
     ir: Path
-    vis: Path
+    vis: Path | None
     out: Path
     options: FuseOptions = field(default_factory=FuseOptions)
     suffix: str | None = None
@@ -58,6 +60,11 @@ class FolderJob:
     resume: bool = False
     provenance: Path | None = None
 
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders of the sources."""
+        return (self.ir,) if self.vis is None else (self.ir, self.vis)
+
     def settings(self, engine: Engine) -> dict[str, Any]:
         """Return all that determines the results, for the run file and for `resume` to compare."""
         options = self.options.as_dict() | {"model": engine.spec.name}
@@ -66,7 +73,7 @@ class FolderJob:
             "model_sha256": sha256_of(self.options.model),
             "suffix": self.suffix,
             "ir": str(self.ir.resolve()),
-            "vis": str(self.vis.resolve()),
+            "vis": None if self.vis is None else str(self.vis.resolve()),
             "pair_regex": self.pair_regex,
             "pairs_sha256": sha256_of(self.pairs),
         }
@@ -120,18 +127,21 @@ class FolderRun:
                     remedy="Take the surplus files out, or tell them apart with "
                     "--pair-regex (pair_regex=).",
                 )
-                yield self._failed(PairFiles("", self.job.ir, self.job.vis), error)
+                yield self._failed(PairFiles("", self.job.ir, self.job.folders[-1]), error)
             ir_range = self._shared_range()
             sources = identities(
                 path for pair in self.matching.pairs for path in (pair.ir, pair.vis)
             )
 
-            def fuse(decoded: tuple[PairFiles, ImagePair]) -> tuple[PairFiles, FusedImage]:
-                return decoded[0], self.fuser.fuse(decoded[1], ir_range=ir_range)
+            def fuse(decoded: _Decoded) -> tuple[PairFiles, FusedImage]:
+                pair, pictures, placed = decoded
+                # What each camera showed would give each frame a range of its own.
+                pictures = replace(pictures, ir=as_one_of_many(pictures.ir))
+                return pair, self.fuser.fuse(pictures, ir_range=ir_range, registration=placed)
 
             def encode(fused: tuple[PairFiles, FusedImage]) -> PairResult:
                 pair, picture = fused
-                out = self._output_of(pair, default_suffix(picture))
+                out = self._output_of(pair, default_suffix(picture, self.job.options))
                 refuse_source(out, sources)
                 if self.job.provenance is not None:
                     told = self.job.provenance / f"{pair.vis.stem}.png"
@@ -151,8 +161,9 @@ class FolderRun:
                     else:
                         yield outcome.value
 
-    def _decode(self, pair: PairFiles) -> tuple[PairFiles, ImagePair]:
-        return pair, read_pair(pair.ir, pair.vis, self.job.options)
+    def _decode(self, pair: PairFiles) -> "_Decoded":
+        vis = None if self.job.vis is None else pair.vis
+        return pair, *read_sources(pair.ir, vis, self.job.options)
 
     def _failed(self, pair: PairFiles, error: ImfuseError) -> PairResult:
         result = PairResult(
@@ -175,8 +186,11 @@ class FolderRun:
             return None
         if self.record.ir_range is not None:
             return self.record.ir_range
-        limit = self.job.options.max_pixels
-        readers = (partial(read_image, pair.ir, max_pixels=limit) for pair in self.matching.pairs)
+        limit, reading = self.job.options.max_pixels, self.job.options.reading
+        readers = (
+            partial(read_infrared, pair.ir, reading=reading, max_pixels=limit)
+            for pair in self.matching.pairs
+        )
         found = shared_range(readers, wanted, workers=self.job.workers, file=self.job.ir)
         self.record.keep_range(found)
         return found
@@ -198,12 +212,14 @@ def prepare(job: FolderJob) -> FolderRun:
     if job.suffix is not None and job.suffix.lower() not in SUFFIXES:
         known = " ".join(SUFFIXES)
         raise UsageError(f"results can't be written as {job.suffix!r}", expected=f"one of {known}")
-    matching = match_folders(job.ir, job.vis, job.pair_regex, pairs=job.pairs)
+    if job.suffix is not None:
+        check_keeping(job.out / f"result{job.suffix}", job.options)
+    matching = _matching(job)
     _refuse_equal_names(matching)
     fuser = _shared_fuser(job)
-    _make_output(job.out, (job.ir, job.vis), _OUT)
+    _make_output(job.out, job.folders, _OUT)
     if job.provenance is not None:
-        _make_output(job.provenance, (job.ir, job.vis, job.out), _MAPS)
+        _make_output(job.provenance, (*job.folders, job.out), _MAPS)
     with ExitStack() as lock:
         lock.enter_context(locked(job.out, _LOCK))
         remove_stale_temporaries(job.out)
@@ -220,9 +236,22 @@ def prepare(job: FolderJob) -> FolderRun:
         )
 
 
-def default_suffix(picture: FusedImage) -> str:
-    """Return the default file extension of a result: a lossless format that keeps the depth."""
-    return ".tif" if picture.pixels.dtype.kind == "f" else ".png"
+_Decoded: TypeAlias = tuple[PairFiles, ImagePair, Registration | None]
+"""A pair, and how its pictures lie on each other if their file says so."""
+
+
+def _matching(job: FolderJob) -> Matching:
+    if job.vis is not None:
+        return match_folders(job.ir, job.vis, job.pair_regex, pairs=job.pairs)
+    if job.pair_regex is not None or job.pairs is not None:
+        option = "--pairs (pairs=)" if job.pair_regex is None else "--pair-regex (pair_regex=)"
+        raise UsageError(f"{option} with one folder", expected="two folders with this option")
+    return pairs_inside(job.ir)
+
+
+def default_suffix(picture: FusedImage, options: FuseOptions) -> str:
+    """Return the default file extension of a result: a lossless format that keeps everything."""
+    return ".tif" if picture.pixels.dtype.kind == "f" or options.keep_temperature else ".png"
 
 
 def _shared_fuser(job: FolderJob) -> Fuser:

@@ -8,6 +8,9 @@ from pathlib import Path
 _CONVERT = "Convert it to PNG or TIFF first."
 _FRAMES = "Extract its frames as PNG files first, one file per frame."
 _SLICES = "Export the slices that you want to fuse as 16-bit PNG or TIFF files first."
+_THERMAL = (
+    "Give it as the infrared picture (imfuse.read_infrared reads it), or export the visible one."
+)
 _UNPACK = "Unpack it, and give the pictures inside."
 
 _HEADS: tuple[tuple[int, bytes, str, str], ...] = (  # offset, bytes there, name, remedy
@@ -40,8 +43,8 @@ _HEADS: tuple[tuple[int, bytes, str, str], ...] = (  # offset, bytes there, name
     (0, b"OggS", "a video (Ogg)", _FRAMES),
     (0, b"FLV\x01", "a video (Flash)", _FRAMES),
     (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "a video (Windows Media)", _FRAMES),
-    (0, b"FFF\0", "a thermal file of FLIR's", "Export its temperatures as a TIFF first."),
-    (0, b"\xca\xac\x80\0", "a thermal file of InfiRay's", "Export its temperatures first."),
+    (0, b"FFF\0", "a thermal file of FLIR's", _THERMAL),
+    (0, b"\xca\xac\x80\0", "a thermal file of InfiRay's", _THERMAL),
     (0, b"version https://git-lfs", "a Git LFS pointer, not the file itself", "Run git lfs pull."),
 )
 _BRANDS = (  # of ISO media files, in the list after `ftyp`

@@ -144,24 +144,31 @@ class Fuser:
             notes=tuple(notes),
             model=self.engine.spec.name,
             seconds=time.perf_counter() - started,
-            history=self._history(found, frame.alone, infrared, _without_folders(notes, ir, vis)),
+            history=self._history(found, frame, ir, infrared, _without_folders(notes, ir, vis)),
             physical=None if ir.calibration is None else plane.physical(),
+            unit=None if ir.calibration is None else ir.calibration.unit,
             provenance=provenance,
         )
 
     def _framed(self, vis: Picture, ir: Picture, found: Registration, notes: list[str]) -> Framed:
         """Return the visible picture on the pixels of the result."""
-        if self.options.align != "off":
-            return framed(vis, ir, found, self.options.frame)
-        if self.options.resize != "vis" or vis.size == ir.size or found.matrix is None:
+        if found.matrix is None or found.field is not None:
             return Framed(vis, found)
+        if self.options.resize != "vis" or vis.size == ir.size:
+            return framed(vis, ir, found, self.options.frame)
         notes.append(f"{vis.name}: resized from {vis.extent}")
         placed = replace(found, matrix=scaling(vis.size, ir.size) @ found.matrix)
         return Framed(resized(vis, ir.size), placed)
 
     def _history(
-        self, registration: Registration, alone: float, infrared: Infrared, notes: list[str]
+        self,
+        registration: Registration,
+        frame: Framed,
+        ir: Picture,
+        infrared: Infrared,
+        notes: list[str],
     ) -> dict[str, Any]:
+        known = ir.calibration
         matrix, options = registration.matrix, self.options.as_dict()
         for name in ("model", "align"):  # the user's folders are nobody's business
             options[name] = options[name] and Path(options[name]).name
@@ -171,11 +178,18 @@ class Fuser:
             "weights_sha256": getattr(self.engine, "weights_sha256", None),
             "options": options,
             "ir_range": [infrared.low, infrared.high],
+            "infrared": None
+            if known is None
+            else {
+                "unit": known.unit,
+                "parameters": dict(known.parameters),
+                "sources": dict(known.sources),
+            },
             "registration": {
                 "estimator": registration.estimator,
                 "confidence": registration.confidence,
                 "matrix": None if matrix is None else matrix.tolist(),
-                "alone": alone,
+                "alone": frame.alone,
             },
             "warnings": notes,
         }

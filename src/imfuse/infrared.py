@@ -1,6 +1,6 @@
 """Prepare infrared pictures for fusion: gray, without holes, calibrated, in one range."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -9,6 +9,7 @@ from imfuse.errors import BadValues
 from imfuse.ops import color
 from imfuse.ops.holes import fill_nearest
 from imfuse.options import InfraredRange
+from imfuse.radiometry import ZERO_CELSIUS, to_celsius
 from imfuse.samples import sample_values, spread
 from imfuse.types import RAW_TYPES, SCALES, Float, Mask, Picture, Pixels
 
@@ -95,15 +96,24 @@ def prepare_infrared(picture: Picture, wanted: InfraredRange | None, notes: list
         pixels = fill_nearest(pixels, missing)
     slope, offset = calibration_of(picture)
     sample = sample_values(pixels, missing)
-    if wanted is None:
+    shown = None if picture.calibration is None else picture.calibration.shown
+    if wanted is None and shown is not None:
+        low, high = shown
+        notes.append(
+            f"{picture.name}: infrared from {low:.5g} to {high:.5g}, the range that the camera "
+            f"showed; {_option('LOW:HIGH')} sets another"
+        )
+    elif wanted is None:
         white = _full_range(picture, pixels, sample, notes)
         low, high = offset, slope * white + offset
     else:
         values = slope * sample + offset
-        known = (wanted.low, wanted.high)
-        low, high = ends_of(values, wanted, picture.name) if wanted.percent else known
+        low, high = (
+            ends_of(values, wanted, picture.name) if wanted.percent else in_unit_of(picture, wanted)
+        )
         _note_misfit(picture, values, (low, high), notes)
-    return Infrared(pixels, missing, slope, offset, low, high, clips=wanted is not None)
+    clips = wanted is not None or shown is not None
+    return Infrared(pixels, missing, slope, offset, low, high, clips=clips)
 
 
 def is_gray(pixels: Pixels) -> bool:
@@ -124,6 +134,62 @@ def calibration_of(picture: Picture) -> tuple[float, float]:
     """Return slope and offset; 1 and 0 where the picture has no calibration."""
     known = picture.calibration
     return (1.0, 0.0) if known is None else (known.slope, known.offset)
+
+
+def in_unit_of(picture: Picture, wanted: InfraredRange) -> tuple[float, float]:
+    """Return the ends of a range of values in the unit of a picture.
+
+    Raises:
+        BadValues: The range is in degrees, and the picture's values are not temperatures.
+    """
+    if wanted.unit is None:
+        return wanted.low, wanted.high
+    known = None if picture.calibration is None else picture.calibration.unit
+    if known not in {"celsius", "kelvin"}:
+        found = "no unit is known for its values" if known is None else f"its values are {known}"
+        raise BadValues(
+            f"the range {wanted} is in degrees, and {found}",
+            file=picture.name,
+            expected="temperatures",
+            remedy="Say in which unit they are, such as --ir-unit centikelvin "
+            "(ir_unit='centikelvin'), or give the range in the file's own numbers.",
+        )
+    shift = ZERO_CELSIUS if known == "kelvin" else 0.0
+    low, high = (to_celsius(end, wanted.unit) + shift for end in (wanted.low, wanted.high))
+    return low, high
+
+
+def in_celsius(values: Float | None, unit: str | None, name: str) -> Float:
+    """Return physical values in degrees Celsius.
+
+    Args:
+        values: The values; None: there are none.
+        unit: Their unit; see `Calibration`.
+        name: Name of the picture in messages.
+
+    Raises:
+        BadValues: They are not temperatures.
+    """
+    if values is not None and unit == "celsius":
+        return values
+    if values is not None and unit == "kelvin":
+        return np.asarray(values - np.float32(ZERO_CELSIUS), np.float32)
+    reason = f"the values are {unit}" if unit else "the unit of the values is not known"
+    raise BadValues(
+        f"there are no temperatures to keep: {reason}",
+        file=name,
+        expected="infrared from a thermal file, or in a unit that is known",
+        remedy="Say in which unit its numbers are, such as --ir-unit centikelvin "
+        "(ir_unit='centikelvin'), or leave --keep-temperature (keep_temperature=) out.",
+    )
+
+
+def as_one_of_many(picture: Picture) -> Picture:
+    """Return a picture without what its camera showed: frames must not get ranges of their own."""
+    known = picture.calibration
+    if known is None or known.shown is None:
+        return picture
+    return replace(picture, calibration=replace(known, shown=None))
 
 
 def missing_in(picture: Picture) -> Mask | None:
@@ -155,6 +221,8 @@ def _full_range(picture: Picture, pixels: Pixels, values: Float, notes: list[str
     low, high = spread(values, whole_bytes=kind == np.uint8 and pixels.ndim == 2)
     advice = _option(f"{low:g}:{high:g}" if low < high else "LOW:HIGH")
     remedy = f"Say which values are black and white, e.g. {advice}, or {_option('auto')}."
+    if picture.calibration is not None and kind == np.float32:
+        remedy += " Or take the picture that viewers show: --ir-unit preview (ir_unit='preview')."
     if kind in RAW_TYPES:
         raise BadValues(
             f"{kind} infrared values, most of them from {low:g} to {high:g}",

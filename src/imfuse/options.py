@@ -1,14 +1,24 @@
 """Fusion options, defined once for the command line, Python, folder runs and servers."""
 
-import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast, get_args
 
 from imfuse.errors import UnknownName, UsageError
+from imfuse.infrared_range import AUTO_RANGE, InfraredRange
+from imfuse.radiometry import DEFAULTS, Conditions, Reading, Unit, checked_condition
 from imfuse.types import Engine, Preference, Tone
+
+__all__ = [
+    "AUTO_RANGE",
+    "MAX_PIXELS",
+    "RUNTIMES",
+    "WISHES",
+    "FuseOptions",
+    "InfraredRange",
+    "Runtime",
+]
 
 Runtime: TypeAlias = Literal["onnxruntime", "openvino", "openvino-bf16"]
 """Runtime for `.onnx` files."""
@@ -23,66 +33,6 @@ RIG_SUFFIXES = (".json",)
 
 MAX_PIXELS = 500_000_000
 """Default limit on the pixels of a picture (decompression bomb guard)."""
-
-_PART = r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*(%?)\s*"
-
-
-@dataclass(frozen=True)
-class InfraredRange:
-    """Infrared values that become black and white.
-
-    Attributes:
-        low: Value, or percentile, that becomes 0.
-        high: Value, or percentile, that becomes 1. If below `low`, black-hot becomes white-hot.
-        percent: True if both are percentiles of the infrared picture, 0 to 100; otherwise they are
-            values in the picture's own units.
-
-    Raises:
-        UsageError: The two are equal or not finite, or are percentiles outside 0 to 100.
-    """
-
-    low: float
-    high: float
-    percent: bool = False
-
-    def __post_init__(self) -> None:
-        """Check the two ends."""
-        finite = math.isfinite(self.low) and math.isfinite(self.high)
-        if not finite or self.low == self.high:
-            raise UsageError(f"infrared range {self}", expected="two different finite numbers")
-        if self.percent and not all(0 <= end <= 100 for end in (self.low, self.high)):
-            raise UsageError(f"infrared range {self}", expected="percentiles from 0% to 100%")
-
-    def __str__(self) -> str:
-        """Return the range as written on the command line."""
-        unit = "%" if self.percent else ""
-        return f"{self.low:g}{unit}:{self.high:g}{unit}"
-
-    @classmethod
-    def parse(cls, text: str) -> "InfraredRange":
-        """Read `LOW:HIGH`, `LOW%:HIGH%`, or `auto`.
-
-        Raises:
-            UsageError: It is none of these.
-
-        Examples:
-            >>> InfraredRange.parse("18:36"), str(InfraredRange.parse("auto"))
-            (InfraredRange(low=18.0, high=36.0, percent=False), '0.5%:99.5%')
-        """
-        if text.strip().lower() == "auto":
-            return AUTO_RANGE
-        found = re.fullmatch(f"{_PART}:{_PART}", text, re.IGNORECASE)
-        if found is None or found[2] != found[4]:
-            raise UsageError(
-                f"--ir-range (ir_range=) {text}",
-                expected="LOW:HIGH, LOW%:HIGH%, or auto, such as 18:36",
-            )
-        return cls(float(found[1]), float(found[3]), percent=found[2] == "%")
-
-
-AUTO_RANGE = InfraredRange(0.5, 99.5, percent=True)
-"""The range that `auto` stands for."""
-
 
 WISHES = {"prefer_ir": 1.0, "detail": 1.5, "natural": 1.0, "machine": 1.0}
 """Options that are wishes, and the largest value of each; the least is 0."""
@@ -100,12 +50,27 @@ class FuseOptions:
         align: How to find which infrared pixel shows what a visible one shows: `off`: the pictures
             are registered already; `auto`: by what both show, refusing pairs of which it isn't
             sure; or a rig file of `imfuse rig calibrate`, for cameras that are fixed to each other.
-        frame: With `align`, the pixels of the result: those of the visible (`vis`) or of the
-            infrared picture (`ir`), or those of the visible one that both show (`overlap`). What
-            one camera alone sees is shown from that one.
+        frame: Pixels of the result: those of the visible (`vis`) or of the infrared picture
+            (`ir`), or those of the visible one that both show (`overlap`). What one camera alone
+            sees is shown from that one.
         ir_range: Infrared values (in the picture's own units) that become black and white; values
             beyond are clipped. In reverse order, they turn black-hot into white-hot. Also two
-            percentiles or `auto`; see `InfraredRange`. None: the full range of the picture's type.
+            percentiles, degrees such as `10C:40C`, or `auto`; see `InfraredRange`. None: the full
+            range of the picture's type; for a single thermal file, what its camera showed.
+        ir_unit: Meaning of the numbers in an infrared file that does not say it; see
+            `imfuse.radiometry.UNITS`. For a thermal file, `counts` takes its raw numbers and
+            `preview` the 8-bit picture that every viewer shows.
+        emissivity: Emissivity of what is seen, 0.01 to 1, or a text such as `95%`. This and the
+            next ones replace what a radiometric file says.
+        reflected: Apparent temperature that it reflects, in degrees Celsius, or a text such as
+            `293K`.
+        atmosphere: Temperature of the air, likewise.
+        distance: Distance of the camera in metres.
+        humidity: Relative humidity, 0 to 1, or a text such as `50%`.
+        window_temperature: Temperature of a window in front of the camera, as `reflected`.
+        window_transmission: Its transmission, 0.01 to 1.
+        keep_temperature: Whether the result's file, a TIFF, keeps the temperatures in degrees
+            Celsius as its second page; see `imfuse.read_temperature`.
         prefer_ir: Weight of the infrared picture, 0 to 1. At 1/2 the method decides; towards 1
             (0) its result is blended with more and more of the infrared (visible) picture, until
             only that is left. Networks that know preferences also decide for more of it by
@@ -143,6 +108,15 @@ class FuseOptions:
     align: str | Path = "off"
     frame: Frame = "vis"
     ir_range: InfraredRange | tuple[float, float] | str | None = None
+    ir_unit: Unit | None = None
+    emissivity: float | str | None = None
+    reflected: float | str | None = None
+    atmosphere: float | str | None = None
+    distance: float | str | None = None
+    humidity: float | str | None = None
+    window_temperature: float | str | None = None
+    window_transmission: float | str | None = None
+    keep_temperature: bool = False
     prefer_ir: float = 0.5
     detail: float = 0.0
     natural: float = 0.0
@@ -164,6 +138,7 @@ class FuseOptions:
             object.__setattr__(self, "ir_range", InfraredRange.parse(self.ir_range))
         elif self.ir_range is not None and not isinstance(self.ir_range, InfraredRange):
             object.__setattr__(self, "ir_range", _two_numbers(self.ir_range))
+        self._check_thermal()
         if self.resize not in {None, "ir", "vis"}:
             raise UsageError(f"resize={self.resize!r}", expected="'ir' or 'vis'")
         if self.stretch and self.resize is None:
@@ -197,9 +172,16 @@ class FuseOptions:
         if self.frame not in get_args(Frame):
             expected = f"one of {', '.join(get_args(Frame))}"
             raise UsageError(f"--frame (frame=) {self.frame!r}", expected=expected)
-        if self.frame != "vis" and self.align == "off":
-            expected = "--align (align=) auto or a rig file with it"
-            raise UsageError(f"frame={self.frame!r} without align", expected=expected)
+        if self.frame != "vis" and self.resize is not None:
+            expected = "one of them: --resize (resize=) already says which size the result has"
+            raise UsageError(f"frame={self.frame!r} with resize={self.resize!r}", expected=expected)
+
+    def _check_thermal(self) -> None:
+        if self.ir_unit is not None and self.ir_unit not in get_args(Unit):
+            expected = f"one of {', '.join(get_args(Unit))}"
+            raise UsageError(f"--ir-unit (ir_unit=) {self.ir_unit!r}", expected=expected)
+        for name in DEFAULTS:
+            object.__setattr__(self, name, checked_condition(name, getattr(self, name)))
 
     def _check_wishes(self) -> None:
         for name, most in WISHES.items():
@@ -228,6 +210,24 @@ class FuseOptions:
     def infrared_range(self) -> InfraredRange | None:
         """The range of the infrared picture, in its normalised form."""
         return cast("InfraredRange | None", self.ir_range)
+
+    @property
+    def conditions(self) -> Conditions:
+        """The conditions of measurement that the user gave."""
+        given = {name: getattr(self, name) for name in DEFAULTS}
+        return Conditions({name: value for name, value in given.items() if value is not None})
+
+    @property
+    def reading(self) -> Reading:
+        """How to read infrared files."""
+        wanted, given = self.infrared_range, self.conditions
+        in_degrees = wanted is not None and wanted.unit is not None
+        return Reading(
+            unit=self.ir_unit,
+            conditions=given,
+            ranged=wanted is not None,
+            degrees=in_degrees or self.keep_temperature or bool(given.values),
+        )
 
     @property
     def preference(self) -> Preference:

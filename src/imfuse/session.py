@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imfuse.fuser import Fuser
+from imfuse.infrared import as_one_of_many
 from imfuse.io.inputs import as_picture
 from imfuse.options import FuseOptions, InfraredRange
 from imfuse.ranges import pooled_range, sample_infrared
@@ -57,9 +58,8 @@ class Session:
             ImfuseError: See `Fuser.fuse`. The state is then unchanged.
         """
         limit = self.fuser.options.max_pixels
-        pair = ImagePair(
-            ir=as_picture(ir, "infrared", limit), vis=as_picture(vis, "visible", limit)
-        )
+        infrared = as_picture(ir, "infrared", limit, self.fuser.options.reading)
+        pair = ImagePair(ir=as_one_of_many(infrared), vis=as_picture(vis, "visible", limit))
         sizes = (pair.ir.size, pair.vis.size)
         registration = self._registration if sizes == self._sizes else None
         if registration is None:

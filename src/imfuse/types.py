@@ -53,12 +53,18 @@ class Calibration:
         slope: Physical units per stored unit.
         offset: Physical value of a stored 0.
         sources: Where each parameter came from, by its name (`unit`, `slope`, `emissivity`, ...).
+        parameters: Conditions that the values were computed with, by name; see
+            `imfuse.radiometry.DEFAULTS`.
+        shown: Physical values that the camera itself showed as black and white; None: not known.
+            Single pictures are shown like this if no range is given.
     """
 
     unit: Literal["celsius", "kelvin", "counts", "hounsfield", "suv"]
     slope: float = 1.0
     offset: float = 0.0
     sources: Mapping[str, Literal["file", "user", "default"]] = field(default_factory=dict)
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    shown: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +135,8 @@ class Registration:
         field: `(H, W, 2)` float32: for each output pixel, the `(x, y)` in the infrared picture
             that it shows; None: the matrix alone defines the mapping.
         estimator: How it was found: `none` (the pictures match pixel by pixel), `resize` (both
-            show the same field of view), `rig` (a rig file), or `auto` (a search).
+            show the same field of view), `file` (the file of both says so), `rig` (a rig file), or
+            `auto` (a search).
         confidence: From 0 to 1; 1 where it was not estimated.
         outside: `(H, W)` bool, True for output pixels that the infrared picture does not cover;
             None: it covers all.
@@ -137,7 +144,7 @@ class Registration:
 
     matrix: NDArray[np.float64] | None = None
     field: NDArray[np.float32] | None = None
-    estimator: Literal["none", "resize", "rig", "auto"] = "none"
+    estimator: Literal["none", "resize", "file", "rig", "auto"] = "none"
     confidence: float = 1.0
     outside: Mask | None = None
 
@@ -162,12 +169,14 @@ class FusedImage(Picture):
         model: Name of the method.
         seconds: Wall time of the fusion itself, without decoding and encoding.
         history: What was done, as plain values: `imfuse` (version), `model`, `weights_sha256`,
-            `options`, `ir_range` (the infrared values that became black and white),
+            `options`, `ir_range` (the infrared values that became black and white), `infrared`
+            (unit, conditions of the measurement and their origin; None where no unit is known),
             `registration` (with `alone`, the share of pixels that one camera alone shows),
             `warnings`.
         physical: `(H, W)` float32 physical values of the infrared picture (see `Calibration`),
             warped into place but otherwise untouched, NaN where there are none; None where the
             infrared picture has no calibration.
+        unit: Unit of `physical`, see `Calibration`; None where there are no such values.
         provenance: `(H, W, 3)` float32 shares of infrared, of the visible picture and of neither
             in each pixel, which sum to 1; None unless `FuseOptions.provenance` asked for them.
     """
@@ -176,6 +185,7 @@ class FusedImage(Picture):
     seconds: float
     history: Mapping[str, Any] = field(default_factory=dict)
     physical: Float | None = None
+    unit: str | None = None
     provenance: Float | None = None
 
 

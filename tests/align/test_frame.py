@@ -173,9 +173,9 @@ def test_pixels_behind_the_horizon_show_no_infrared(rng):
         assert (np.zeros_like(expected) if hidden is None else hidden)[expected].mean() > 0.98
 
 
-def test_frames_need_an_alignment():
-    with pytest.raises(UsageError, match="frame='ir' without align"):
-        FuseOptions(frame="ir")
+def test_options_that_exclude_one_another_are_refused():
+    with pytest.raises(UsageError, match="frame='ir' with resize='ir'"):
+        FuseOptions(frame="ir", resize="ir")
     with pytest.raises(UsageError, match="one of vis, ir, overlap"):
         FuseOptions(align="auto", frame="both")
     with pytest.raises(UsageError, match="rig file that ends in .json"):

@@ -149,7 +149,7 @@ FOREIGN = [
     (zipped(), "ZIP", "Unpack"),
     (tar(), "tar", "Unpack"),
     (b"FFF\0CREATOR", "FLIR", "Export"),
-    (b"\xca\xac\x80\0\0\xc0", "InfiRay", "Export"),
+    (b"\xca\xac\x80\0\0\xc0", "InfiRay", "export"),
     (b"8BPS\0\1", "Photoshop", "Convert"),
     (b"\x89HDF\r\n\x1a\n", "HDF5", "Convert"),
     (b"\x76\x2f\x31\x01", "OpenEXR", "Convert"),

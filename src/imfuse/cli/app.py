@@ -18,6 +18,7 @@ from imfuse.cli import (
     evaluate,
     explain,
     fuse,
+    inspect,
     models,
     rig,
     scenes,
@@ -73,6 +74,7 @@ app = typer.Typer(
 )
 app.command()(fuse.fuse)
 app.command()(align.align)
+app.command()(inspect.inspect)
 app.command()(evaluate.evaluate)
 app.command()(explain.explain)
 app.command()(bench.bench)

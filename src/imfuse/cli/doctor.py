@@ -3,6 +3,7 @@
 import importlib.metadata
 import platform
 import re
+import shutil
 import sys
 
 from imfuse import __version__
@@ -38,6 +39,10 @@ def doctor(as_json: JsonOption = False) -> None:
     show("\npackages")
     for name, version in packages.items():
         show(f"  {name:<{width}}{version or 'not installed'}")
+    programs: dict[str, str | None] = findings["programs"]  # type: ignore[assignment]
+    show("\nprograms")
+    for name, path in programs.items():
+        show(f"  {name:<{width}}{path or 'not installed'}")
     show("\nextras")
     for extra, missing in findings["extras"].items():  # type: ignore[attr-defined]
         state = "installed"
@@ -50,6 +55,7 @@ def _findings() -> dict[str, object]:
     import cv2
     import onnxruntime
 
+    from imfuse.io.thermal.dji_tool import PROGRAM
     from imfuse.machine import available_cores
 
     core, extras = _requirements()
@@ -62,6 +68,7 @@ def _findings() -> dict[str, object]:
         "opencv_threads": cv2.getNumThreads(),
         "providers": onnxruntime.get_available_providers(),
         "packages": packages,
+        "programs": {PROGRAM: shutil.which(PROGRAM)},
         "extras": {
             extra: sorted(name for name in names if packages[name] is None)
             for extra, names in extras.items()

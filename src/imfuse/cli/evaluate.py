@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from imfuse.cli import thermal
+from imfuse.cli.choices import Side
 from imfuse.cli.console import JsonOption, print_json, say, say_list
-from imfuse.cli.fuse import Side
 from imfuse.cli.progress import track
 from imfuse.cli.scores import check_outputs, show_table, write_tables
 from imfuse.errors import ImfuseError, UsageError
@@ -41,7 +42,7 @@ StretchOption = Annotated[
 IrRangeOption = Annotated[
     str | None,
     typer.Option(
-        metavar="LOW:HIGH|LOW%:HIGH%|auto",
+        metavar="LOW:HIGH|10C:40C|LOW%:HIGH%|auto",
         help="Infrared values that become black and white: give what the pictures "
         "were fused with. Default: the type's full range.",
     ),
@@ -113,6 +114,7 @@ def evaluate(
     resize: ResizeOption = None,
     stretch: StretchOption = False,
     ir_range: IrRangeOption = None,
+    ir_unit: thermal.UnitOption = None,
     workers: WorkersOption = None,
     csv: Annotated[Path | None, typer.Option(help="Write one row per picture.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the table of means.")] = None,
@@ -134,7 +136,10 @@ def evaluate(
     from imfuse.scoring.scorer import Scorer
 
     options = FuseOptions(
-        resize=None if resize is None else resize.value, stretch=stretch, ir_range=ir_range
+        resize=None if resize is None else resize.value,
+        stretch=stretch,
+        ir_range=ir_range,
+        ir_unit=None if ir_unit is None else ir_unit.value,
     )
     paths = [fused, *(against or [])]
     check_outputs(
@@ -268,12 +273,14 @@ def score_paths(
         if value is not None:
             raise UsageError(f"{name} with files", expected="three folders with this option")
     from imfuse.io.images import read_image
+    from imfuse.io.thermal.read import read_infrared
     from imfuse.scoring.judge import Item
     from imfuse.scoring.sources import as_fused
     from imfuse.types import ImagePair
 
-    first, *sources = [read_image(path) for path in (fused, ir, vis)]
-    pair = as_fused(ImagePair(ir=sources[0], vis=sources[1]), options)
+    first, visible = (read_image(path) for path in (fused, vis))
+    infrared = read_infrared(ir, reading=options.reading)
+    pair = as_fused(ImagePair(ir=infrared, vis=visible), options)
     row = judge.score(first, Item(vis.stem, pair, files=(fused, ir, vis)))
     return judge.summarise(label or fused.stem, [row])
 

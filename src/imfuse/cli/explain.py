@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from imfuse.cli import thermal
 from imfuse.cli.console import JsonOption, print_json, print_table, say, say_list, show
 from imfuse.cli.evaluate import (
     FusedArgument,
@@ -56,6 +57,7 @@ def explain(
     resize: ResizeOption = None,
     stretch: StretchOption = False,
     ir_range: IrRangeOption = None,
+    ir_unit: thermal.UnitOption = None,
     workers: WorkersOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -74,7 +76,10 @@ def explain(
     explainer = Explainer(metric, references)
     info = explainer.metric.info
     options = FuseOptions(
-        resize=None if resize is None else resize.value, stretch=stretch, ir_range=ir_range
+        resize=None if resize is None else resize.value,
+        stretch=stretch,
+        ir_range=ir_range,
+        ir_unit=None if ir_unit is None else ir_unit.value,
     )
     paths = fused, ir, vis
     options = shared_options(options, *paths, pair_regex=pair_regex, workers=workers)

@@ -2,12 +2,20 @@
 
 import sys
 import time
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from imfuse.cli import thermal
+from imfuse.cli.choices import (
+    FrameName,
+    RuntimeName,
+    Side,
+    Suffix,
+    ToneName,
+    complete_method,
+)
 from imfuse.cli.console import (
     JsonOption,
     parse_bytes,
@@ -32,60 +40,18 @@ _OURS = "Apache-2.0"
 """Licence of our own code and weights, which needs no mention."""
 
 
-class Side(StrEnum):
-    """One picture of a pair."""
-
-    ir = "ir"
-    vis = "vis"
-
-
-class Suffix(StrEnum):
-    """File formats of results."""
-
-    png = "png"
-    tif = "tif"
-    jpg = "jpg"
-    webp = "webp"
-    bmp = "bmp"
-
-
-class FrameName(StrEnum):
-    """Pixels of the result."""
-
-    vis = "vis"
-    ir = "ir"
-    overlap = "overlap"
-
-
-class RuntimeName(StrEnum):
-    """Programs that run `.onnx` files."""
-
-    onnxruntime = "onnxruntime"
-    openvino = "openvino"
-    openvino_bf16 = "openvino-bf16"
-
-
-class ToneName(StrEnum):
-    """How far dark results are lifted."""
-
-    off = "off"
-    auto = "auto"
-    night = "night"
-
-
-def complete_method(incomplete: str) -> list[str]:
-    """Complete the name of a method in the shell."""
-    from imfuse.engines.load import model_names
-
-    return [name for name in model_names() if name.startswith(incomplete)]
-
-
 def fuse(
     ir: Annotated[Path, typer.Argument(help="Infrared picture, or a folder of them.")],
-    vis: Annotated[Path, typer.Argument(help="Visible picture, or a folder of them.")],
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Result: a file, or a folder for folders.")
     ],
+    vis: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Visible picture, or a folder of them. Without it, IR must be a thermal file "
+            "that holds both, or a folder of such files."
+        ),
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -113,19 +79,28 @@ def fuse(
     frame: Annotated[
         FrameName,
         typer.Option(
-            help="With --align, pixels of the result: the visible or the infrared picture's, or "
+            help="Pixels of the result: the visible or the infrared picture's, or "
             "those of the visible one that both show."
         ),
     ] = FrameName.vis,
     ir_range: Annotated[
         str | None,
         typer.Option(
-            metavar="LOW:HIGH|LOW%:HIGH%|auto",
-            help="Infrared values that become black and white: values, percentiles (of all "
-            "pictures of a folder together), or auto for 0.5%:99.5%. Default: the type's full "
-            "range.",
+            metavar="LOW:HIGH|10C:40C|LOW%:HIGH%|auto",
+            help="Infrared values that become black and white: values, temperatures (C, K, F), "
+            "percentiles (of all pictures of a folder together), or auto for 0.5%:99.5%. Default: "
+            "the type's full range; for one thermal file, what its camera showed.",
         ),
     ] = None,
+    ir_unit: thermal.UnitOption = None,
+    emissivity: thermal.EmissivityOption = None,
+    reflected: thermal.ReflectedOption = None,
+    atmosphere: thermal.AtmosphereOption = None,
+    distance: thermal.DistanceOption = None,
+    humidity: thermal.HumidityOption = None,
+    window_temperature: thermal.WindowTemperatureOption = None,
+    window_transmission: thermal.WindowTransmissionOption = None,
+    keep_temperature: thermal.KeepOption = False,
     prefer: Annotated[
         str | None,
         typer.Option(
@@ -206,7 +181,8 @@ def fuse(
     are matched by file name; results are named after the visible pictures.
 
     For example `imfuse fuse ir.png vis.png -o fused.png`, or
-    `imfuse fuse ir/ vis/ -o fused/ --workers 2 --resume`.
+    `imfuse fuse ir/ vis/ -o fused/ --workers 2 --resume`. A thermal file that holds both pictures
+    needs no other: `imfuse fuse flir.jpg -o fused.png`.
     """
     from imfuse.options import MAX_PIXELS, FuseOptions
 
@@ -217,6 +193,15 @@ def fuse(
         align=align,
         frame=frame.value,
         ir_range=ir_range,
+        ir_unit=None if ir_unit is None else ir_unit.value,
+        emissivity=emissivity,
+        reflected=reflected,
+        atmosphere=atmosphere,
+        distance=distance,
+        humidity=humidity,
+        window_temperature=window_temperature,
+        window_transmission=window_transmission,
+        keep_temperature=keep_temperature,
         tone=tone.value,
         provenance=provenance is not None,
         max_memory=None if max_memory is None else parse_bytes(max_memory),
@@ -225,9 +210,9 @@ def fuse(
         runtime=runtime.value,
         quality=quality,
         settings=parse_words(settings or []),
-        **({} if prefer is None else parse_preference(prefer)),
     )
-    if ir.is_dir() and vis.is_dir():
+    options = FuseOptions.of(options, **({} if prefer is None else parse_preference(prefer)))
+    if ir.is_dir() and (vis is None or vis.is_dir()):
         from imfuse.folders import FolderJob
         from imfuse.machine import available_cores
 
@@ -245,7 +230,7 @@ def fuse(
         )
         _fuse_folders(job, as_json=as_json)
         return
-    if ir.is_dir() or vis.is_dir():
+    if vis is not None and (ir.is_dir() or vis.is_dir()):
         folder, other = (ir, vis) if ir.is_dir() else (vis, ir)
         found = f"{folder} is a folder, {other} " + ("is not" if other.exists() else "is missing")
         raise UsageError(found, expected="two files or two folders")
@@ -264,7 +249,7 @@ def fuse(
 
 def _fuse_files(
     ir: Path,
-    vis: Path,
+    vis: Path | None,
     out: Path,
     options: "FuseOptions",
     provenance: Path | None,
@@ -274,8 +259,8 @@ def _fuse_files(
     from imfuse.files import check_output, fuse_files, output_file
     from imfuse.fuser import Fuser
 
-    out = output_file(out, vis)
-    check_output(out, (ir, vis))
+    out = output_file(out, vis or ir)
+    check_output(out, (ir,) if vis is None else (ir, vis))
     fuser = Fuser(options)
     _say_model(fuser.engine)
     fused, result = fuse_files(fuser, ir, vis, out, provenance)
@@ -294,7 +279,8 @@ def _say_range(fuser: "Fuser", result: "PairResult") -> None:
     wanted = fuser.options.infrared_range
     if wanted is not None and wanted.percent:
         low, high = result.history["ir_range"]
-        say(f"infrared range {wanted}: {low:g}:{high:g}")
+        unit = thermal.unit_of(result.history)
+        say(f"infrared range {wanted}: {low:g}:{high:g}{unit}")
 
 
 def _say_model(engine: "Engine") -> None:

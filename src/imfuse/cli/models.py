@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from imfuse.cli.choices import complete_method
 from imfuse.cli.console import JsonOption, print_json, show
-from imfuse.cli.fuse import complete_method
 
 if TYPE_CHECKING:
     from imfuse.cards import NetworkCard

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from imfuse.cli.console import counted, say, say_list
+from imfuse.cli.thermal import unit_of
 
 if TYPE_CHECKING:
     from imfuse.files import PairResult
@@ -26,7 +27,8 @@ def summarise(run: "FolderRun", seconds: float, *, interrupted: bool) -> None:
     """Print how a folder run ended."""
     written = [result for result in run.finished if not result.error]
     if run.record.ir_range is not None:
-        say(f"infrared range {run.fuser.options.infrared_range}: {run.record.ir_range}")
+        unit = unit_of(written[0].history) if written else ""
+        say(f"infrared range {run.fuser.options.infrared_range}: {run.record.ir_range}{unit}")
     if written:
         rate = len(written) / seconds
         pairs = counted(len(written), "pair")

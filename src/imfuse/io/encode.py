@@ -13,8 +13,9 @@ from imfuse.errors import OutputError, UsageError
 from imfuse.io.atomic import write_atomically
 from imfuse.io.formats import exif, table
 from imfuse.io.formats.format import Encoder, Format
+from imfuse.io.formats.tiff_temperature import with_temperature
 from imfuse.io.history import with_history
-from imfuse.types import FusedImage, Metadata, Picture, Pixels
+from imfuse.types import Float, FusedImage, Metadata, Picture, Pixels
 
 SUFFIXES: dict[str, str] = table.suffixes()
 """The format for each suffix of a file name."""
@@ -73,7 +74,11 @@ def encode_image(picture: Picture, format: str, *, quality: int = 95) -> bytes: 
 
 
 def write_image(
-    path: str | os.PathLike[str], picture: Picture, *, quality: int = 95
+    path: str | os.PathLike[str],
+    picture: Picture,
+    *,
+    quality: int = 95,
+    temperature: Float | None = None,
 ) -> tuple[str, ...]:
     """Write a picture file, whole or not at all; `encode_image` describes its content.
 
@@ -81,6 +86,8 @@ def write_image(
         path: The file; its suffix selects the format. An existing file is replaced at the end.
         picture: The picture.
         quality: JPEG's quality from 1 to 100.
+        temperature: `(H, W)` degrees Celsius, NaN where there are none, which become the second
+            page of a TIFF; see `imfuse.read_temperature`. None: there is no second page.
 
     Returns:
         Messages about everything that the format could not hold, such as transparency in JPEG;
@@ -91,11 +98,36 @@ def write_image(
             written; an existing file is then unchanged.
     """
     kind = output_format(path)
-    write_atomically(path, _encode(picture, kind, quality, path))
+    parts = _encode(picture, kind, quality, path)
+    if temperature is not None:
+        parts = _with_temperature(parts, kind, temperature, path)
+    write_atomically(path, parts)
     lost = table.formats()[kind].losses(picture.metadata)
     if picture.alpha is not None and not holds_alpha(kind):
         lost.insert(0, "transparency")
     return tuple(f"{os.fspath(path)}: {kind} can't hold {what}; left out" for what in lost)
+
+
+def _with_temperature(
+    parts: Sequence[bytes | memoryview], kind: str, values: Float, path: object
+) -> Sequence[bytes | memoryview]:
+    if kind != "TIFF":
+        raise OutputError(
+            f"{kind} can't keep temperatures",
+            file=path,
+            expected="a TIFF, whose second page holds them",
+            remedy="Give an output with the suffix .tif, or leave --keep-temperature "
+            "(keep_temperature=) out.",
+        )
+    try:
+        return with_temperature(parts, values)
+    except ValueError as error:
+        raise OutputError(
+            f"the picture and its temperatures take {error}",
+            file=path,
+            expected="a smaller picture",
+            remedy="Leave --keep-temperature (keep_temperature=) out, or cut the picture.",
+        ) from error
 
 
 def _encode(

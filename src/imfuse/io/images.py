@@ -5,6 +5,8 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from imfuse.errors import ImageTooLarge, ImfuseError, UnreadableImage, UnsupportedImage
 from imfuse.foreign import foreign
 from imfuse.io.atomic import remove_stale_temporaries
@@ -20,10 +22,12 @@ from imfuse.io.formats import table
 from imfuse.io.formats.container import Source
 from imfuse.io.formats.finish import finish
 from imfuse.io.formats.format import Format
+from imfuse.io.formats.tiff import TIFF
+from imfuse.io.formats.tiff_temperature import temperature_in
 from imfuse.io.history import history_in
 from imfuse.io.pil import picture_from_pil, picture_to_pil
 from imfuse.options import MAX_PIXELS
-from imfuse.types import Picture
+from imfuse.types import Float, Picture
 
 __all__ = [
     "MAX_PIXELS",
@@ -31,11 +35,13 @@ __all__ = [
     "can_hold",
     "encode_image",
     "holds_alpha",
+    "open_source",
     "output_format",
     "picture_from_pil",
     "picture_to_pil",
     "read_history",
     "read_image",
+    "read_temperature",
     "remove_stale_temporaries",
     "write_image",
 ]
@@ -72,6 +78,21 @@ def read_image(
         ImageTooLarge: It has more than `max_pixels` pixels, or does not fit in memory.
         BadValues: No pixel has a value.
     """
+    content = open_source(source, max_pixels=max_pixels, name=name)
+    found = _recognise(content.data, content.name)
+    with content.decoding(found.name):
+        return finish(found.read(content), content.name, found.name)
+
+
+def open_source(
+    source: str | os.PathLike[str] | bytes, *, max_pixels: int = MAX_PIXELS, name: str | None = None
+) -> Source:
+    """Return the bytes of a picture file, not yet decoded; see `read_image`.
+
+    Raises:
+        UnreadableImage: The file is missing, empty, or can't be opened.
+        ImageTooLarge: It is larger than any picture of `max_pixels` pixels.
+    """
     if isinstance(source, bytes | bytearray | memoryview):
         data, name = bytes(source), name or "<bytes>"
     else:
@@ -79,10 +100,7 @@ def read_image(
         data = _read_file(Path(source), name, max_pixels)
     if not data:
         raise _unreadable("the file is empty", name, remedy="Copy or export it again.")
-    found = _recognise(data, name)
-    content = Source(data=data, name=name, max_pixels=max_pixels)
-    with content.decoding(found.name):
-        return finish(found.read(content), name, found.name)
+    return Source(data=data, name=name, max_pixels=max_pixels)
 
 
 def read_history(source: str | os.PathLike[str] | bytes) -> dict[str, Any] | None:
@@ -98,6 +116,28 @@ def read_history(source: str | os.PathLike[str] | bytes) -> dict[str, Any] | Non
         ImfuseError: The file can't be read; see `read_image`.
     """
     return history_in(read_image(source).metadata.xmp)
+
+
+def read_temperature(source: str | os.PathLike[str] | bytes) -> Float | None:
+    """Return the temperatures that a TIFF keeps behind its picture.
+
+    `imfuse fuse --keep-temperature` writes such files.
+
+    Args:
+        source: A path, or the content of a file.
+
+    Returns:
+        `(H, W)` float32 degrees Celsius, NaN where there are none; None: the file keeps none.
+
+    Raises:
+        ImfuseError: The file can't be read; see `read_image`.
+    """
+    content = open_source(source)
+    page = temperature_in(content)
+    if page is None:
+        return None
+    with page.decoding("tifffile"):
+        return np.asarray(TIFF.read(page).pixels, np.float32)
 
 
 def _read_file(path: Path, name: str, max_pixels: int) -> bytes:

@@ -2,13 +2,16 @@
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
 
 from imfuse.errors import BadValues, UnsupportedImage, UsageError
 from imfuse.io.formats.holes import fill_holes
 from imfuse.io.images import picture_from_pil, read_image
+from imfuse.io.thermal.read import read_infrared, without_thermal_data
+from imfuse.radiometry import Reading
 from imfuse.types import RAW_TYPES, SCALES, Mask, Picture, Pixels
 
 if TYPE_CHECKING:
@@ -34,7 +37,47 @@ def is_pil(value: object) -> bool:
     return pil is not None and isinstance(value, pil.Image)
 
 
-def as_picture(value: Any, role: str, max_pixels: int) -> Picture:  # noqa: ANN401 - any kind
+def is_path(value: object) -> TypeGuard[str | os.PathLike[str]]:
+    """Return True for a path."""
+    return isinstance(value, str | os.PathLike)
+
+
+def any_folder(ir: str | os.PathLike[str], vis: object) -> bool:
+    """Return True for folders: one alone, or one of two paths."""
+    if vis is None:
+        return Path(ir).is_dir()
+    return is_path(vis) and (Path(ir).is_dir() or Path(vis).is_dir())
+
+
+def files_among(*pictures: Any) -> list[Path]:
+    """Return the files that pictures come from, where known."""
+    named = [one.name if isinstance(one, Picture) else one for one in pictures]
+    named += [getattr(one, "filename", None) for one in pictures if is_pil(one)]
+    return [Path(name) for name in named if is_path(name)]
+
+
+def of_both(ir: Any) -> Path | bytes:  # noqa: ANN401 - any kind
+    """Return the file that holds both pictures.
+
+    Raises:
+        UsageError: It is no file.
+    """
+    if is_path(ir):
+        return Path(ir)
+    if isinstance(ir, bytes | bytearray | memoryview):
+        return bytes(ir)
+    raise UsageError(
+        f"a {type(ir).__name__} without a visible picture",
+        expected="vis=, or the path or bytes of a thermal file that holds both",
+    )
+
+
+def as_picture(
+    value: Any,  # noqa: ANN401 - any kind
+    role: str,
+    max_pixels: int,
+    reading: Reading | None = None,
+) -> Picture:
     """Convert a value to a picture.
 
     Args:
@@ -44,6 +87,8 @@ def as_picture(value: Any, role: str, max_pixels: int) -> Picture:  # noqa: ANN4
             `Picture.nodata`.
         role: Name of the picture in messages, such as `infrared`.
         max_pixels: Pictures with more pixels by their header are refused.
+        reading: How to read files and bytes as infrared pictures, temperatures included, and in
+            which unit arrays are; None: all are pictures like any other.
 
     Raises:
         ImfuseError: The value is not a picture, or not of a supported kind; or pixels of a
@@ -51,10 +96,19 @@ def as_picture(value: Any, role: str, max_pixels: int) -> Picture:  # noqa: ANN4
     """
     if isinstance(value, Picture):
         return value
-    if isinstance(value, bytes | bytearray | memoryview):
-        return read_image(bytes(value), max_pixels=max_pixels, name=f"<{role} bytes>")
-    if isinstance(value, str | os.PathLike):
-        return read_image(value, max_pixels=max_pixels)
+    if isinstance(value, bytes | bytearray | memoryview | str | os.PathLike):
+        name = None
+        if isinstance(value, bytes | bytearray | memoryview):
+            value, name = bytes(value), f"<{role} bytes>"
+        if reading is not None:
+            return read_infrared(value, reading=reading, max_pixels=max_pixels, name=name)
+        return read_image(value, max_pixels=max_pixels, name=name)
+    picture = _from_object(value, role)
+    return picture if reading is None else without_thermal_data(picture, reading)
+
+
+def _from_object(value: Any, role: str) -> Picture:  # noqa: ANN401 - any kind
+    """Convert a PIL image, a tensor or an array."""
     if is_pil(value):
         return picture_from_pil(value, name=f"<{role} PIL image>")
     if is_tensor(value):

@@ -10,6 +10,7 @@ from imfuse.errors import PairMismatch, UnreadableImage, UsageError, printable
 from imfuse.io.images import SUFFIXES
 from imfuse.io.naming import Hint, compile_pattern, find_hint, key_of, name_key, remedy
 from imfuse.io.pairlist import read_pair_list
+from imfuse.io.thermal.thermogram import THERMAL_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -78,19 +79,22 @@ def check_distinct(ir: Path, vis: Path) -> None:
             "the same file is given as infrared and as visible",
             file=ir,
             expected="two pictures from two sensors",
-            remedy="Order is infrared first, then visible.",
+            remedy="Infrared comes first. Give a thermal file that holds both only once.",
         )
 
 
-def list_images(folder: Path) -> list[Path]:
+def list_images(folder: Path, *, thermal: bool = False) -> list[Path]:
     """Return the sorted picture files of a folder, without hidden files and sub-folders.
+
+    With `thermal`, files of thermal cameras count that are no pictures for other programs.
 
     Raises:
         UnreadableImage: The folder is missing, unreadable, or holds no picture.
     """
+    endings = (*SUFFIXES, *(THERMAL_SUFFIXES if thermal else ()))
     try:
         there = [path for path in folder.iterdir() if not path.name.startswith(".")]
-        files = sorted(p for p in there if p.suffix.lower() in SUFFIXES and p.is_file())
+        files = sorted(p for p in there if p.suffix.lower() in endings and p.is_file())
     except OSError as error:
         found = f"can't list the folder ({error.strerror})"
         raise UnreadableImage(found, file=folder, remedy="Check the path.") from error
@@ -101,10 +105,20 @@ def list_images(folder: Path) -> list[Path]:
         raise UnreadableImage(
             f"no pictures in this folder, only {some}" if some else "no pictures in this folder",
             file=folder,
-            expected=f"files ending in {' '.join(SUFFIXES)}",
+            expected=f"files ending in {' '.join(endings)}",
             remedy="Sub-folders are not searched: give the folder that holds the files.",
         )
     return files
+
+
+def pairs_inside(folder: Path) -> Matching:
+    """Return the files of a folder, each of which shall hold both pictures of a pair.
+
+    Raises:
+        UnreadableImage: The folder is missing or holds no pictures.
+    """
+    files = list_images(folder, thermal=True)
+    return Matching(tuple(PairFiles(name_key(file), file, file) for file in files), (), (), ())
 
 
 def match_folders(
@@ -149,7 +163,7 @@ def match_folders(
             remedy=r"For 07_ir.png and 07_rgb.png: --pair-regex (pair_regex=) "
             r"'(?P<key>\d+)_((?P<ir>ir)|(?P<vis>rgb))'",
         )
-    ir_files, vis_files = list_images(ir), list_images(vis)
+    ir_files, vis_files = list_images(ir, thermal=True), list_images(vis)
     ir_keys, ir_left = _by_key(ir_files, regex, "ir")
     vis_keys, vis_left = _by_key(vis_files, regex, "vis")
     matching = _join(ir_keys, vis_keys, () if one_folder else (ir_left, vis_left))

@@ -11,6 +11,7 @@ from imfuse.io.images import MAX_PIXELS
 from imfuse.io.inputs import as_picture, is_tensor
 from imfuse.metrics.evaluation import Evaluation
 from imfuse.options import FuseOptions, InfraredRange
+from imfuse.radiometry import Unit
 from imfuse.scoring.folders import FolderScoring
 from imfuse.scoring.judge import Item, Row
 from imfuse.scoring.scorer import Scorer
@@ -34,6 +35,7 @@ def evaluate(  # noqa: PLR0913 - all but four by name
     resize: Literal["ir", "vis"] | None = None,
     stretch: bool = False,
     ir_range: InfraredRange | tuple[float, float] | str | None = None,
+    ir_unit: Unit | None = None,
     workers: int = 1,
 ) -> Evaluation:
     """Score a fused picture, or a folder of them, against the sources.
@@ -57,6 +59,7 @@ def evaluate(  # noqa: PLR0913 - all but four by name
         ir_range: Infrared values that become black and white, as in `imfuse.FuseOptions`: give what
             the picture was fused with. Percentiles are of all infrared pictures of a folder. None:
             the full range of the pictures' type.
+        ir_unit: Meaning of the numbers in infrared files, likewise.
         workers: Folders: number of pictures to score at the same time.
 
     Returns:
@@ -78,7 +81,7 @@ def evaluate(  # noqa: PLR0913 - all but four by name
         (101.1, True)
     """
     scorer = Scorer.of(protocol, channel, metrics)
-    options = FuseOptions(resize=resize, stretch=stretch, ir_range=ir_range)
+    options = FuseOptions(resize=resize, stretch=stretch, ir_range=ir_range, ir_unit=ir_unit)
     kinds: tuple[Any, ...] = (fused, ir, vis)
     if all(isinstance(one, str | os.PathLike) and Path(one).is_dir() for one in kinds):
         folders = [Path(one) for one in kinds]
@@ -121,9 +124,10 @@ def _score_one(
     *,
     options: FuseOptions,
 ) -> Row:
-    roles = (("fused", fused), ("infrared", ir), ("visible", vis))
-    first, *sources = [as_picture(value, role, MAX_PIXELS) for role, value in roles]
-    pair = as_fused(ImagePair(ir=sources[0], vis=sources[1]), options)
+    roles = (("fused", fused), ("visible", vis))
+    first, visible = (as_picture(value, role, MAX_PIXELS) for role, value in roles)
+    infrared = as_picture(ir, "infrared", MAX_PIXELS, options.reading)
+    pair = as_fused(ImagePair(ir=infrared, vis=visible), options)
     name = Path(vis).stem if isinstance(vis, str | os.PathLike) else number
     paths = tuple(Path(one) for one in (fused, ir, vis) if isinstance(one, str | os.PathLike))
     return scorer.score(first, Item(name, pair, files=paths if len(paths) == 3 else None))

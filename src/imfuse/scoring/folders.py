@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from imfuse.errors import ImfuseError, PairMismatch
+from imfuse.infrared import as_one_of_many
 from imfuse.io.images import read_image
 from imfuse.io.pairs import TripleFiles, TripleMatching, match_triples
+from imfuse.io.thermal.read import read_infrared
 from imfuse.jobs import run_jobs
 from imfuse.metrics.evaluation import Evaluation
 from imfuse.options import FuseOptions
@@ -78,7 +80,8 @@ class FolderScoring:
             yield key
 
     def _decode(self, triple: TripleFiles) -> _Decoded:
-        fused, ir, vis = (read_image(path) for path in (triple.fused, triple.ir, triple.vis))
+        fused, vis = (read_image(path) for path in (triple.fused, triple.vis))
+        ir = as_one_of_many(read_infrared(triple.ir, reading=self.options.reading))
         pair = as_fused(ImagePair(ir=ir, vis=vis), self.options)
         files = triple.fused, triple.ir, triple.vis
         return fused, Item(triple.key, pair, files=files)

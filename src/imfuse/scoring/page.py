@@ -8,6 +8,7 @@ import numpy as np
 from imfuse import __version__
 from imfuse.fuser import Fuser
 from imfuse.io.images import encode_image, read_image
+from imfuse.io.thermal.read import read_infrared
 from imfuse.metrics.evaluation import CONFIDENCE, Evaluation
 from imfuse.ops import color, geometry
 from imfuse.options import FuseOptions, InfraredRange
@@ -33,8 +34,9 @@ def evaluation_page_of(
         shown = {one.label: one.files[name] for one in evaluations if name in one.files}
         _, ir, vis = next(iter(shown.values()))
         pictures = {label: read_image(files[0]) for label, files in shown.items()}
-        read = ImagePair(ir=read_image(ir), vis=read_image(vis))
-        pair = as_fused(read, options or FuseOptions())
+        known = options or FuseOptions()
+        read = ImagePair(ir=read_infrared(ir, reading=known.reading), vis=read_image(vis))
+        pair = as_fused(read, known)
         cases.append(case(name, caption, pair.ir, pair.vis, pictures))
     return evaluation_page(
         f"Scores of {', '.join(evaluation.label for evaluation in evaluations)}",

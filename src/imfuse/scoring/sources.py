@@ -6,8 +6,8 @@ from pathlib import Path
 
 from imfuse.align.resize import same_grid
 from imfuse.infrared import prepare_infrared
-from imfuse.io.images import read_image
 from imfuse.io.pairs import match_folders
+from imfuse.io.thermal.read import read_infrared
 from imfuse.options import FuseOptions
 from imfuse.ranges import shared_range
 from imfuse.suspicions import without_false_alpha
@@ -35,7 +35,7 @@ def _within_range(ir: Picture, options: FuseOptions) -> Picture:
     wanted, notes = options.infrared_range, list(ir.notes)
     infrared = prepare_infrared(without_false_alpha(ir, notes), wanted, notes)
     pixels = infrared.pixels
-    if wanted is not None:
+    if infrared.clips:
         height, width = ir.size
         pixels = infrared.read((slice(0, height), slice(0, width)))
         notes.append(f"infrared: values from {infrared.low:g} to {infrared.high:g} became 0..1")
@@ -44,7 +44,7 @@ def _within_range(ir: Picture, options: FuseOptions) -> Picture:
         pixels=pixels,
         alpha=None,
         nodata=infrared.missing,
-        calibration=ir.calibration if wanted is None else None,
+        calibration=None if infrared.clips else ir.calibration,
         notes=tuple(notes),
     )
 
@@ -75,6 +75,6 @@ def with_shared_range(
     if wanted is None or not wanted.percent:
         return options
     matching = match_folders(ir, vis, pair_regex, pairs=pairs)
-    limit = options.max_pixels
-    readers = (partial(read_image, pair.ir, max_pixels=limit) for pair in matching.pairs)
+    read = partial(read_infrared, reading=options.reading, max_pixels=options.max_pixels)
+    readers = (partial(read, pair.ir) for pair in matching.pairs)
     return replace(options, ir_range=shared_range(readers, wanted, workers=workers))

@@ -22,7 +22,7 @@ _FLIR = b"FLIR\0"
 _LEAST_COUNTS = 2**15  # bytes of the smallest thermal picture of DJI
 _TEMPERATURES = (
     "this radiometric JPEG of {} holds temperatures, which were not used: its preview was read;"
-    " for temperatures, export them as a TIFF"
+    " given as the infrared picture, it yields them (imfuse.read_infrared)"
 )
 _SCAN, _END = 0xDA, b"\xff\xd9"
 _MORE = bytes(range(1, 251)) * 4  # no bytes that could be a marker

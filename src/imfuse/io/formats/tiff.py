@@ -19,6 +19,7 @@ from imfuse.io.formats.container import Decoded, Source
 from imfuse.io.formats.format import Format
 from imfuse.io.formats.tiff_colour import to_planes
 from imfuse.io.formats.tiff_tags import MOST_PAGES, STORAGE, bounded, geo, nodata, number, xmp
+from imfuse.io.formats.tiff_temperature import MARK
 from imfuse.io.formats.tiff_unpack import jpeg_planes, jpeg_segment, unpack
 from imfuse.types import Metadata, Pixels
 
@@ -69,12 +70,18 @@ def _read(source: Source) -> Decoded:
 def _only_page(source: Source, file: TiffFile) -> TiffPage:
     """Return the only full page."""
     pages = [page for page in islice(file.pages, MOST_PAGES) if isinstance(page, TiffPage)]
+    pages = pages[:1] + [page for page in pages[1:] if not _is_temperature(page)]
     full = [page for page in pages if not page.subfiletype & 0b101] or pages[:1]
     if len(full) > 1:
         raise source.several(f"a TIFF of {len(full)} pages")
     if not full:
         raise source.truncated("its first directory is not in the file")
     return full[0]
+
+
+def _is_temperature(page: TiffPage) -> bool:
+    """Return True for a page that holds the temperatures behind the first one."""
+    return str(page.tags.valueof(270)).startswith(MARK)
 
 
 def _check(source: Source, page: TiffPage) -> None:

@@ -1,0 +1,1 @@
+"""Files of thermal cameras: their counts, what turns counts into temperatures, other pictures."""
