@@ -32,6 +32,7 @@ PAGES = (
     "docs/metrics.md",
     "docs/networks.md",
     "docs/results.md",
+    "docs/scores.md",
     "docs/segmentation.md",
     "docs/training.md",
 )
@@ -331,6 +332,7 @@ TABLES = {
     "hard": hard,
     "training-speed": training_speed,
     "encoders": encoders,
+    "trained-summary": trained_tables.summary,
     "trainings": trained_tables.trainings,
     "trained-goals": trained_tables.goals,
     "trained-scores": trained_tables.scores,
