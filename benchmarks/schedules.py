@@ -41,7 +41,7 @@ def pixels_of(card: Mapping[str, Any]) -> int:
     total = 0
     for stage in card["stages"]:
         name = str(stage["name"])
-        if name.split()[0] in _OTHERS:
+        if name.startswith(_OTHERS):
             continue
         batch, crop = _SETTINGS.get(name, ("batch", "crop"))
         size = _setting(card["settings"], crop) or card["settings"].get("crop")

@@ -48,10 +48,11 @@ def summary() -> str:
         low += [_UNMEASURED[name]] if name in _UNMEASURED else []
         cells = [_percent(shares[s]) if s in shares else "-" for s in _GOALS[1:]]
         against = "" if _printed("MSRS", name) else " (the average's)"
+        missing = ", ".join(low) or "nothing"
         pixels = share_of_paper(name, found["trainings"][name])
         lines.append(
             f"| `{name}` | {printed['VIF']:.3f}{against} | {row['VIF']:.3f} "
-            f"| **{_percent(shares['VIF'])}** | {' | '.join(cells)} | {', '.join(low) or 'nothing'} | {pixels} |"
+            f"| **{_percent(shares['VIF'])}** | {' | '.join(cells)} | {missing} | {pixels} |"
         )
     return "\n".join(lines)
 
