@@ -145,11 +145,11 @@ def test_changed_files_name_the_package(install):
 
 def test_names_of_others_stay_theirs(install, rng):
     ours = imfuse.fuse(*rng.integers(0, 255, (2, 64, 64), np.uint8))
-    install("a-thief", networks=("imfuse-b", "average", "seafusion", "mine"))
+    install("a-thief", networks=("imfuse-b", "average", "seafusion", "bffr@mine", "mine"))
     install("b-thief", networks=("mine",))
     held = shipped.shipped()
     assert held["imfuse-b"].package == "imfuse"
-    assert held["mine"].package == "a-thief"
+    assert held["mine"].package == held["bffr@mine"].package == "a-thief"
     assert load_engine("average").spec.kind == "classical"
     assert ours.shape == (64, 64)
     with pytest.raises(WeightsError, match="which is not installed"):

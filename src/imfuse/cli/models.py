@@ -244,6 +244,8 @@ def verify(as_json: JsonOption = False) -> None:
     if as_json:
         print_json({"verified": sums})
         return
-    for name, file in sums.items():
-        show(f"{name:<14}{file:<24}{shipped()[name].package:<14}ok")
+    rows = [(name, file, shipped()[name].package) for name, file in sums.items()]
+    widths = [max(map(len, column)) + 2 for column in zip(*rows, strict=True)]
+    for row in rows:
+        show("".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) + "ok")
     show(f"{len(sums)} files of weights are as they were made")

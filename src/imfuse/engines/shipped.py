@@ -76,8 +76,8 @@ def shipped() -> Mapping[str, Shipped]:
 
 
 def _home(name: str) -> str:
-    """Return the distribution that holds a network's weights, whether or not it is installed."""
-    card = network_cards().get(name.partition("@")[0])
+    """Return the distribution that holds weights of this name, whether or not it is installed."""
+    card = network_cards().get(name)
     return "" if card is None else card.package
 
 
@@ -97,12 +97,13 @@ def missing_weights(name: str) -> WeightsError | None:
     Args:
         name: Name of a network for which `find_shipped` returns None.
     """
-    home = _home(name)
+    network = name.partition("@")[0]
+    home = _home(network)
     installed = {package.name: package for package in weights_packages()}
     for package in installed.values():
         if package.problem is not None and (name in package.claimed or package.name == home):
             return package.problem
-    if name.partition("@")[0] not in network_cards():
+    if network not in network_cards():
         return None
     if home == ZOO and ZOO not in installed:
         return WeightsError(
