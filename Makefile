@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
+# Source distributions are without it.
+ZOO := $(wildcard zoo/pyproject.toml)
 export IMFUSE_DATA ?= ../shared/data
 
 .PHONY: setup demo test test-core test-learn test-all lint docs bench results clean
@@ -13,9 +15,9 @@ $(VENV)/.core: pyproject.toml constraints.txt
 	$(PIP) install --constraint constraints.txt --editable .
 	touch $@
 
-$(VENV)/.full: pyproject.toml zoo/pyproject.toml constraints.txt
+$(VENV)/.full: pyproject.toml $(ZOO) constraints.txt
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --constraint constraints.txt --editable '.[learn,imagenet,judge,openvino,dev]' --editable ./zoo
+	$(PIP) install --constraint constraints.txt --editable '.[learn,imagenet,judge,openvino,dev]' $(if $(ZOO),--editable ./zoo)
 	touch $(VENV)/.core $@
 
 setup: $(VENV)/.full
