@@ -66,11 +66,12 @@ def install(site, golden):
         }
         text = json.dumps({"format": FORMAT, "networks": given}) if content is None else content
         (folder / MANIFEST).write_text(text)
-        about = site / f"{module}-{version}.dist-info"
+        about = site / f"{name.replace('-', '_')}-{version}.dist-info"
         about.mkdir()
         lines = [f"Name: {name}", f"Version: {version}", *(f"Requires-Dist: {r}" for r in requires)]
         (about / "METADATA").write_text("Metadata-Version: 2.1\n" + "\n".join(lines) + "\n")
-        (about / "entry_points.txt").write_text(f"[{GROUP}]\nany = {module}\n")
+        target = module.replace("/", ".")
+        (about / "entry_points.txt").write_text(f"[{GROUP}]\nany = {target}\n")
         forget()
         return folder
 
@@ -246,10 +247,31 @@ def test_what_is_missing_is_named(install, site):
     assert still_fuses()
 
 
+def test_packages_around_the_weights_are_not_run_either(install, site):
+    folder = install(module="outer/inner")
+    (site / "outer" / "__init__.py").write_text("raise RuntimeError('this code must not run')\n")
+    assert shipped.shipped()["tiny"].file == folder / "tiny.onnx"
+
+
+@pytest.mark.parametrize("requires", ["imfuse>=", "=== ==", "imfuse>=0.1.0.dev0; nonsense"])
+def test_requirements_that_cannot_be_read_are_named(install, requires):
+    install(requires=[requires])
+    assert "the version or requirements of rival can't be read" in problem()
+    assert still_fuses()
+
+
+def test_a_version_that_is_none_is_named(install, monkeypatch):
+    monkeypatch.setattr(packages, "requires", lambda name: ["rival>=1"])
+    install(version="latest")
+    with pytest.raises((WeightsError, UnknownName)):
+        load_engine("tiny")
+    assert still_fuses()
+
+
 def test_a_package_that_is_not_there_is_named(install, site, monkeypatch):
     folder = install(module="gone")
     monkeypatch.setattr(packages, "find_spec", lambda name: None)
     forget()
-    assert "the package gone with the weights of rival is missing" in problem()
+    assert "the package 'gone' with the weights of rival is missing" in problem()
     assert folder.exists()
     assert still_fuses()

@@ -6,11 +6,10 @@ that package is used. `docs/networks.md` shows how to publish one.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import (
-    Distribution,
     EntryPoint,
     PackageNotFoundError,
     entry_points,
@@ -103,15 +102,16 @@ def weights_packages() -> tuple[WeightsPackage, ...]:
 def _package(point: EntryPoint) -> WeightsPackage:
     """Return the package behind an entry point."""
     about = point.dist
-    name, version = (about.name, about.version) if about else (point.name, "")
-    folder = _folder(point.module)
+    name = (about.name if about else None) or point.name
+    version = (about.version if about else None) or ""
+    folder = _folder(point.value.strip())
     if folder is None:
-        lost = f"the package {point.module} with the weights of {name} is missing"
+        lost = f"the package {point.value!r} with the weights of {name} is missing"
         return WeightsPackage(name, version, problem=WeightsError(lost, remedy=_again(name)))
     claimed = _claimed(folder / MANIFEST)
     try:
         if about is not None:
-            _refuse_other_versions(about)
+            _refuse_other_versions(name, version, about.requires or [])
         networks = read_manifest(folder / MANIFEST, _again(name)).networks
     except WeightsError as problem:
         return WeightsPackage(name, version, folder, problem=problem, claimed=claimed)
@@ -123,13 +123,15 @@ def _again(name: str) -> str:
 
 
 def _folder(module: str) -> Path | None:
-    """Return the folder of a package, without running it."""
+    """Return the folder of a package, without running it or the packages around it."""
+    first, *others = module.split(".")
     try:
-        spec = find_spec(module)
+        spec = find_spec(first)
     except (ImportError, ValueError):
         return None
     places = (spec and spec.submodule_search_locations) or []
-    return next((Path(place) for place in places), None)
+    folders = (Path(place, *others) for place in places)
+    return next((folder for folder in folders if folder.is_dir()), None)
 
 
 def _claimed(manifest: Path) -> frozenset[str]:
@@ -174,25 +176,32 @@ def read_manifest(path: Path, remedy: str) -> Manifest:
         raise WeightsError("a damaged list of weights", file=path, remedy=remedy) from error
 
 
-def _refuse_other_versions(about: Distribution) -> None:
+def _refuse_other_versions(package: str, version: str, needs: Sequence[str]) -> None:
     """Check what imfuse and a package require of each other, as pip does when it installs them."""
     from packaging.requirements import Requirement  # noqa: PLC0415 - only with such a package
     from packaging.utils import canonicalize_name  # noqa: PLC0415 - likewise
 
     sides = (
-        (OURS, __version__, about.name, about.requires),
-        (about.name, about.version, OURS, _requirements()),
+        (OURS, __version__, package, needs),
+        (package, version, OURS, _requirements()),
     )
-    for needed, version, by, texts in sides:
-        for requirement in map(Requirement, texts or []):
-            if canonicalize_name(requirement.name) != canonicalize_name(needed):
-                continue
-            if not requirement.specifier.contains(version, prereleases=True):
-                raise WeightsError(
-                    f"{about.name} {about.version} does not go with {OURS} {__version__}: "
-                    f"{by} needs {needed}{requirement.specifier}",
-                    remedy=f"pip install -U {OURS} {about.name}",
-                )
+    for needed, present, by, texts in sides:
+        try:
+            unmet = [
+                one
+                for one in map(Requirement, texts)
+                if canonicalize_name(one.name) == canonicalize_name(needed)
+                and not one.specifier.contains(present, prereleases=True)
+            ]
+        except ValueError as error:
+            found = f"the version or requirements of {package} can't be read ({error})"
+            raise WeightsError(found, remedy=_again(package)) from error
+        if unmet:
+            raise WeightsError(
+                f"{package} {version} does not go with {OURS} {__version__}: "
+                f"{by} needs {needed}{unmet[0].specifier}",
+                remedy=f"pip install -U {OURS} {package}",
+            )
 
 
 def _requirements() -> list[str]:
