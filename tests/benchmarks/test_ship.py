@@ -10,24 +10,61 @@ pytest.importorskip("torch")
 
 from imfuse.engines.load import load_engine
 from imfuse.engines.packages import FORMAT, MANIFEST, OURS, ZOO, read_manifest
-from imfuse.learn import train
+from imfuse.learn.checkpoints import save_weights
+from imfuse.learn.models.base import Origin
+from imfuse.learn.networks import create_network
+from imfuse.learn.recipes.card import StageDone, TrainingCard
 
 ROOT = Path(__file__).parents[2] / "benchmarks"
-QUICK = {"rounds": 1, "gamma": 0, "crop": 32, "batch": 2, "workers": 0}
 STEP = 2 * 32 * 32
 """Pixels of a step."""
+
+
+def made(folder, steps, before):
+    """Write the weights and the card of a run, as `imfuse train` leaves them."""
+    folder.mkdir()
+    network = create_network("seafusion")
+    origin = Origin(training_data="scenes", steps=steps + before)
+    for file in ("weights.safetensors", "stage-1.safetensors"):
+        save_weights(folder / file, network, settings={}, origin=origin)
+    card = TrainingCard(
+        network="seafusion",
+        recipe="seafusion",
+        preset="paper",
+        paper="",
+        departures="",
+        parameters=network.parameters_count,
+        training_data="scenes",
+        training_terms="",
+        begun_with="scenes" if before else None,
+        begun_steps=before or None,
+        data=["scenes:6"],
+        pairs=5,
+        held_out=1,
+        pairs_sha256="0" * 64,
+        stages=[StageDone(name="fuse 1", steps=steps, planned=100)],
+        budget=f"{steps}it",
+        seconds=1.0,
+        precision="32-true",
+        device="a core",
+        processes=1,
+        imfuse="0",
+        torch="0",
+        seed=0,
+        settings={"batch": 2, "crop": [32, 32]},
+        scores={"EN": 7.0},
+        scored=1,
+    )
+    (folder / "card.json").write_text(card.model_dump_json())
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     """Three runs, each begun with the weights of the one before."""
     folder = tmp_path_factory.mktemp("runs")
-    weights = {}
-    for name, steps in (("first", 2), ("second", 3), ("third", 4)):
-        own = QUICK | weights
-        given = {"settings": own, "budget": f"{steps}it", "export": False}
-        train("seafusion", "scenes:6", folder / name, **given)
-        weights = {"weights": str(folder / name / "weights.safetensors")}
+    made(folder / "first", 2, 0)
+    made(folder / "second", 3, 2)
+    made(folder / "third", 4, 5)
     return folder
 
 
