@@ -68,4 +68,4 @@ def share_of_paper(network: str, training: Mapping[str, Any]) -> str:
         return "-"
     known = training["pixels"] + (training.get("begun_pixels") or 0)
     complete = not training.get("begun_steps") or training.get("begun_pixels") is not None
-    return f"{'' if complete else 'at least '}{100 * known / PAPERS[network]:.2g} %"
+    return f"{'' if complete else 'at least '}{100 * known / PAPERS[network]:.2g}%"

@@ -19,7 +19,7 @@ _GOAL = 0.95
 _SYSTEMS = ("scgrfuse", "psfusion", "smfnet", "refinefuse", "seafusion", "bffr")
 """Networks of the summary, in order."""
 
-_UNMEASURED = {"bffr": "mIoU on MFNet (no such pairs here)"}
+_UNMEASURED = {"bffr": "mIoU (no MFNet here)"}
 """Printed values that were not measured."""
 
 
@@ -35,7 +35,7 @@ def summary() -> str:
     """
     lines = [
         f"| network | printed VIF | our VIF | share | {' | '.join(_GOALS[1:])} | what is missing "
-        "| pixels seen, of the paper's |",
+        "| pixels seen |",
         "|---|---:|---:|---:|" + "---:|" * len(_GOALS[1:]) + "---|---:|",
     ]
     found = _results()
@@ -47,18 +47,19 @@ def summary() -> str:
         low = [symbol for symbol, share in shares.items() if share < _GOAL]
         low += [_UNMEASURED[name]] if name in _UNMEASURED else []
         cells = [_percent(shares[s]) if s in shares else "-" for s in _GOALS[1:]]
-        against = "" if _printed("MSRS", name) else " (the average's)"
+        target = f"{printed['VIF']:.3f}"
+        target = target if _printed("MSRS", name) else f"({target})"
         missing = ", ".join(low) or "nothing"
         pixels = share_of_paper(name, found["trainings"][name])
         lines.append(
-            f"| `{name}` | {printed['VIF']:.3f}{against} | {row['VIF']:.3f} "
+            f"| `{name}` | {target} | {row['VIF']:.3f} "
             f"| **{_percent(shares['VIF'])}** | {' | '.join(cells)} | {missing} | {pixels} |"
         )
     return "\n".join(lines)
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
+    return f"{100 * share:.3g}%"
 
 
 def _row(rows: list[dict[str, object]], name: str) -> dict[str, float] | None:
@@ -87,7 +88,7 @@ def _target(rows: list[dict[str, object]], name: str) -> Mapping[str, float] | N
 def trainings() -> str:
     """Return one row per training run."""
     lines = [
-        "| network | preset | pairs | steps before | steps | pixels seen, of the paper's | time |",
+        "| network | preset | pairs | steps before | steps | pixels seen | time |",
         "|---|---|---:|---:|---:|---:|---|",
     ]
     for name, card in _results()["trainings"].items():

@@ -67,10 +67,10 @@ def test_pixels_count_what_trains_the_fusion_network(schedules):
 def test_shares_say_what_is_not_known(schedules):
     whole = schedules.PAPERS["refinefuse"]
     share = schedules.share_of_paper
-    assert share("refinefuse", {"pixels": whole // 2}) == "50 %"
+    assert share("refinefuse", {"pixels": whole // 2}) == "50%"
     begun = {"pixels": whole // 4, "begun_steps": 9}
-    assert share("refinefuse", begun | {"begun_pixels": whole // 4}) == "50 %"
-    assert share("refinefuse", begun | {"begun_pixels": None}) == "at least 25 %"
+    assert share("refinefuse", begun | {"begun_pixels": whole // 4}) == "50%"
+    assert share("refinefuse", begun | {"begun_pixels": None}) == "at least 25%"
     assert share("imfuse-b", {"pixels": 1}) == "-"
 
 
