@@ -2,19 +2,22 @@
 PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
+# Source distributions are without it.
+ZOO := $(wildcard zoo/pyproject.toml)
 export IMFUSE_DATA ?= ../shared/data
 
 .PHONY: setup demo test test-core test-learn test-all lint docs bench results clean
 
-# Two stamps, one environment: the demo needs only the core, and `setup` adds the rest.
+# Two stamps, one environment: the demo needs only the core, and `setup` adds the rest, with the weights of the papers'
+# networks from the folder zoo/ (so no registry has to know imfuse-zoo).
 $(VENV)/.core: pyproject.toml constraints.txt
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install --constraint constraints.txt --editable .
 	touch $@
 
-$(VENV)/.full: pyproject.toml constraints.txt
+$(VENV)/.full: pyproject.toml $(ZOO) constraints.txt
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --constraint constraints.txt --editable '.[learn,imagenet,judge,openvino,dev]'
+	$(PIP) install --constraint constraints.txt --editable '.[learn,imagenet,judge,openvino,dev]' $(if $(ZOO),--editable ./zoo)
 	touch $(VENV)/.core $@
 
 setup: $(VENV)/.full
@@ -55,7 +58,7 @@ bench: setup
 	cd benchmarks && for name in startup methods metrics evaluation scenes folders memory; do ../$(VENV)/bin/python $$name.py || exit 1; done
 	$(VENV)/bin/python benchmarks/tables.py
 
-# Fuses and scores the papers' test pairs with every network in the package, has a detector look at them, and writes
+# Fuses and scores the papers' test pairs with every network in imfuse and imfuse-zoo, has a detector look at them, and writes
 # docs/results.md and docs/machines.md.
 # Takes hours on a processor without bfloat16 (AMX), nearly all of them for SMFNet.
 results: setup

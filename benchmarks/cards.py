@@ -7,9 +7,10 @@ import json
 import sys
 from pathlib import Path
 
-from harness import RESULTS, parser
+from harness import PACKAGES_OF_WEIGHTS, RESULTS, parser
 
 from imfuse.cards import NetworkCard, Published, Score
+from imfuse.engines.packages import MANIFEST, read_manifest
 from imfuse.learn.checkpoints import FORMATS
 from imfuse.learn.cost import count_macs
 from imfuse.learn.networks import NETWORKS, create_network
@@ -23,9 +24,18 @@ def _rows(name: str) -> dict[str, dict[str, object]]:
     return {row["network"]: row for row in rows}
 
 
+def _packages() -> dict[str, str]:
+    """Return the distribution that holds each network's weights; those with none are missing."""
+    return {
+        name: package
+        for package, folder in PACKAGES_OF_WEIGHTS.items()
+        for name in read_manifest(folder / MANIFEST, "Write it with benchmarks/ship.py.").networks
+    }
+
+
 def cards() -> dict[str, NetworkCard]:
     """Return the card of each network."""
-    speeds, scores = _rows("networks"), _rows("published")
+    speeds, scores, packages = _rows("networks"), _rows("published"), _packages()
     formats = {one.network: one for one in reversed(FORMATS)}
     found = {}
     for name in NETWORKS:
@@ -49,6 +59,7 @@ def cards() -> dict[str, NetworkCard]:
                 Score(pairs=row["pairs"], protocol=row["protocol"], means=row["means"])
                 for row in ([scores[name]] if name in scores else [])
             ),
+            package=packages.get(name, ""),
         )
     return found
 

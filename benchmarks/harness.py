@@ -13,9 +13,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from imfuse.engines.packages import OURS, ZOO
 from imfuse.registry import method_names
 
+ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
+PACKAGES_OF_WEIGHTS = {
+    OURS: ROOT / "src" / "imfuse" / "weights",
+    ZOO: ROOT / "zoo" / "src" / "imfuse_zoo",
+}
+"""Folders of the weights in this repository, by distribution."""
 PACKAGES = ("numpy", "opencv-python-headless", "onnxruntime", "pillow", "pywavelets")
 
 

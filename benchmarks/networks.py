@@ -33,7 +33,7 @@ _MOST_RUNS, _ENOUGH_SECONDS = 9, 8.0
 """Number of runs for a median, or as many as start within this time."""
 
 
-def _milliseconds(work: Callable[[], object]) -> float:
+def milliseconds(work: Callable[[], object]) -> float:
     """Return the median time of a task, after one warm-up run."""
     work()
     seconds: list[float] = []
@@ -72,14 +72,14 @@ def _measure(name: str, folder: Path) -> dict[str, object]:
         "parameters": network.parameters_count,
         "gmacs_256": round(count_macs(network) / 1e9, 3),
         "export_difference": difference,
-        "onnx_ms": _milliseconds(lambda: engine.fuse(*arrays)),
-        "eager_ms": _milliseconds(eager),
+        "onnx_ms": milliseconds(lambda: engine.fuse(*arrays)),
+        "eager_ms": milliseconds(eager),
     }
     network.to(memory_format=torch.channels_last)
-    row["bf16_ms"] = _milliseconds(half)
+    row["bf16_ms"] = milliseconds(half)
     exact = engine.fuse(*arrays)
     for runtime, other in compiled.items():
-        row[f"{runtime}_ms"] = _milliseconds(lambda other=other: other.fuse(*arrays))
+        row[f"{runtime}_ms"] = milliseconds(lambda other=other: other.fuse(*arrays))
         row[f"{runtime}_difference"] = float(np.abs(other.fuse(*arrays) - exact).max())
     command = [sys.executable, "-m", "imfuse.bench.speed", str(out), *map(str, SIZE)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -32,6 +32,7 @@ PAGES = (
     "docs/metrics.md",
     "docs/networks.md",
     "docs/results.md",
+    "docs/scores.md",
     "docs/segmentation.md",
     "docs/training.md",
 )
@@ -209,6 +210,42 @@ def network_speed() -> str:
     return "\n".join(lines)
 
 
+def efficiency() -> str:
+    """Return parameters, MACs, time and memory at the papers' sizes, next to the printed MACs."""
+    rows = _results("efficiency")["rows"]
+    sizes = sorted({row["size"] for row in rows}, key=lambda size: [*map(int, size.split("x"))])
+    printed = {
+        (quoted.method.casefold(), size): quoted.values["flops_G"]
+        for size in sizes
+        for quoted in published_rows(size, task="efficiency")
+        if "flops_G" in quoted.values
+    }
+    timed = any(row["onnx_ms"] is not None for row in rows)
+    head = [f"GMAC, {size} (printed)" for size in sizes]
+    head += [f"ms / MB, {size}" for size in sizes] if timed else []
+    lines = [
+        f"| network | parameters | {' | '.join(head)} |",
+        "|---|---:|" + "---:|" * len(head),
+    ]
+    found = {(row["network"], row["size"]): row for row in rows}
+    for name in dict.fromkeys(row["network"] for row in rows):
+        of_network = {size: found.get((name, size)) for size in sizes}
+        cells = []
+        for size, row in of_network.items():
+            quoted = f" ({printed[name, size]:g})" if (name, size) in printed else ""
+            cells.append("" if row is None else f"{row['gmac']:.4g}{quoted}")
+        if timed:
+            cells += [
+                "-"
+                if row is None or row["onnx_ms"] is None
+                else f"{row['onnx_ms']:,.0f} / {row['peak_mb']:,}"
+                for row in of_network.values()
+            ]
+        parameters = next(row["parameters"] for row in rows if row["network"] == name)
+        lines.append(f"| `{name}` | {parameters:,} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def published_scores() -> str:
     """Return the scores of the authors' weights as run here, next to the printed ones."""
     rows = _results("published")["rows"]
@@ -312,6 +349,25 @@ def hard() -> str:
     return "\n".join(lines)
 
 
+def storage() -> str:
+    """Return the size of files with fewer bits for each weight, and what that changes."""
+    rows = _results("storage")["rows"]
+    symbols = list(next(iter(rows.values()))["bits"]["32"]["means"])
+    lines = [
+        f"| network | bits | MB | largest difference | mean difference | {' | '.join(symbols)} |",
+        "|---|---:|---:|---:|---:|" + "---:|" * len(symbols),
+    ]
+    for name, row in rows.items():
+        for bits, found in row["bits"].items():
+            means = [f"{found['means'][symbol]:.4g}" for symbol in symbols]
+            lines.append(
+                f"| `{name}`, {row['pairs']} pairs | {bits} | {found['megabytes']:.3g} "
+                f"| {found['largest_difference']:.2f} | {found['mean_difference']:.3f} "
+                f"| {' | '.join(means)} |"
+            )
+    return "\n".join(lines)
+
+
 def encoders() -> str:
     """Return the IoU per class of a segmenter with and without ImageNet weights."""
     found = _results("encoders")
@@ -331,12 +387,15 @@ TABLES = {
     "hard": hard,
     "training-speed": training_speed,
     "encoders": encoders,
+    "storage": storage,
+    "trained-summary": trained_tables.summary,
     "trainings": trained_tables.trainings,
     "trained-goals": trained_tables.goals,
     "trained-scores": trained_tables.scores,
     "published-scores": published_scores,
     "networks": networks,
     "network-speed": network_speed,
+    "efficiency": efficiency,
     "quality": quality,
     "methods": methods,
     "goals": goals,

@@ -1,6 +1,6 @@
 """Scores of the networks trained here, on the papers' test pairs, in the papers' conventions.
 
-Every network shipped with imfuse fuses MSRS's 361 test pairs, the 25 of TNO and the 50 of
+Every network in imfuse and imfuse-zoo fuses MSRS's 361 test pairs, the 25 of TNO and the 50 of
 RoadScene, and the Harvard test pairs if its paper does; so do trivial baselines. Each is scored
 unchanged, and as most papers save it: with every picture stretched to the full range. Networks and
 datasets that are not named keep their rows; each row is stored as soon as it is ready. Needs
@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 import torch
 from harness import RESULTS, imfuse, parser, write_results
+from schedules import pixels_of
 
 from imfuse.cards import network_cards
 from imfuse.engines.shipped import shipped
@@ -48,9 +49,14 @@ That needs a processor with bfloat16 matrix units. It changed no mean of SCGRFus
 """
 
 
+def _network(model: str) -> str:
+    """Return the network of a row such as `bffr@warm-start` or `smfnet (medical)`."""
+    return model.partition(" ")[0].partition("@")[0]
+
+
 def _protocols(model: str) -> tuple[str, ...]:
     """Return the kits that a paper's tables agree with, and that all rows share."""
-    return ("tang", "smfnet") if model.partition(" ")[0] in {"smfnet", *BASELINES} else ("tang",)
+    return ("tang", "smfnet") if _network(model) in {"smfnet", *BASELINES} else ("tang",)
 
 
 def _sets(model: str) -> tuple[str, ...]:
@@ -86,7 +92,7 @@ def _stretch(fused: Path, out: Path) -> None:
 
 
 def _runtime(model: str) -> str:
-    fast = model.partition(" ")[0] in _HEAVY and torch.cpu.get_capabilities().get("amx_bf16")
+    fast = _network(model) in _HEAVY and torch.cpu.get_capabilities().get("amx_bf16")
     return "openvino-bf16" if fast else "onnxruntime"
 
 
@@ -122,7 +128,8 @@ def _rows(
 def _training(card: dict[str, Any]) -> dict[str, object]:
     """Return the table's description of a training run."""
     kept = ("recipe", "preset", "pairs", "stages", "seconds", "device")
-    return {name: card[name] for name in kept} | {"begun_steps": card.get("begun_steps")}
+    begun = {name: card.get(name) for name in ("begun_steps", "begun_pixels")}
+    return {name: card[name] for name in kept} | {"pixels": pixels_of(card)} | begun
 
 
 def _load() -> tuple[dict[str, Any], dict[tuple[str, str], list[dict[str, object]]]]:
@@ -138,7 +145,7 @@ def _load() -> tuple[dict[str, Any], dict[tuple[str, str], list[dict[str, object
 def _place(key: tuple[str, str]) -> tuple[int, str, int]:
     """Return the sort key of a row: network, in the order of `imfuse models list`, then dataset."""
     known = [*network_cards(), *BASELINES]
-    return known.index(key[0].partition(" ")[0]), key[0], list(SETS).index(key[1])
+    return known.index(_network(key[0])), key[0], list(SETS).index(key[1])
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What `pip install imfuse` gives on a machine that has nothing else."""
+"""`pip install imfuse`, and then `imfuse-zoo`, on a machine that has nothing else."""
 
 import json
 import subprocess
@@ -18,14 +18,16 @@ def run(*command):
 
 
 @pytest.mark.slow
-def test_the_wheel_works_without_torch_and_stays_small(tmp_path):
+def test_the_wheels_work_without_torch_and_stay_small(tmp_path):
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
-    run(*pip, "wheel", "--no-deps", "--wheel-dir", str(tmp_path), str(ROOT))
-    (wheel,) = tmp_path.glob("imfuse-*.whl")
-    assert wheel.stat().st_size < 25e6
+    run(*pip, "wheel", "--no-deps", "--wheel-dir", str(tmp_path), str(ROOT), str(ROOT / "zoo"))
+    (wheel,), (zoo,) = (tmp_path.glob(f"{name}-*.whl") for name in ("imfuse", "imfuse_zoo"))
+    assert wheel.stat().st_size < 10e6
+    assert zoo.stat().st_size < 100e6
     names = zipfile.ZipFile(wheel).namelist()
     assert "imfuse/py.typed" in names
-    assert any(name.startswith("imfuse/weights/") for name in names)
+    weights = {Path(name).stem for name in names if name.endswith(".onnx")}
+    assert weights == {"imfuse-b", "imfuse-s"}
 
     run(sys.executable, "-m", "venv", str(tmp_path / "env"))
     python = str(tmp_path / "env" / "bin" / "python")
@@ -48,3 +50,16 @@ def test_the_wheel_works_without_torch_and_stays_small(tmp_path):
     assert "torch" in findings["extras"]["learn"]
     absent = "import importlib.util as u; print([m for m in ('torch','scipy') if u.find_spec(m)])"
     assert run(python, "-c", absent).strip() == "[]"
+
+    ir, vis = (sorted((tmp_path / "demo" / name).iterdir())[0] for name in ("ir", "vis"))
+    fuse = [command, "fuse", str(ir), str(vis), "-o", str(tmp_path / "out.png"), "-m", "seafusion"]
+    refused = subprocess.run(fuse, capture_output=True, text=True, check=False)
+    assert refused.returncode == 3
+    assert "pip install 'imfuse[zoo]'" in refused.stderr
+    run(python, "-m", "pip", "--quiet", "install", "--no-deps", str(zoo))
+    run(*fuse)
+    assert (tmp_path / "out.png").stat().st_size > 10_000
+    assert "seafusion" in json.loads(run(command, "models", "verify", "--json"))["verified"]
+    listed = {row["name"]: row for row in json.loads(run(command, "models", "list", "--json"))}
+    assert listed["bffr"]["package"] == "imfuse-zoo"
+    assert listed["bffr"]["weights"]

@@ -59,6 +59,8 @@ class NetworkCard(BaseModel):
     published: Published | None
     """None: nobody publishes weights that imfuse can read."""
     scores: tuple[Score, ...] = ()
+    package: str = ""
+    """Distribution that holds weights trained by imfuse: `imfuse` or `imfuse-zoo`; empty: none."""
 
 
 @cache

@@ -9,7 +9,8 @@ from imfuse.data.rendered import RenderedPairs
 from imfuse.data.sample import gray
 from imfuse.engines import shipped as module
 from imfuse.engines.load import load_engine, model_names, model_specs
-from imfuse.engines.shipped import MANIFEST, Shipped, shipped, shipped_file
+from imfuse.engines.packages import FORMAT, MANIFEST, OURS, Entry
+from imfuse.engines.shipped import shipped, shipped_file
 from imfuse.errors import UnknownName, WeightsError
 from imfuse.metrics.catalogue import find_metric
 
@@ -52,7 +53,7 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("weights")
     torch.manual_seed(0)
     network = SeAFusion()
-    assert export_onnx(network, folder / "seafusion.onnx", half=True) < 1e-6
+    assert export_onnx(network, folder / "seafusion.onnx", bits=16) < 1e-6
     whole = export_onnx(network, folder / "whole.onnx")
     assert whole < 1e-6
     return folder
@@ -64,24 +65,25 @@ def folder(trained, tmp_path, monkeypatch):
     content = (trained / "seafusion.onnx").read_bytes()
     (tmp_path / "seafusion.onnx").write_bytes(content)
     sha256 = hashlib.sha256(content).hexdigest()
-    entry = {"file": "seafusion.onnx", "sha256": sha256, "origin": ORIGIN, "card": CARD}
-    (tmp_path / MANIFEST).write_text(json.dumps({"seafusion": entry}))
+    spec = load_engine(tmp_path / "seafusion.onnx").spec.model_copy(update=ORIGIN)
+    entry = {"file": "seafusion.onnx", "sha256": sha256, "spec": spec.model_dump(), "card": CARD}
+    content = {"format": FORMAT, "networks": {"seafusion": entry}}
+    (tmp_path / MANIFEST).write_text(json.dumps(content))
     monkeypatch.setattr(module, "_folder", lambda: tmp_path)
-    for cached in (shipped, shipped_file):
+    monkeypatch.setattr(module, "weights_packages", lambda: ())
+    for cached in (module._ours, shipped, shipped_file):
         cached.cache_clear()
     yield tmp_path
-    for cached in (shipped, shipped_file):
+    for cached in (module._ours, shipped, shipped_file):
         cached.cache_clear()
 
 
-def test_the_files_of_the_package_are_as_they_were_made():
-    for name, entry in shipped().items():
-        assert shipped_file(name).name == entry.file
-        assert entry.card["network"] == name
-        spec = load_engine(name).spec
-        assert spec.training_data
-        told = ("licence", "training_data", "training_terms", "training_steps")
-        assert entry.origin == {key: getattr(spec, key) for key in told}
+def test_files_of_weights_are_as_they_were_made():
+    for name, one in shipped().items():
+        assert shipped_file(name) == one.file
+        assert one.card["network"] == name.partition("@")[0]
+        assert one.spec == load_engine(name).spec
+        assert one.spec.training_data
 
 
 LEAST = {"bffr": {"Qabf": 0.95, "SF": 0.95}}
@@ -123,6 +125,7 @@ def test_changed_and_missing_files_are_refused(folder):
     (folder / "seafusion.onnx").write_bytes(b"something else")
     with pytest.raises(WeightsError, match=r"SHA-256.*Install imfuse again"):
         load_engine("seafusion")
+    assert shipped()["seafusion"].package == OURS
     (folder / "seafusion.onnx").unlink()
     with pytest.raises(WeightsError, match="missing"):
         load_engine("seafusion")
@@ -160,8 +163,9 @@ def test_the_command_line_lists_shows_and_verifies_them(folder, run):
 
 
 def test_entries_of_later_releases_are_read():
-    entry = Shipped(file="a", sha256="b", origin={}, card={}, url="c")
-    assert entry == Shipped(file="a", sha256="b", origin={}, card={})
+    spec = {"name": "a", "title": "a", "kind": "network"}
+    given = {"file": "a.onnx", "sha256": "0" * 64, "spec": spec}
+    assert Entry(**given, url="c") == Entry(**given)
 
 
 def test_specs_by_name_are_those_of_the_engines():

@@ -80,9 +80,9 @@ def test_damaged_histories_are_none(text):
 
 
 def test_the_model_is_named_without_its_folder(tmp_path):
-    path = Path("src/imfuse/weights/seafusion.onnx").resolve()
+    path = Path("src/imfuse/weights/imfuse-s.onnx").resolve()
     rng = np.random.default_rng(0)
     ir, vis = (Picture(pixels=rng.integers(0, 255, (32, 40), np.uint8)) for _ in range(2))
     result = imfuse.Fuser(imfuse.FuseOptions(model=path)).fuse(ImagePair(ir=ir, vis=vis))
-    assert result.history["options"]["model"] == "seafusion.onnx"
+    assert result.history["options"]["model"] == "imfuse-s.onnx"
     assert len(result.history["weights_sha256"]) == 64

@@ -15,6 +15,7 @@ pytest.importorskip("safetensors.torch")
 onnx = pytest.importorskip("onnx")
 
 import imfuse  # noqa: E402 - needs torch
+from imfuse.engines.load import load_engine  # noqa: E402
 from imfuse.errors import WeightsError  # noqa: E402
 from imfuse.learn.checkpoints import load_foreign, load_weights, save_weights  # noqa: E402
 from imfuse.learn.export import export_onnx  # noqa: E402
@@ -466,6 +467,17 @@ def test_from_a_published_file_to_a_fused_picture(run, data, tmp_path, rng):
         assert "seafusion: licence of these weights: no licence stated" in err
 
 
+def test_weights_are_exported_in_fewer_bits_under_a_name_of_their_own(run, tmp_path):
+    network = create_network("seafusion")
+    save_weights(tmp_path / "a.safetensors", network, settings={}, origin=Origin(licence="MIT"))
+    given = ("--bits", "8", "--variant", "mine", "-o", tmp_path / "b.onnx")
+    code, _, err = run("export", tmp_path / "a.safetensors", *given)
+    assert code == 0, err
+    assert (tmp_path / "b.onnx").stat().st_size < 0.5 * (tmp_path / "a.safetensors").stat().st_size
+    assert load_engine(tmp_path / "b.onnx").spec.name == "seafusion@mine"
+    assert load_weights(tmp_path / "b.onnx").network.name == "seafusion"
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -474,6 +486,8 @@ def test_from_a_published_file_to_a_fused_picture(run, data, tmp_path, rng):
         (["export", "a.pth", "-o", "b.pt"], "ending in .onnx"),
         (["export", "a.onnx"], "is an ONNX file already"),
         (["export", "a.pth", "-o", "/nowhere/b.onnx"], "folder does not exist"),
+        (["export", "a.pth", "--variant", "My@own"], "lower case, digits and hyphens"),
+        (["export", "a.pth", "--segmenter", "--bits", "8"], "a fusion network"),
     ],
 )
 def test_usage(run, arguments, words):

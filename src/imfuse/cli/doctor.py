@@ -10,6 +10,7 @@ from imfuse import __version__
 from imfuse.cli.console import JsonOption, print_json, show
 
 _PURPOSES = {
+    "zoo": "weights of the papers' networks",
     "learn": "train, convert and export networks",
     "imagenet": "pretrained encoder for guides",
     "openvino": "run networks faster",

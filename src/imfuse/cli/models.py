@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from imfuse.cli.choices import complete_method
-from imfuse.cli.console import JsonOption, print_json, show
+from imfuse.cli.console import JsonOption, print_json, say, show
 
 if TYPE_CHECKING:
     from imfuse.cards import NetworkCard
@@ -23,8 +23,20 @@ def _row(spec: "FusionSpec", *, weights: bool) -> dict[str, object]:
     return {
         **spec.model_dump(mode="json"),
         "weights": weights,
+        "package": _package(spec.name),
         "default": spec.name == DEFAULT_METHOD,
     }
+
+
+def _package(name: str) -> str:
+    """Return the distribution with a network's weights, installed or not; empty if none has any."""
+    from imfuse.cards import network_cards
+    from imfuse.engines.shipped import find_shipped
+
+    known, card = find_shipped(name), network_cards().get(name)
+    if known is not None:
+        return known.package
+    return "" if card is None else card.package
 
 
 @app.command("list")
@@ -32,11 +44,11 @@ def list_(as_json: JsonOption = False) -> None:
     """List the methods that `imfuse fuse -m` takes, and the networks that imfuse can build."""
     from imfuse.cards import network_cards
     from imfuse.engines.load import model_specs
-    from imfuse.registry import DEFAULT_METHOD
 
     ready = model_specs()
     names = {spec.name for spec in ready}
     networks = [card.spec for name, card in network_cards().items() if name not in names]
+    _report_problems()
     if as_json:
         rows = [_row(spec, weights=spec.kind == "network") for spec in ready]
         print_json([*rows, *(_row(spec, weights=False) for spec in networks)])
@@ -44,13 +56,41 @@ def list_(as_json: JsonOption = False) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("name", "kind", "year", "parameters", "what it is", box=None, pad_edge=False)
+    table = Table("name", "kind", "weights", "year", "parameters", "what it is")
+    table.box, table.pad_edge = None, False
     for spec in (*ready, *networks):
-        mark = " *" if spec.name == DEFAULT_METHOD else " -" if spec in networks else ""
+        row = _row(spec, weights=spec in ready and spec.kind == "network")
         year = "" if spec.year is None else str(spec.year)
-        table.add_row(f"{spec.name}{mark}", spec.kind, year, f"{spec.parameters:,}", spec.title)
+        name = f"{spec.name} *" if row["default"] else spec.name
+        table.add_row(name, spec.kind, _weights(row), year, f"{spec.parameters:,}", spec.title)
     Console().print(table)
-    show("* the default   - without weights: `imfuse models info NAME` says where they are")
+    show("* the default   - no weights: `imfuse models info NAME` says where its authors have them")
+    if any(_needs_zoo(_row(spec, weights=False)) for spec in networks):
+        show("pip install 'imfuse[zoo]' brings the weights of imfuse-zoo, which is not installed")
+
+
+def _weights(row: Mapping[str, object]) -> str:
+    """Return where a network's weights are, in a few words; empty for classical methods."""
+    if row["kind"] != "network":
+        return ""
+    if row["weights"]:
+        return str(row["package"]) or "yes"
+    return "not installed" if _needs_zoo(row) else "-"
+
+
+def _needs_zoo(row: Mapping[str, object]) -> bool:
+    from imfuse.engines.packages import ZOO
+
+    return not row["weights"] and row["package"] == ZOO
+
+
+def _report_problems() -> None:
+    """Tell about installed packages of weights that can't be used."""
+    from imfuse.engines.packages import weights_packages
+
+    for package in weights_packages():
+        if package.problem is not None:
+            say(f"warning: the weights of {package.name} can't be used: {package.problem}")
 
 
 @app.command()
@@ -66,13 +106,13 @@ def info(
     """Show the card of a method or network: paper, cost, sizes, weights, licence, scores."""
     from imfuse.cards import find_card, network_cards
     from imfuse.engines.load import load_engine, model_names
-    from imfuse.engines.shipped import shipped
+    from imfuse.engines.shipped import find_shipped
 
     card = find_card(name) if name in network_cards() and name not in model_names() else None
     if card is None:
         spec = load_engine(name).spec
         row = _row(spec, weights=spec.kind == "network")
-        card = network_cards().get(spec.name)
+        card = network_cards().get(spec.name.partition("@")[0])
     else:
         spec = card.spec
         row = _row(spec, weights=False)
@@ -82,9 +122,11 @@ def info(
         return
     show(f"{spec.name}: {spec.title}")
     lines = _describe(spec)
+    lines |= {"weights": _described_place(row)} if row["package"] else {}
     if row["weights"] or card is None:
         lines |= _describe_weights(spec)
-    trained = shipped()[name].card if name in shipped() else _card_of_run(Path(name))
+    known = find_shipped(name)
+    trained = _card_of_run(Path(name)) if known is None else known.card
     if trained is not None:
         lines |= _describe_training(trained)
     for title, value in (lines | ({} if card is None else _describe_card(card))).items():
@@ -111,6 +153,14 @@ def _describe(spec: "FusionSpec") -> dict[str, object]:
         "memory": f"{spec.bytes_per_pixel} bytes per pixel",
         "infrared and visible exchangeable": "yes" if spec.symmetric else "no",
     }
+
+
+def _described_place(row: Mapping[str, object]) -> str:
+    """Return where a network's weights are, and how to get them."""
+    from imfuse.engines.shipped import missing_weights
+
+    problem = None if row["weights"] else missing_weights(str(row["name"]))
+    return f"in the package {row['package']}" if problem is None else str(problem)
 
 
 def _describe_weights(spec: "FusionSpec") -> dict[str, object]:
@@ -183,13 +233,19 @@ def _show_scores(card: "NetworkCard") -> None:
 
 @app.command()
 def verify(as_json: JsonOption = False) -> None:
-    """Check the weights that are part of imfuse against their checksums."""
+    """Check the weights of imfuse and of installed packages of weights against their checksums."""
+    from imfuse.engines.packages import weights_packages
     from imfuse.engines.shipped import shipped, shipped_file
 
+    for package in weights_packages():
+        if package.problem is not None:
+            raise package.problem
     sums = {name: shipped_file(name).name for name in shipped()}
     if as_json:
         print_json({"verified": sums})
         return
-    for name, file in sums.items():
-        show(f"{name:<14}{file:<24}ok")
+    rows = [(name, file, shipped()[name].package) for name, file in sums.items()]
+    widths = [max(map(len, column)) + 2 for column in zip(*rows, strict=True)]
+    for row in rows:
+        show("".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) + "ok")
     show(f"{len(sums)} files of weights are as they were made")

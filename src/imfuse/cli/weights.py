@@ -1,9 +1,10 @@
 """`imfuse convert` and `imfuse export`: convert weights from one kind of file to another."""
 
+import re
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -15,6 +16,17 @@ class Target(StrEnum):
     """Kinds of file that networks can be exported to."""
 
     onnx = "onnx"
+
+
+class Bits(StrEnum):
+    """Bits in which a file may store each weight."""
+
+    whole = "32"
+    half = "16"
+    byte = "8"
+
+
+_BITS: dict[Bits, Literal[8, 16, 32]] = {Bits.byte: 8, Bits.half: 16, Bits.whole: 32}
 
 
 def convert(
@@ -148,6 +160,18 @@ def export(
             help="Write all of imfuse-b or imfuse-s, for other programs; imfuse runs it slower.",
         ),
     ] = False,
+    bits: Annotated[
+        Bits,
+        typer.Option(
+            help="Bits for each weight: 16 halves the file, 8 halves it again at some loss."
+        ),
+    ] = Bits.whole,
+    variant: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WORD", help="Name the weights NETWORK@WORD, for a package of weights."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a network as a file that runs without PyTorch, and compare the two.
@@ -167,6 +191,10 @@ def export(
         )
     if segmenter and whole:
         raise UsageError("--segmenter and --whole", expected="one of them")
+    if segmenter and (variant is not None or bits is not Bits.whole):
+        raise UsageError("--segmenter with --bits or --variant", expected="a fusion network")
+    if variant is not None and not re.fullmatch("[a-z0-9-]{1,50}", variant):
+        raise UsageError(f"--variant {variant}", expected="lower case, digits and hyphens")
     _check_folder(target)
     from imfuse.learn.checkpoints import load_weights
     from imfuse.learn.export import export_onnx
@@ -179,8 +207,12 @@ def export(
         measure = "of their range"
     else:
         spec = loaded.network.spec(loaded.origin)
+        if variant is not None:
+            spec = spec.model_copy(update={"name": f"{spec.name}@{variant}"})
         settings = loaded.settings
-        difference = export_onnx(loaded.network, target, spec, settings=settings, whole=whole)
+        difference = export_onnx(
+            loaded.network, target, spec, settings=settings, bits=_BITS[bits], whole=whole
+        )
         measure = ""
     name = f"{loaded.network.name}{', as a segmenter of pairs' if segmenter else ''}"
     say(f"{target}: {name}, differs from PyTorch by at most {difference:.1g} {measure}".rstrip())

@@ -13,10 +13,10 @@ from imfuse.engines.onnx import OnnxEngine, described_itself
 from imfuse.engines.onnx_file import OnnxFile
 from imfuse.engines.openvino import OpenVinoEngine
 from imfuse.engines.sections import WEIGHTS, split_section
-from imfuse.engines.shipped import shipped, shipped_file
+from imfuse.engines.shipped import find_shipped, missing_weights, shipped, shipped_file
 from imfuse.errors import UnknownName, UsageError, WeightsError
 from imfuse.options import RUNTIMES, Runtime
-from imfuse.registry import DEFAULT_METHOD, find_method, method_names
+from imfuse.registry import DEFAULT_METHOD, METHODS, find_method, method_names
 from imfuse.types import Engine, FusionSpec
 
 
@@ -79,9 +79,9 @@ def model_names() -> list[str]:
 def model_specs() -> list[FusionSpec]:
     """Return the specs of all models that `load_engine` takes by name, without opening them."""
     methods = [find_method(name).spec for name in method_names()]
-    cards = {name: card.spec for name, card in network_cards().items()}
-    ready = [name for name in cards if name in shipped() and name not in method_names()]
-    return [*methods, *(cards[name].model_copy(update=shipped()[name].origin) for name in ready)]
+    order = {name: place for place, name in enumerate(network_cards())}
+    ready = sorted(shipped(), key=lambda name: order.get(name.partition("@")[0], len(order)))
+    return [*methods, *(shipped()[name].spec for name in ready if name not in method_names())]
 
 
 def load_engine(
@@ -95,7 +95,7 @@ def load_engine(
     """Return the engine for a name or a model file.
 
     Args:
-        model: Name of a registered method, or of a network whose weights are part of imfuse, path
+        model: Name of a registered method, or of a network that has weights (see `shipped`), path
             of an `.onnx` file or of weights (`FILE.pth#NAME` takes one of several state dicts), or
             an engine, which is returned as it is; None: the default method.
         threads: Threads inside a network; None: all cores. Classical methods ignore it.
@@ -107,7 +107,7 @@ def load_engine(
     Raises:
         UnknownName: No method has this name.
         WeightsError: The file is missing or not a fusion model, or the name is that of a network
-            whose weights are not part of imfuse.
+            whose weights are not installed.
         UsageError: There is no such runtime, or the model takes no settings.
     """
     if runtime not in RUNTIMES:
@@ -135,16 +135,21 @@ def load_engine(
 
 
 def _find(name: str, threads: int | None, runtime: Runtime, max_memory: int | None) -> Engine:
-    """Return the engine of a method, or of a network whose weights are part of imfuse."""
-    if name in shipped():
-        return open_onnx(shipped_file(name), threads, runtime, max_memory=max_memory)
-    if name in network_cards() and name not in method_names():
-        raise WeightsError(
-            f"the weights of the network {name} are not part of imfuse",
-            remedy=f"`imfuse models info {name}` says where to get them; give the file with -m.",
-        )
+    """Return the engine of a method, or of a network that has weights."""
+    known = None if name in METHODS else find_shipped(name)
+    if known is not None:
+        engine = open_onnx(shipped_file(name), threads, runtime, max_memory=max_memory)
+        if engine.spec.name != name:
+            raise WeightsError(
+                f"described as {engine.spec.name}",
+                file=known.file,
+                expected=name,
+                remedy=f"Update or reinstall {known.package}.",
+            )
+        return engine
     if name not in method_names():
-        raise UnknownName("method", name, {*model_names(), *network_cards()})
+        names = {*model_names(), *network_cards()}
+        raise missing_weights(name) or UnknownName("method", name, names)
     return find_method(name)
 
 
@@ -167,7 +172,7 @@ def cached_engine(
     A file that was replaced is opened again. See `load_engine`.
     """
     path = Path(model) if isinstance(model, str | Path) else None
-    if path is not None and str(path) in shipped():
+    if path is not None and str(path) not in METHODS and find_shipped(str(path)) is not None:
         path = shipped_file(str(path))
     try:
         found = None if path is None else split_section(path)[0].resolve(strict=True)

@@ -5,7 +5,6 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import onnx
 import torch
 from torch import nn
@@ -19,17 +18,9 @@ from imfuse.io.atomic import write_atomically
 from imfuse.learn.blocks.exporting import trace
 from imfuse.learn.models.bands import BandSelection
 from imfuse.learn.models.base import FusionNetwork
-from imfuse.learn.onnx_file import (
-    HALF,
-    SETTINGS_KEY,
-    TOLERANCE,
-    largest_difference,
-    pictures_for,
-)
+from imfuse.learn.onnx_file import SETTINGS_KEY, TOLERANCE, largest_difference, pictures_for
+from imfuse.learn.storage import Bits, round_weights, store_weights
 from imfuse.types import FusionSpec
-
-_WORTH_HALVING = 32
-"""Smallest number of values of a tensor that is stored in half precision."""
 
 _TRACED = (5, 7)
 """Size for tracing, in multiples of the network's unit; it differs from those for comparing."""
@@ -41,7 +32,7 @@ def export_onnx(
     spec: FusionSpec | None = None,
     *,
     settings: Mapping[str, object] | None = None,
-    half: bool = False,
+    bits: Bits = 32,
     whole: bool = False,
 ) -> float:
     """Write a network as an ONNX file with dynamic height and width and its description inside.
@@ -54,8 +45,9 @@ def export_onnx(
         out: File to write.
         spec: Description stored in the file; None: `network.spec()`.
         settings: The settings that the network was built with; None: its defaults.
-        half: Store weights in half precision, which halves the file. The network's own weights are
-            rounded in the same way; computation stays in single precision.
+        bits: Bits for each weight: 32, 16 (half precision), or 8 (whole numbers with one scale for
+            each output channel). The network's own weights are rounded in the same way;
+            computation stays in single precision.
         whole: Write all of a network that decides per band, for other programs; slower.
 
     Returns:
@@ -67,16 +59,15 @@ def export_onnx(
         OutputError: The file can't be written.
     """
     network = network.eval()
-    if half:
-        network.half().float()
+    round_weights(network, bits)
     properties = {
         SPEC_KEY: (spec or network.spec()).model_dump_json(),
         SETTINGS_KEY: json.dumps(dict(settings or {}), sort_keys=True),
     }
     if isinstance(network, BandSelection) and not whole:
-        content = _convert_decider(network, properties, half=half)
+        content = _convert_decider(network, properties, bits)
     else:
-        content = _convert(network, properties, half=half)
+        content = _convert(network, properties, bits)
     with tempfile.TemporaryDirectory() as folder:
         trial = Path(folder) / "model.onnx"
         trial.write_bytes(content)
@@ -103,14 +94,14 @@ class _Fuse(nn.Module):
         return self.network.fuse(ir, vis)
 
 
-def _convert(network: FusionNetwork, properties: Mapping[str, str], *, half: bool) -> bytes:
+def _convert(network: FusionNetwork, properties: Mapping[str, str], bits: Bits) -> bytes:
     rule = network.size
     least = -(-rule.minimum // rule.multiple)
     sides = [torch.export.Dim(name, min=least) for name in ("height", "width")]
     dynamic = {2 + i: rule.multiple * side for i, side in enumerate(sides)}
     inputs = dict(zip(("ir", "vis"), pictures_for(network, _TRACED), strict=True))
     model = trace(_Fuse(network), inputs, ["fused"], [dynamic, dynamic], properties)
-    return _serialised(model, half=half)
+    return _serialised(model, bits)
 
 
 class _Decide(nn.Module):
@@ -127,7 +118,7 @@ class _Decide(nn.Module):
         return found
 
 
-def _convert_decider(network: BandSelection, properties: Mapping[str, str], *, half: bool) -> bytes:
+def _convert_decider(network: BandSelection, properties: Mapping[str, str], bits: Bits) -> bytes:
     scale = 4  # the decider halves its planes twice
     sides = {2 + i: scale * torch.export.Dim(n, min=2) for i, n in enumerate(("height", "width"))}
     inputs = {
@@ -137,32 +128,11 @@ def _convert_decider(network: BandSelection, properties: Mapping[str, str], *, h
     }
     told = {**properties, BANDS_KEY: network.rule.model_dump_json()}
     return _serialised(
-        trace(_Decide(network), inputs, network.rule.outputs, [sides, {}, {}], told), half=half
+        trace(_Decide(network), inputs, network.rule.outputs, [sides, {}, {}], told), bits
     )
 
 
-def _serialised(model: onnx.ModelProto, *, half: bool) -> bytes:
-    if half:
-        _halve(model.graph)
+def _serialised(model: onnx.ModelProto, bits: Bits) -> bytes:
+    store_weights(model.graph, bits)
     content: bytes = model.SerializeToString()
     return content
-
-
-def _halve(graph: onnx.GraphProto) -> None:
-    """Store weights in half precision, each followed by a cast that ONNX Runtime folds."""
-    casts = []
-    for weights in graph.initializer:
-        values = onnx.numpy_helper.to_array(weights)
-        if values.dtype != np.float32 or values.size < _WORTH_HALVING:
-            continue
-        halved = values.astype(np.float16)
-        if (halved != values).any():
-            continue
-        name = weights.name + HALF
-        casts.append(
-            onnx.helper.make_node("Cast", [name], [weights.name], to=onnx.TensorProto.FLOAT)
-        )
-        weights.CopyFrom(onnx.numpy_helper.from_array(halved, name))
-    nodes = [*casts, *graph.node]
-    del graph.node[:]
-    graph.node.extend(nodes)

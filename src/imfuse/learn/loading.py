@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from imfuse.engines.shipped import shipped, shipped_file
-from imfuse.errors import UnknownName, WeightsError
+from imfuse.engines.shipped import shipped_file
+from imfuse.errors import WeightsError
 from imfuse.learn.checkpoints import load_weights
 from imfuse.learn.models.base import FusionNetwork
 
@@ -16,7 +16,7 @@ def load(path_or_name: str | Path) -> FusionNetwork:
     Args:
         path_or_name: Folder of a run, file of weights (`.safetensors` or `.onnx` written by imfuse,
             or `.pth` as its authors published it; `FILE.pth#NAME` takes one of several state
-            dicts), or the name of a network whose weights are part of imfuse.
+            dicts), or the name of a network that has weights (`imfuse models list`).
 
     Returns:
         A PyTorch module: `network(ir, vis)` takes `(b, 1, h, w)` and, depending on
@@ -24,8 +24,9 @@ def load(path_or_name: str | Path) -> FusionNetwork:
         width must be at least `network.size.minimum`, and multiples of `network.size.multiple`.
 
     Raises:
-        UnknownName: There are no such weights in imfuse, and no such file.
-        WeightsError: The file is damaged, or holds anything but weights; or the folder has none.
+        UnknownName: There is no such network, and no such file.
+        WeightsError: The file is damaged, or holds anything but weights; or the folder has none, or
+            the package with the network's weights is not installed.
 
     Examples:
         >>> network = load("seafusion")
@@ -44,7 +45,4 @@ def load(path_or_name: str | Path) -> FusionNetwork:
         return load_weights(path / _WEIGHTS).network
     if path.exists() or path.suffix or path.name != str(path_or_name):
         return load_weights(path).network
-    name = str(path_or_name)
-    if name not in shipped():
-        raise UnknownName("network with weights, or file", name, shipped())
-    return load_weights(shipped_file(name)).network
+    return load_weights(shipped_file(str(path_or_name))).network

@@ -16,13 +16,11 @@ from imfuse.errors import WeightsError
 from imfuse.learn.models.bands import BandSelection
 from imfuse.learn.models.base import FusionNetwork
 from imfuse.learn.networks import create_stored_network
+from imfuse.learn.storage import stored_weights
 from imfuse.types import Engine, FusionSpec
 
 SETTINGS_KEY = "imfuse.settings"
 """Metadata key that holds the settings that a network was built with, as JSON."""
-
-HALF = "_half"
-"""Suffix of the names of half-precision weights."""
 
 PREFIX = "network."
 """Prefix of the names of a network's weights."""
@@ -72,12 +70,15 @@ def read_onnx(path: Path) -> Contents:
             "an ONNX file that does not say how its network was built", file=path, remedy=_REMEDY
         ) from error
     values = sum(math.prod(stored.dims) for stored in model.graph.initializer)
-    network = create_stored_network(engine.spec.name, settings, values, path).eval()
+    name = engine.spec.name.partition("@")[
+        0
+    ]  # NETWORK@VARIANT, where a network has several weights
+    network = create_stored_network(name, settings, values, path).eval()
     weights = network.state_dict()
-    for stored in model.graph.initializer:
-        name = stored.name.removeprefix(PREFIX).removesuffix(HALF)
-        if name in weights and tuple(stored.dims) == tuple(weights[name].shape):
-            weights[name].copy_(torch.from_numpy(onnx.numpy_helper.to_array(stored).copy()))
+    for stored, found in stored_weights(model.graph):
+        name = stored.removeprefix(PREFIX)
+        if name in weights and found.shape == tuple(weights[name].shape):
+            weights[name].copy_(torch.from_numpy(found))
     if isinstance(network, BandSelection) and isinstance(engine, BandsEngine):
         weights["sharpness"].copy_(torch.tensor(engine.rule.sharpness))
     difference = largest_difference(network, engine)

@@ -2,7 +2,6 @@
 
 import copy
 import pickle
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,14 +10,14 @@ import pytest
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
-import imfuse  # noqa: E402 - after the skips
 from imfuse.engines.onnx_file import OnnxFile  # noqa: E402 - after the skips
+from imfuse.engines.shipped import shipped  # noqa: E402 - after the skips
 from imfuse.errors import PairMismatch  # noqa: E402 - after the skips
 from imfuse.learn.onnx_graph.graph import agree  # noqa: E402 - needs torch
 from imfuse.learn.onnx_graph.reading import read_graph  # noqa: E402 - needs torch
 from learn.onnx_graph.graphs import floats, ints, write_graph  # noqa: E402 - needs onnx
 
-SHIPPED = sorted((Path(imfuse.__file__).parent / "weights").glob("*.onnx"))
+SHIPPED = sorted(one.file for one in shipped().values())
 
 SMALL = """
     a = Conv<pads=[1,1,1,1], strides=[2,2]>(x, w, b)
