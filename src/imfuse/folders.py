@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from imfuse.errors import ImfuseError, OutputError, PairMismatch, UsageError
+from imfuse.falsecolour import recovered
 from imfuse.files import PairResult, read_pair, write_fused, write_provenance
 from imfuse.fuser import Fuser, default_max_memory
 from imfuse.io.atomic import remove_stale_temporaries
@@ -21,7 +22,7 @@ from imfuse.machine import available_cores
 from imfuse.options import FuseOptions, InfraredRange
 from imfuse.ranges import shared_range
 from imfuse.runs import RunRecord, sha256_of
-from imfuse.types import Engine, FusedImage, ImagePair
+from imfuse.types import Engine, FusedImage, ImagePair, Picture
 
 _LOCK = ".imfuse-lock"
 _MOST_WORKERS = 1024
@@ -168,6 +169,10 @@ class FolderRun:
     def _output_of(self, pair: PairFiles, suffix: str) -> Path:
         return self.job.out / f"{pair.vis.stem}{self.job.suffix or suffix}"
 
+    def _infrared(self, path: Path) -> Picture:
+        options = self.job.options
+        return recovered(read_image(path, max_pixels=options.max_pixels), options)
+
     def _shared_range(self) -> InfraredRange | None:
         """Return the values of percentiles over the whole folder, so that frames are comparable."""
         wanted = self.fuser.options.infrared_range
@@ -175,8 +180,7 @@ class FolderRun:
             return None
         if self.record.ir_range is not None:
             return self.record.ir_range
-        limit = self.job.options.max_pixels
-        readers = (partial(read_image, pair.ir, max_pixels=limit) for pair in self.matching.pairs)
+        readers = (partial(self._infrared, pair.ir) for pair in self.matching.pairs)
         found = shared_range(readers, wanted, workers=self.job.workers, file=self.job.ir)
         self.record.keep_range(found)
         return found

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast, get_args
 
+from imfuse.degrees import DegreeRange
 from imfuse.errors import UnknownName, UsageError
 from imfuse.types import Engine, Preference, Tone
 
@@ -14,6 +15,13 @@ Runtime: TypeAlias = Literal["onnxruntime", "openvino", "openvino-bf16"]
 """Runtime for `.onnx` files."""
 
 RUNTIMES: tuple[Runtime, ...] = ("onnxruntime", "openvino", "openvino-bf16")
+
+PALETTE_NAMES = (
+    *("auto", "estimate", "white-hot", "black-hot", "iron", "iron-red", "ironbow", "rainbow"),
+    *("rainbow-hc", "arctic", "lava", "glowbow", "medical", "tint", "hottest"),
+    *("inferno", "plasma", "magma", "hot", "jet", "turbo"),
+)
+"""Palettes of infrared in false colour; `imfuse.ops.palettes` has their colours."""
 
 MAX_PIXELS = 500_000_000
 """Default limit on the pixels of a picture (decompression bomb guard)."""
@@ -94,6 +102,12 @@ class FuseOptions:
         ir_range: Infrared values (in the picture's own units) that become black and white; values
             beyond are clipped. In reverse order, they turn black-hot into white-hot. Also two
             percentiles or `auto`; see `InfraredRange`. None: the full range of the picture's type.
+        palette: Palette of infrared in false colour, which is turned back into values from 0 to 1:
+            `auto` recognises it, or follows it through the picture's colours, and leaves gray
+            pictures as they are; `estimate` only does the second; or a name of `PALETTE_NAMES`.
+            `iron` and `rainbow` stand for all of their kind. None: the luma of the colours.
+        palette_range: Temperatures that the cold and the hot end of the palette stand for, with
+            their unit, such as `12C:40C`; values are then degrees. None: they stay from 0 to 1.
         prefer_ir: Weight of the infrared picture, 0 to 1. At 1/2 the method decides; towards 1
             (0) its result is blended with more and more of the infrared (visible) picture, until
             only that is left. Networks that know preferences also decide for more of it by
@@ -129,6 +143,8 @@ class FuseOptions:
     resize: Literal["ir", "vis"] | None = None
     stretch: bool = False
     ir_range: InfraredRange | tuple[float, float] | str | None = None
+    palette: str | None = None
+    palette_range: DegreeRange | str | None = None
     prefer_ir: float = 0.5
     detail: float = 0.0
     natural: float = 0.0
@@ -150,6 +166,7 @@ class FuseOptions:
             object.__setattr__(self, "ir_range", InfraredRange.parse(self.ir_range))
         elif self.ir_range is not None and not isinstance(self.ir_range, InfraredRange):
             object.__setattr__(self, "ir_range", _two_numbers(self.ir_range))
+        self._check_palette()
         if self.resize not in {None, "ir", "vis"}:
             raise UsageError(f"resize={self.resize!r}", expected="'ir' or 'vis'")
         if self.stretch and self.resize is None:
@@ -168,6 +185,20 @@ class FuseOptions:
             if value is not None and not (isinstance(value, int) and value >= 1):
                 expected = "a whole number from 1" + (" (bytes)" if name == "max_memory" else "")
                 raise UsageError(f"{name}={value!r}", expected=expected)
+
+    def _check_palette(self) -> None:
+        if self.palette is not None and self.palette not in PALETTE_NAMES:
+            raise UnknownName("palette", str(self.palette)[:80], PALETTE_NAMES)
+        if isinstance(self.palette_range, str):
+            object.__setattr__(self, "palette_range", DegreeRange.parse(self.palette_range))
+        if not isinstance(self.palette_range, DegreeRange | None):
+            found = f"palette_range={self.palette_range!r}"
+            raise UsageError(found, expected="a text such as '12C:40C'")
+        if self.palette_range is not None and self.palette is None:
+            raise UsageError(
+                f"--palette-range (palette_range=) {self.palette_range} without a palette",
+                expected="--palette auto (palette='auto'), or the palette's name",
+            )
 
     def _check_wishes(self) -> None:
         for name, most in WISHES.items():
@@ -196,6 +227,11 @@ class FuseOptions:
     def infrared_range(self) -> InfraredRange | None:
         """The range of the infrared picture, in its normalised form."""
         return cast("InfraredRange | None", self.ir_range)
+
+    @property
+    def degrees(self) -> DegreeRange | None:
+        """Temperatures at the ends of the palette, in their normalised form."""
+        return cast("DegreeRange | None", self.palette_range)
 
     @property
     def preference(self) -> Preference:

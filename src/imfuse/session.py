@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from imfuse.falsecolour import recovered
 from imfuse.fuser import Fuser
 from imfuse.io.inputs import as_picture
 from imfuse.options import FuseOptions, InfraredRange
@@ -57,9 +58,8 @@ class Session:
             ImfuseError: See `Fuser.fuse`. The state is then unchanged.
         """
         limit = self.fuser.options.max_pixels
-        pair = ImagePair(
-            ir=as_picture(ir, "infrared", limit), vis=as_picture(vis, "visible", limit)
-        )
+        values = recovered(as_picture(ir, "infrared", limit), self.fuser.options)
+        pair = ImagePair(ir=values, vis=as_picture(vis, "visible", limit))
         sizes = (pair.ir.size, pair.vis.size)
         registration = self._registration if sizes == self._sizes else None
         if registration is None:

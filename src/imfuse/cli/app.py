@@ -18,6 +18,7 @@ from imfuse.cli import (
     explain,
     fuse,
     models,
+    palette,
     scenes,
     segment,
     train,
@@ -70,6 +71,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(fuse.fuse)
+app.command()(palette.palette)
 app.command()(evaluate.evaluate)
 app.command()(explain.explain)
 app.command()(bench.bench)

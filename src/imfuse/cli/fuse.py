@@ -16,6 +16,7 @@ from imfuse.cli.console import (
     print_json,
     say,
 )
+from imfuse.cli.palette import PaletteOption, PaletteRangeOption
 from imfuse.cli.progress import track
 from imfuse.cli.results import folder_as_json, output_row, summarise
 from imfuse.cli.streams import INTERRUPTED
@@ -103,6 +104,8 @@ def fuse(
             "range.",
         ),
     ] = None,
+    palette: PaletteOption = None,
+    palette_range: PaletteRangeOption = None,
     prefer: Annotated[
         str | None,
         typer.Option(
@@ -192,6 +195,8 @@ def fuse(
         resize=None if resize is None else resize.value,
         stretch=stretch,
         ir_range=ir_range,
+        palette=palette,
+        palette_range=palette_range,
         tone=tone.value,
         provenance=provenance is not None,
         max_memory=None if max_memory is None else parse_bytes(max_memory),
