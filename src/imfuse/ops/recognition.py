@@ -29,11 +29,11 @@ LEAST_COLOUR = 0.02
 _COLOURED = 16.0
 """Chroma in levels that neither gray nor the noise of its coding has."""
 
-_SMOOTH = (12, 8, 8)
-"""Differences of luma and chromas among nine pixels up to which an area is smooth."""
+_SMOOTH, _SMOOTH_LUMA = 8, 12
+"""Differences of chroma and of luma among nine pixels up to which an area is smooth."""
 
 _LEAST_SMOOTH = 0.02
-"""Share of smooth pixels below which all are compared."""
+"""Least share of pixels that are compared: the smoothest ones, where few areas are smooth."""
 
 _KEPT = 0.75
 """Share of colours that is judged: the nearest ones."""
@@ -90,9 +90,11 @@ def smooth_colours(rgb: Pixels, count: int = _SAMPLED) -> Sample:
     ycc = cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2YCrCb)
     square = np.ones((3, 3), np.uint8)
     spread = cv2.subtract(cv2.dilate(ycc, square), cv2.erode(ycc, square))
-    smooth = cv2.inRange(spread, (0, 0, 0), _SMOOTH) > 0
-    if smooth.mean() < _LEAST_SMOOTH:
-        smooth[:] = True
+    luma, red, blue = cv2.split(spread)
+    rough = cv2.max(cv2.max(red, blue), cv2.convertScaleAbs(luma, alpha=_SMOOTH / _SMOOTH_LUMA))
+    counts = np.cumsum(np.bincount(rough.ravel(), minlength=256))
+    limit = max(_SMOOTH, int(np.searchsorted(counts, _LEAST_SMOOTH * rough.size)))
+    smooth = rough <= limit
     found = ycc[smooth].astype(np.float32)
     points = np.stack([found[:, 0], found[:, 2] - 128, found[:, 1] - 128], axis=1)
     coloured = (points[:, 1:] ** 2).sum(axis=1) > _COLOURED**2
