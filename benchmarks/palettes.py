@@ -20,6 +20,7 @@ from PIL import Image
 
 from imfuse.errors import BadValues
 from imfuse.falsecolour import recovered
+from imfuse.ops.palettes import coloured
 from imfuse.options import FuseOptions
 from imfuse.readings import Recovered
 from imfuse.types import Float, Picture
@@ -35,6 +36,8 @@ STEPS = {"medical": "ten stripes", "hottest": "the hottest 14 % in one colour"}
 
 FOLDERS = {"msrs/test/vis": 1, "roadscene/vis": 1, "llvip256/train": 2, "tno25/vis": 1}
 """Folders of visible pictures, and how many of them to leave out between two."""
+
+SUFFIXES = {".jpg", ".png", ".webp"}
 
 
 def _ranks(one: Float, other: Float) -> float:
@@ -154,8 +157,6 @@ def main() -> None:
     parser(__doc__).parse_args()
     cv2.setNumThreads(1)
     data = Path(os.environ.get("IMFUSE_DATA", "../../shared/data"))
-    from imfuse.ops.palettes import coloured
-
     results = {
         "scenes": len(SCENES),
         "size": "320x256",
