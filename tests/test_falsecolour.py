@@ -110,6 +110,18 @@ def test_a_palette_that_fits_better_than_the_named_one_is_told():
     assert not any("fits better" in note for note in right.notes)
 
 
+def test_a_few_hot_pixels_of_a_gray_palette_are_read_by_name():
+    values = np.clip(scene("street-night", 1) * 0.5, 0, 0.5)
+    values[100:112, 100:110] = np.linspace(0.6, 1, 12)[:, None]
+    found = recovered(picture("tint", values), FuseOptions(palette="tint"))
+    assert np.abs(found.pixels - values).mean() < 0.01
+    hot = found.pixels[102:110, 102:108].mean(axis=1)
+    assert hot[0] > 0.55
+    assert hot[-1] > hot[0] + 0.15
+    with pytest.raises(BadValues):
+        recovered(picture("tint", values), FuseOptions(palette="iron"))
+
+
 def test_a_picture_in_the_picture_is_refused():
     pixels = shown("white-hot", scene(), 90).copy()
     pixels[80:180, 100:220] = shown("iron", scene(), 90)[80:180, 100:220]

@@ -31,7 +31,7 @@ _MOST_NAMED = 6.0
 _CLEARLY = 1.0
 """Difference of misfits in levels from which one palette fits better."""
 
-_MOST_OFF = 0.5
+_MOST_OFF = 0.4
 """Largest share of pixels off the palette, besides marks."""
 
 _LEAST_MARKED = 0.0005

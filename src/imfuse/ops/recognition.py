@@ -110,18 +110,25 @@ def recognise(sample: Sample, palettes: Iterable[Palette]) -> Match:
     """
     pairs = list(variants(tuple(palettes)))
     few = sample.thinned(_FIRST)
-    first = sorted(pairs, key=lambda one: misfit(few, _curve(*one)))
-    final = [(misfit(sample, _curve(*one)), one) for one in first[:_FINALISTS]]
+    first = sorted(pairs, key=lambda one: _misfit(few, *one))
+    final = [(_misfit(sample, *one), one) for one in first[:_FINALISTS]]
     least, (palette, levels) = min(final, key=lambda one: one[0])
     return Match(palette, levels, least)
 
 
-def misfit(sample: Sample, curve: Curve) -> float:
+def _misfit(sample: Sample, palette: Palette, levels: Levels) -> float:
+    curve = _curve(palette, levels)
+    chroma = np.linalg.norm(curve.points[:, 1:], axis=1)
+    return misfit(sample, curve, sparse=bool(np.median(chroma) < _COLOURED))
+
+
+def misfit(sample: Sample, curve: Curve, *, sparse: bool = False) -> float:
     """Return how far the colours of a picture are from a curve, in levels; see `Match.misfit`.
 
     Args:
         sample: See `smooth_colours`.
         curve: The curve, with chromas of weight 1.
+        sparse: True if most of the curve is gray, so that a few colours alone prove nothing.
     """
     parts = [nearest(curve, points)[1] for points in (sample.coloured, sample.gray)]
     weights = (sample.share, 1 - sample.share)
@@ -130,6 +137,8 @@ def misfit(sample: Sample, curve: Curve) -> float:
         for part, weight in zip(parts, weights, strict=True)
     ]
     both = _trimmed(np.concatenate(parts), np.concatenate(each))
+    if sparse and sample.share < LEAST_COLOUR:
+        return both
     return max(both, _trimmed(parts[0], each[0]))
 
 
