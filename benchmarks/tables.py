@@ -22,11 +22,13 @@ from imfuse.metrics.metric import MetricInfo
 from imfuse.metrics.protocols import PROTOCOLS
 from imfuse.metrics.published import published_rows
 from imfuse.metrics.segmentation import intersection_over_union
+from imfuse.ops.palettes import PALETTES
 from imfuse.registry import DEFAULT_METHOD
 
 ROOT = Path(__file__).parents[1]
 PAGES = (
     "README.md",
+    "docs/false-colour.md",
     "docs/methods.md",
     "docs/machines.md",
     "docs/metrics.md",
@@ -368,6 +370,33 @@ def storage() -> str:
     return "\n".join(lines)
 
 
+def palettes() -> str:
+    """Return one row per palette: its colours, and errors by the quality of JPEG."""
+    lines = [
+        "| palette | colours from cold to hot | quality 60 | 75 | 90 | 95 |",
+        "|---|---|---:|---:|---:|---:|",
+    ]
+    for row in _results("palettes")["rendered"]:
+        cells = [f"{row[f'error_{quality}']:.1f}" for quality in (60, 75, 90, 95)]
+        title = PALETTES[row["palette"]].title
+        lines.append(f"| `{row['palette']}` | {title} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def palette_files() -> str:
+    """Return one row per file of a camera: how well its counts are told from its colours."""
+    lines = [
+        "| file | palette | values | luma | levels off | hidden |",
+        "|---|---|---:|---:|---:|---:|",
+    ]
+    lines += [
+        f"| `{row['file']}` | `{row['palette']}` | {row['rank']:.3f} | {row['rank_of_luma']:.3f} "
+        f"| {row['mean_off']:.1f} | {row['marked']:.0%} |"
+        for row in _results("palettes")["cameras"]
+    ]
+    return "\n".join(lines)
+
+
 def encoders() -> str:
     """Return the IoU per class of a segmenter with and without ImageNet weights."""
     found = _results("encoders")
@@ -385,6 +414,8 @@ TABLES = {
     "machines": machines,
     "downstream": downstream,
     "hard": hard,
+    "palettes": palettes,
+    "palette-files": palette_files,
     "training-speed": training_speed,
     "encoders": encoders,
     "storage": storage,

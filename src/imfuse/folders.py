@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from imfuse.errors import ImfuseError, OutputError, PairMismatch, UsageError
+from imfuse.falsecolour import recovered
 from imfuse.files import PairResult, check_keeping, read_sources, write_fused, write_provenance
 from imfuse.fuser import Fuser, default_max_memory
 from imfuse.infrared import as_one_of_many
@@ -23,7 +24,7 @@ from imfuse.machine import available_cores
 from imfuse.options import FuseOptions, InfraredRange
 from imfuse.ranges import shared_range
 from imfuse.runs import RunRecord, sha256_of
-from imfuse.types import Engine, FusedImage, ImagePair, Registration
+from imfuse.types import Engine, FusedImage, ImagePair, Picture, Registration
 
 _LOCK = ".imfuse-lock"
 _MOST_WORKERS = 1024
@@ -179,6 +180,11 @@ class FolderRun:
     def _output_of(self, pair: PairFiles, suffix: str) -> Path:
         return self.job.out / f"{pair.vis.stem}{self.job.suffix or suffix}"
 
+    def _infrared(self, path: Path) -> Picture:
+        options = self.job.options
+        found = read_infrared(path, reading=options.reading, max_pixels=options.max_pixels)
+        return recovered(found, options)
+
     def _shared_range(self) -> InfraredRange | None:
         """Return the values of percentiles over the whole folder, so that frames are comparable."""
         wanted = self.fuser.options.infrared_range
@@ -186,11 +192,7 @@ class FolderRun:
             return None
         if self.record.ir_range is not None:
             return self.record.ir_range
-        limit, reading = self.job.options.max_pixels, self.job.options.reading
-        readers = (
-            partial(read_infrared, pair.ir, reading=reading, max_pixels=limit)
-            for pair in self.matching.pairs
-        )
+        readers = (partial(self._infrared, pair.ir) for pair in self.matching.pairs)
         found = shared_range(readers, wanted, workers=self.job.workers, file=self.job.ir)
         self.record.keep_range(found)
         return found

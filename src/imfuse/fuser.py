@@ -17,12 +17,14 @@ from imfuse.align.resize import resized
 from imfuse.engines.load import load_engine
 from imfuse.engines.scene import BLOCK, SCENE, describe, in_blocks
 from imfuse.errors import BadValues, MemoryLimit, UsageError
+from imfuse.falsecolour import recovered
 from imfuse.infrared import Infrared, prepare_infrared
 from imfuse.machine import keep_freed_memory, total_memory
 from imfuse.ops import color, geometry, tone
 from imfuse.ops.warps import scaling
 from imfuse.options import WISHES, FuseOptions, InfraredRange
 from imfuse.provenance import as_map, blended, estimated
+from imfuse.readings import Recovered
 from imfuse.suspicions import check_visible, notes_of_readers, notes_on, without_false_alpha
 from imfuse.types import (
     SCALES,
@@ -119,13 +121,15 @@ class Fuser:
 
         Raises:
             PairMismatch: The sizes differ and no option says what to do about it.
-            BadValues: Float values are outside [0, 1], the method gave NaN, or pixels of the
-                visible picture have no value.
+            BadValues: Float values are outside [0, 1], the method gave NaN, pixels of the visible
+                picture have no value, or infrared is not in the colours of the palette.
             MemoryLimit: The method can't work within `max_memory`.
         """
         started = time.perf_counter()
-        notes = notes_of_readers(pair.ir, pair.vis)
+        notes: list[str] = []
         ir, vis = (without_false_alpha(picture, notes) for picture in (pair.ir, pair.vis))
+        ir = recovered(ir, self.options)
+        notes = notes_of_readers(ir, vis) + notes
         check_visible(vis)
         notes += notes_on(ir, vis)
         found = registration or self.aligner.register(ImagePair(ir=ir, vis=vis))
@@ -192,6 +196,7 @@ class Fuser:
                 "alone": frame.alone,
             },
             "warnings": notes,
+            **({"palette": ir.reading.as_dict()} if isinstance(ir, Recovered) else {}),
         }
 
     def _fuse_tiles(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast, get_args
 
+from imfuse.degrees import DegreeRange
 from imfuse.errors import UnknownName, UsageError
 from imfuse.infrared_range import AUTO_RANGE, InfraredRange
 from imfuse.radiometry import DEFAULTS, Conditions, Reading, Unit, checked_condition
@@ -30,6 +31,13 @@ RUNTIMES: tuple[Runtime, ...] = ("onnxruntime", "openvino", "openvino-bf16")
 
 RIG_SUFFIXES = (".json",)
 """Extensions of rig files."""
+
+PALETTE_NAMES = (
+    *("auto", "estimate", "white-hot", "black-hot", "iron", "iron-red", "ironbow", "rainbow"),
+    *("rainbow-hc", "arctic", "lava", "glowbow", "medical", "tint", "hottest"),
+    *("inferno", "plasma", "magma", "hot", "jet", "turbo"),
+)
+"""Palettes of infrared in false colour; `imfuse.ops.palettes` has their colours."""
 
 MAX_PIXELS = 500_000_000
 """Default limit on the pixels of a picture (decompression bomb guard)."""
@@ -71,6 +79,12 @@ class FuseOptions:
         window_transmission: Its transmission, 0.01 to 1.
         keep_temperature: Whether the result's file, a TIFF, keeps the temperatures in degrees
             Celsius as its second page; see `imfuse.read_temperature`.
+        palette: Palette of infrared in false colour, which is turned back into values from 0 to 1:
+            `auto` recognises it, or follows it through the picture's colours, and leaves gray
+            pictures as they are; `estimate` only does the second; or a name of `PALETTE_NAMES`.
+            `iron` and `rainbow` stand for all of their kind. None: the luma of the colours.
+        palette_range: Temperatures that the cold and the hot end of the palette stand for, with
+            their unit, such as `12C:40C`; values are then degrees. None: they stay from 0 to 1.
         prefer_ir: Weight of the infrared picture, 0 to 1. At 1/2 the method decides; towards 1
             (0) its result is blended with more and more of the infrared (visible) picture, until
             only that is left. Networks that know preferences also decide for more of it by
@@ -117,6 +131,8 @@ class FuseOptions:
     window_temperature: float | str | None = None
     window_transmission: float | str | None = None
     keep_temperature: bool = False
+    palette: str | None = None
+    palette_range: DegreeRange | str | None = None
     prefer_ir: float = 0.5
     detail: float = 0.0
     natural: float = 0.0
@@ -139,6 +155,7 @@ class FuseOptions:
         elif self.ir_range is not None and not isinstance(self.ir_range, InfraredRange):
             object.__setattr__(self, "ir_range", _two_numbers(self.ir_range))
         self._check_thermal()
+        self._check_palette()
         if self.resize not in {None, "ir", "vis"}:
             raise UsageError(f"resize={self.resize!r}", expected="'ir' or 'vis'")
         if self.stretch and self.resize is None:
@@ -182,6 +199,20 @@ class FuseOptions:
             raise UsageError(f"--ir-unit (ir_unit=) {self.ir_unit!r}", expected=expected)
         for name in DEFAULTS:
             object.__setattr__(self, name, checked_condition(name, getattr(self, name)))
+
+    def _check_palette(self) -> None:
+        if self.palette is not None and self.palette not in PALETTE_NAMES:
+            raise UnknownName("palette", str(self.palette)[:80], PALETTE_NAMES)
+        if isinstance(self.palette_range, str):
+            object.__setattr__(self, "palette_range", DegreeRange.parse(self.palette_range))
+        if not isinstance(self.palette_range, DegreeRange | None):
+            found = f"palette_range={self.palette_range!r}"
+            raise UsageError(found, expected="a text such as '12C:40C'")
+        if self.palette_range is not None and self.palette is None:
+            raise UsageError(
+                f"--palette-range (palette_range=) {self.palette_range} without a palette",
+                expected="--palette auto (palette='auto'), or the palette's name",
+            )
 
     def _check_wishes(self) -> None:
         for name, most in WISHES.items():
@@ -228,6 +259,11 @@ class FuseOptions:
             ranged=wanted is not None,
             degrees=in_degrees or self.keep_temperature or bool(given.values),
         )
+
+    @property
+    def degrees(self) -> DegreeRange | None:
+        """Temperatures at the ends of the palette, in their normalised form."""
+        return cast("DegreeRange | None", self.palette_range)
 
     @property
     def preference(self) -> Preference:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from imfuse.falsecolour import recovered
 from imfuse.fuser import Fuser
 from imfuse.infrared import as_one_of_many
 from imfuse.io.inputs import as_picture
@@ -58,8 +59,9 @@ class Session:
             ImfuseError: See `Fuser.fuse`. The state is then unchanged.
         """
         limit = self.fuser.options.max_pixels
-        infrared = as_picture(ir, "infrared", limit, self.fuser.options.reading)
-        pair = ImagePair(ir=as_one_of_many(infrared), vis=as_picture(vis, "visible", limit))
+        found = as_picture(ir, "infrared", limit, self.fuser.options.reading)
+        infrared = recovered(as_one_of_many(found), self.fuser.options)
+        pair = ImagePair(ir=infrared, vis=as_picture(vis, "visible", limit))
         sizes = (pair.ir.size, pair.vis.size)
         registration = self._registration if sizes == self._sizes else None
         if registration is None:

@@ -21,6 +21,8 @@ _SHARE = 0.01
 _FAINTLY = 0.04
 """Difference of channels that a gray picture never has: its coding noise is in brightness alone."""
 
+_PALETTE = "--palette auto (palette='auto') turns the colours back into values"
+
 _DIM = 1 / 4
 """Minimum fraction of white that a 16-bit or float visible picture reaches, even at night."""
 
@@ -56,11 +58,13 @@ def notes_on(ir: Picture, vis: Picture) -> list[str]:
     if (colours > _PLAINLY).mean() > _SHARE and is_gray(vis.pixels):
         notes.append(
             f"{ir.name}: infrared in false colour; its luma is used, which is not temperature. "
-            f"{vis.name} is gray, and infrared comes first: were the two swapped?"
+            f"{vis.name} is gray, and infrared comes first: were the two swapped? If not, "
+            f"{_PALETTE}"
         )
     elif not is_gray(ir.pixels):
         notes.append(
-            f"{ir.name}: infrared in false colour; its luma is used, which is not temperature"
+            f"{ir.name}: infrared in false colour; its luma is used, which is not temperature. "
+            f"{_PALETTE}"
         )
     elif (colours > _FAINTLY).mean() > _SHARE and not _colourfulness(vis.pixels).any():
         notes.append(

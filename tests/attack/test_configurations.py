@@ -76,6 +76,7 @@ VALUES = {
 
 QUICK = {
     "fuse": "ir/000.png vis/000.png -o out.png",
+    "palette": "ir/000.png -o out.png",
     "evaluate": "vis ir vis --metrics EN",
     "explain": "EN vis/000.png ir/000.png vis/000.png -o page.html",
     "bench": "--models max --data . --metrics EN --no-audit",
@@ -177,7 +178,15 @@ def test_all_commands_are_attacked():
     assert COMMANDS.keys() == QUICK.keys()
 
 
-ALWAYS = {"fuse": 12, "evaluate": 4, "bench": 3, "scenes": 3, "models info": 2, "data check": 2}
+ALWAYS = {
+    "fuse": 12,
+    "palette": 3,
+    "evaluate": 4,
+    "bench": 3,
+    "scenes": 3,
+    "models info": 2,
+    "data check": 2,
+}
 """Values that are tried always, by command; the others need PyTorch, or have few options."""
 
 

@@ -20,6 +20,7 @@ from imfuse.cli import (
     fuse,
     inspect,
     models,
+    palette,
     rig,
     scenes,
     segment,
@@ -75,6 +76,7 @@ app = typer.Typer(
 app.command()(fuse.fuse)
 app.command()(align.align)
 app.command()(inspect.inspect)
+app.command()(palette.palette)
 app.command()(evaluate.evaluate)
 app.command()(explain.explain)
 app.command()(bench.bench)

@@ -24,6 +24,7 @@ from imfuse.cli.console import (
     print_json,
     say,
 )
+from imfuse.cli.palette import PaletteOption, PaletteRangeOption
 from imfuse.cli.progress import track
 from imfuse.cli.results import folder_as_json, output_row, summarise
 from imfuse.cli.streams import INTERRUPTED
@@ -101,6 +102,8 @@ def fuse(
     window_temperature: thermal.WindowTemperatureOption = None,
     window_transmission: thermal.WindowTransmissionOption = None,
     keep_temperature: thermal.KeepOption = False,
+    palette: PaletteOption = None,
+    palette_range: PaletteRangeOption = None,
     prefer: Annotated[
         str | None,
         typer.Option(
@@ -202,6 +205,8 @@ def fuse(
         window_temperature=window_temperature,
         window_transmission=window_transmission,
         keep_temperature=keep_temperature,
+        palette=palette,
+        palette_range=palette_range,
         tone=tone.value,
         provenance=provenance is not None,
         max_memory=None if max_memory is None else parse_bytes(max_memory),
