@@ -370,6 +370,35 @@ def storage() -> str:
     return "\n".join(lines)
 
 
+def alignment() -> str:
+    """Return how many pairs are found within some pixels, what the gate takes, and the time."""
+    found = _results("alignment")
+    lines = [
+        "| pairs | search | number | within 3 / 5 / 10 / 20 px | taken | of these right "
+        "| right ones taken | CPU s |",
+        "|---|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name, regimes in {**found["sets"], "all": found["all"]}.items():
+        for regime, row in regimes.items():
+            within = " / ".join(f"{share:.0f}" for share in row["within"].values())
+            precision, recall = (
+                "" if row[key] is None else f"{row[key]:.0f} %" for key in ("precision", "recall")
+            )
+            if regime == "foreign":
+                within = precision = recall = ""
+            lines.append(
+                f"| {name} | {regime} | {row['pairs']} | {within} | {row['taken']:.0f} % "
+                f"| {precision} | {recall} | {row['seconds']:.1f} |"
+            )
+    rigs = found["rigs"]
+    errors = ", ".join(f"{error:.2f}" for error in rigs["errors"])
+    lines += [
+        "",
+        f"Rigs of {rigs['pairs']} rendered pairs each, error of the corners: {errors} px at 640.",
+    ]
+    return "\n".join(lines)
+
+
 def palettes() -> str:
     """Return one row per palette: its colours, and errors by the quality of JPEG."""
     lines = [
@@ -414,6 +443,7 @@ TABLES = {
     "machines": machines,
     "downstream": downstream,
     "hard": hard,
+    "alignment": alignment,
     "palettes": palettes,
     "palette-files": palette_files,
     "training-speed": training_speed,

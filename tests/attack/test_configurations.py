@@ -76,7 +76,12 @@ VALUES = {
 
 QUICK = {
     "fuse": "ir/000.png vis/000.png -o out.png",
+    "align": "ir/000.png vis/000.png -o out.png",
+    "inspect": "ir/000.png",
     "palette": "ir/000.png -o out.png",
+    "rig calibrate": "ir vis -o rig.json",
+    "rig check": "text.txt ir/000.png vis/000.png",
+    "rig show": "text.txt",
     "evaluate": "vis ir vis --metrics EN",
     "explain": "EN vis/000.png ir/000.png vis/000.png -o page.html",
     "bench": "--models max --data . --metrics EN --no-audit",
@@ -180,7 +185,9 @@ def test_all_commands_are_attacked():
 
 ALWAYS = {
     "fuse": 12,
+    "align": 2,
     "palette": 3,
+    "rig calibrate": 2,
     "evaluate": 4,
     "bench": 3,
     "scenes": 3,

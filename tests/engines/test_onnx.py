@@ -1,5 +1,6 @@
 """The ONNX engine with a small trained network, against a float64 convolution written out here."""
 
+import builtins
 import json
 
 import numpy as np
@@ -12,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 import imfuse
 from imfuse.engines.load import load_engine
 from imfuse.engines.onnx import SPEC_KEY, OnnxEngine
+from imfuse.engines.onnx_file import OnnxFile
 from imfuse.errors import UnknownName, WeightsError
 from imfuse.types import FusionSpec, ImagePair, Picture, TileRule
 
@@ -177,3 +179,19 @@ def test_models_that_are_not_there(tmp_path):
         load_engine(tmp_path / "w.bin")
     with pytest.raises(UnknownName):
         load_engine("missing")
+
+
+def test_an_interrupt_while_onnxruntime_loads_is_no_fault_of_the_file(monkeypatch, tmp_path):
+    """Its module turns Ctrl-C into an ImportError with the interrupt as its cause."""
+    file = tmp_path / "model.onnx"
+    file.write_bytes(b"\x08\x08")
+    real = builtins.__import__
+
+    def interrupted(name, *rest):
+        if name == "onnxruntime":
+            raise ImportError("initialization failed") from KeyboardInterrupt()
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        OnnxFile(file)

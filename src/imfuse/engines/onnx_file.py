@@ -95,6 +95,7 @@ class OnnxFile:
             found = f"can't read the model file ({reason})"
             raise WeightsError(found, file=path, remedy="Check the path.") from error
         self.sha256 = hashlib.sha256(content).hexdigest()
+        _load_onnxruntime()
         try:
             self._session = _open(content, threads, max_memory, optimise=optimise)
             self.metadata = dict(self._session.get_modelmeta().custom_metadata_map)
@@ -194,8 +195,22 @@ def _stoppable(
         raise
 
 
+def _load_onnxruntime() -> None:
+    """Load ONNX Runtime, before anything could be taken for the file's fault.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C ended the loading, which the library tells as an ImportError.
+    """
+    try:
+        import onnxruntime  # noqa: F401, PLC0415 - 0.1 s to import, and only networks need it
+    except ImportError as error:
+        if isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        raise
+
+
 def _open(content: bytes, threads: int | None, max_memory: int | None, *, optimise: bool) -> Any:  # noqa: ANN401 - onnxruntime is untyped
-    import onnxruntime as ort  # noqa: PLC0415 - 0.1 s to import, and only networks need it
+    import onnxruntime as ort  # noqa: PLC0415 - loaded already
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads or 0
