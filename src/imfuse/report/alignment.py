@@ -1,5 +1,7 @@
 """The page of a registration: both pictures under a slider, a checkerboard, what is left over."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 
@@ -52,7 +54,7 @@ def alignment_page(pair: ImagePair, found: Found, refusal: ImfuseError | None) -
         "alignment.html.j2",
         style="alignment.css",
         script="alignment.js",
-        title=f"Registration of {pair.ir.name} and {pair.vis.name}",
+        title=f"Registration of {Path(pair.ir.name).name} and {Path(pair.vis.name).name}",
         verdict="registered" if refusal is None else str(refusal),
         facts=facts,
         matrix=[[f"{value:.6g}" for value in row] for row in found.matrix],
