@@ -28,6 +28,7 @@ from imfuse.registry import DEFAULT_METHOD
 ROOT = Path(__file__).parents[1]
 PAGES = (
     "README.md",
+    "docs/alignment.md",
     "docs/false-colour.md",
     "docs/methods.md",
     "docs/machines.md",

@@ -25,6 +25,8 @@ _AGREE = 20.0
 """Mean distance of corners up to which two pairs say the same."""
 _HALVES = 4
 """Pairs from which on the precision can be told."""
+_ROUNDS, _STILL = 5, 0.15
+"""Refinements of all pairs together, and the correction in pixels at 640 below which they end."""
 _MOVED = 4.0
 """Mean distance of corners from which on a rig counts as moved, besides twice its precision."""
 _SURE = 0.8
@@ -169,8 +171,19 @@ def _together(seen: Sequence[_Seen]) -> tuple[Matrix, list[int]]:
     guess = seen[middle].matrix
     if guess is None:
         raise AssertionError("a pair without a matrix that others agree with")
-    fit = refine([seen[index].view for index in near[middle]], guess, FINE)
-    return (guess if fit is None else fit.matrix), near[middle]
+    return _settled([seen[index].view for index in near[middle]], guess), near[middle]
+
+
+def _settled(views: Sequence[View], matrix: Matrix) -> Matrix:
+    """Return the registration that pairs together settle on; one refinement goes a part of it."""
+    for _ in range(_ROUNDS):
+        fit = refine(views, matrix, FINE)
+        if fit is None:
+            return matrix
+        matrix = fit.matrix
+        if fit.moved < _STILL:
+            break
+    return matrix
 
 
 def _residuals(
@@ -196,11 +209,8 @@ def _precision(views: Sequence[View], matrix: Matrix) -> float | None:
     """Return the estimated error of the corners, from two halves of the pairs."""
     if len(views) < _HALVES:
         return None
-    halves = [refine(views[start::2], matrix, FINE) for start in (0, 1)]
     at = corners(views[0].ir.shape)
-    places = [transform(half.matrix, at) for half in halves if half is not None]
-    if len(places) < len(halves):
-        return None
+    places = [transform(_settled(views[start::2], matrix), at) for start in (0, 1)]
     # The mean of both halves is half as far from the truth as they are from each other.
     return round(0.5 * _unit(views[0]) * distance(*places), 3)
 

@@ -236,7 +236,7 @@ def test_the_file_gives_the_network_back(exported, tmp_path):
     for name, values in network.state_dict().items():
         assert (loaded.state_dict()[name] == values).all(), name
     half = tmp_path / "half.onnx"
-    assert export_onnx(made(type(network)), half, half=True) < 1e-5
+    assert export_onnx(made(type(network)), half, bits=16) < 1e-5
     assert half.stat().st_size < 0.7 * file.stat().st_size
 
 

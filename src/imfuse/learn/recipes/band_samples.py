@@ -8,6 +8,9 @@ Told = tuple[Tensor, Tensor]
 """What the losses know of a source, and what the network sees of it."""
 _CONTENT = 0.06
 """Standard deviation from which on a place shows something."""
+_STRIPED = 0.75
+"""Share of the noisy infrared pictures whose noise is the same all down each column, as that of
+uncooled sensors is; the others have grain, which visible pictures also train."""
 _INFRARED_HARMED = 0.25
 """Share of the harmed samples whose infrared picture is harmed."""
 
@@ -67,7 +70,7 @@ def with_noise(ir: Tensor, y: Tensor, share: float, most: float) -> tuple[Tensor
     size = most * torch.rand((count, 1, 1, 1), device=y.device) * chosen
     of_ir = torch.rand((count, 1, 1, 1), device=y.device) < 0.5
     columns = torch.randn_like(ir[:, :, :1]).expand_as(ir)
-    grain = torch.where(torch.rand_like(size) < 0.5, columns, torch.randn_like(ir))
+    grain = torch.where(torch.rand_like(size) < _STRIPED, columns, torch.randn_like(ir))
     noisy_ir = (ir + of_ir * size * grain).clamp(0, 1)
     return noisy_ir, (y + ~of_ir * size * torch.randn_like(y)).clamp(0, 1)
 
