@@ -3,16 +3,9 @@
 import numpy as np
 import pytest
 
-from imfuse.align.refine import (
-    COARSE,
-    FINE,
-    Level,
-    _basis,
-    _between,
-    _maximise,
-    _offsets,
-    refine,
-)
+from imfuse.align.evidence import Level, _between, offsets
+from imfuse.align.mixture import basis, maximise
+from imfuse.align.refine import COARSE, FINE, refine
 from imfuse.align.views import View
 from reference.two_cameras import SIZE, corner_error, cut, moved
 
@@ -30,17 +23,17 @@ def test_parameters_come_back_from_probabilities(rng, stray):
     """Patches along edges know one direction only, and some fit elsewhere."""
     level = Level(256, 6, 11, 0.8)
     x, y = rng.uniform(-1, 1, (2, 200))
-    terms = _basis(x, 0.75 * y)
+    terms = basis(x, 0.75 * y)
     truth = np.array([1.5, 0.8, -0.5, -1.2, 0.5, 0.8, 0.02, -0.02])
     wanted = terms @ truth
-    offsets = _offsets(level.reach)
+    places = offsets(level.reach)
     angle = rng.uniform(0, np.pi, 200)
     across = np.stack([np.cos(angle), np.sin(angle)], 1)
     wanted[:stray] = rng.uniform(-6, 6, (stray, 2))
-    off = np.einsum("nc,noc->no", across, offsets[None] - wanted[:, None])
+    off = np.einsum("nc,noc->no", across, places[None] - wanted[:, None])
     chance = np.exp(-(off**2) / (2 * 0.5**2))
     chance /= chance.sum(1, keepdims=True)
-    found = _maximise(chance, terms, level, 256, 1)
+    found = maximise(chance, terms, level, 256, 1)
     assert np.abs(terms[stray:] @ (found.theta - truth)).max() < 0.35
     if stray:
         assert found.follows[stray:].mean() > found.follows[:stray].mean() + 0.1

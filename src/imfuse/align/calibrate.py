@@ -36,7 +36,7 @@ _REMEDY = "Take pairs with more structure that shows in both pictures, of severa
 
 @dataclass(frozen=True)
 class RigCheck:
-    """Whether a rig file still fits.
+    """Result of checking a rig file against pictures.
 
     Attributes:
         status: `fits`, `moved`, or `unsure`: the pictures don't show it.

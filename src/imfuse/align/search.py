@@ -23,7 +23,7 @@ _LEAST_ROOT = 1e-6
 
 @dataclass(frozen=True)
 class Range:
-    """What to search.
+    """Fields of view, turns and shifts to search.
 
     Attributes:
         ratios: Widths of the infrared picture's field of view, in that of the visible one.

@@ -7,7 +7,7 @@ import numpy as np
 
 from imfuse import __version__
 from imfuse.align.auto import Found, warped
-from imfuse.align.refine import Numbers
+from imfuse.align.evidence import Numbers
 from imfuse.errors import ImfuseError
 from imfuse.io.encode import encode_image
 from imfuse.ops import color, geometry
