@@ -155,7 +155,7 @@ def test_names_of_others_stay_theirs(install, rng):
     assert ours.shape == (64, 64)
     with pytest.raises(WeightsError, match="which is not installed"):
         load_engine("seafusion")
-    install(ZOO, networks=("seafusion", "mine"))
+    install(ZOO, networks=("seafusion", "mine"), version=imfuse.__version__)
     assert shipped.shipped()["seafusion"].package == ZOO
     assert shipped.shipped()["mine"].package == ZOO  # the zoo comes first
 

@@ -49,13 +49,13 @@ class Weights(Section):
     """Mean difference from the brighter source."""
     texture: NonNegativeFloat = 1.0
     """Mean difference of the gradient from `sharpen` times the stronger one of both sources."""
-    information: NonNegativeFloat = 1.0
+    information: NonNegativeFloat = 0.8
     """VIF, which is maximised."""
-    edges: NonNegativeFloat = 5.0
+    edges: NonNegativeFloat = 4.0
     """Qabf, which is maximised."""
-    differences: NonNegativeFloat = 1.0
+    differences: NonNegativeFloat = 1.2
     """SCD, which is maximised."""
-    contrast: NonNegativeFloat = 1.2
+    contrast: NonNegativeFloat = 1.5
     """What is missing of `spread` times the standard deviation of the brighter source."""
     structure: NonNegativeFloat = 0.2
     """1 - SSIM, summed over both sources."""
@@ -91,11 +91,11 @@ class BandsSettings(FusionSettings):
     """How far that rises with the preference of detail."""
     spread: PositiveFloat = 1.12
     """The standard deviation to reach, in that of the brighter source."""
-    noisy: Share = 0.2
+    noisy: Share = 0.25
     """Share of the samples of which one source gets noise, which the losses don't know."""
     noise: Annotated[float, Field(ge=0, le=0.5)] = 0.06
     """Largest standard deviation of that noise."""
-    harmed: Share = 0.12
+    harmed: Share = 0.15
     """Share of the samples of which one source shows nothing in places: the losses then take these
     places of the other source for it, as far as that shows something."""
     preferences: Share = 0.4
