@@ -8,7 +8,7 @@ import pytest
 
 from imfuse.align.calibrate import calibrate, check
 from imfuse.align.rig import Rig, RigAligner
-from imfuse.errors import ImfuseError, NotRegistered, UnreadableImage, UsageError
+from imfuse.errors import ImfuseError, NotRegistered, PairMismatch, UnreadableImage, UsageError
 from imfuse.fuser import Fuser
 from imfuse.ops.warps import scaling
 from imfuse.types import ImagePair, Picture
@@ -62,6 +62,23 @@ def test_nothing_comes_of_nothing(scenes):
     )
     with pytest.raises(NotRegistered, match="none of 2 pairs"):
         calibrate([("a", "b", black)] * 2)
+
+
+def test_a_single_pair_has_to_be_sure(scenes):
+    pair = cut(scenes[0], TRUTH, SIZE)
+    rig = calibrate([("a", "b", pair)])
+    assert corner_error(rig.array, TRUTH, SIZE) < 5
+    assert rig.precision is None
+    foreign = ImagePair(ir=pair.ir, vis=Picture(pixels=scenes[5][1][:, ::-1].copy()))
+    with pytest.raises(NotRegistered, match="none of 1 pairs could be registered"):
+        calibrate([("a", "b", foreign)])
+
+
+def test_pairs_of_several_sizes_are_not_checked_together(scenes):
+    pair = cut(scenes[0], TRUTH, SIZE)
+    half = ImagePair(ir=Picture(pixels=pair.ir.pixels[::2, ::2].copy()), vis=pair.vis)
+    with pytest.raises(PairMismatch, match="pairs of one size"):
+        check(rig_of(TRUTH), [pair, half])
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imfuse.align import gate
-from imfuse.align.auto import find
+from imfuse.align.auto import LEAST_CONFIDENCE, find
 from imfuse.align.estimate import distance, examined
 from imfuse.align.refine import COARSE, FINE, refine
 from imfuse.align.rig import Rig, RigPair
 from imfuse.align.views import View, corners, transform
-from imfuse.errors import ImfuseError, NotRegistered, UsageError
+from imfuse.errors import ImfuseError, NotRegistered, PairMismatch, UsageError
 from imfuse.ops.warps import Matrix
 from imfuse.types import ImagePair
 
@@ -59,6 +59,7 @@ class _Seen:
     pair: RigPair
     view: View
     matrix: Matrix | None
+    confidence: float
 
 
 def calibrate(pairs: Iterable[tuple[str, str, ImagePair]]) -> Rig:
@@ -88,15 +89,16 @@ def calibrate(pairs: Iterable[tuple[str, str, ImagePair]]) -> Rig:
         except ImfuseError as error:
             left_out.append(_without(named, getattr(error, "reason", error.found)))
             continue
-        sure = found.confidence >= _HOPEFUL
-        matrix = found.estimate.fit.matrix if sure else None
-        seen.append(_Seen(named, found.view, matrix))
+        hopeful = found.confidence >= _HOPEFUL
+        matrix = found.estimate.fit.matrix if hopeful else None
+        seen.append(_Seen(named, found.view, matrix, found.confidence))
     if sizes is None:
         raise UsageError("no pairs to calibrate with", expected="at least one pair")
-    if not seen:
+    if not seen or (len(seen) == 1 and seen[0].confidence < LEAST_CONFIDENCE):
+        found_out = "surely enough" if seen else "at all"
         raise NotRegistered(
-            f"none of {len(left_out)} pairs could be registered",
-            reason="no_overlap",
+            f"none of {len(left_out) + len(seen)} pairs could be registered {found_out}",
+            reason="low_confidence" if seen else "no_overlap",
             remedy=_REMEDY,
         )
     matrix, used = _together(seen)
@@ -121,8 +123,18 @@ def check(rig: Rig, pairs: Sequence[ImagePair]) -> RigCheck:
 
     Raises:
         NotRegistered: They have other proportions than those of the rig.
+        PairMismatch: They have several sizes.
     """
     ir, vis = pairs[0].ir, pairs[0].vis
+    for other in pairs:
+        if (other.ir.size, other.vis.size) != (ir.size, vis.size):
+            raise PairMismatch(
+                f"{other.ir.extent} and {other.vis.extent}, the first pair {ir.extent} and "
+                f"{vis.extent}",
+                file=other.ir.name,
+                expected="pairs of one size",
+                remedy="Check pairs of other sizes on their own.",
+            )
     whole = rig.between(ir.size, vis.size)
     if whole is None:
         raise NotRegistered(

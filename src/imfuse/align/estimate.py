@@ -33,7 +33,7 @@ _UNIT = 640.0
 """Longer side of the visible picture in which distances are told."""
 _HOPELESS = 0.82
 """Share of patches that follow below which a fit is not looked at again: of 374 right ones among
-calibration pairs, none had less than .83; of wrong ones, two thirds had."""
+calibration pairs, none had less than .83; of wrong ones, most had."""
 _DISTURBANCES = ((0.02, 0.012, 0.8), (-0.012, -0.02, -0.8))
 """Shifts in sides of the visible picture, and turns in degrees, to begin again from."""
 
@@ -49,7 +49,7 @@ class Estimate:
         by_chance: Evidence that the mirrored infrared picture gives, which shows nothing of what
             the visible one does.
         bend: Largest displacement of the corners, in pixels at 640, that no similarity explains.
-        scale: Size of an infrared pixel in pixels at which both would have one field of view.
+        scale: Width of the infrared picture's field of view, in that of the visible one.
         stage: The search that found it: `near`, `rig` or `wide`.
     """
 
