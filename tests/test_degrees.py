@@ -4,6 +4,7 @@ import pytest
 
 from imfuse.degrees import DegreeRange
 from imfuse.errors import UsageError
+from imfuse.infrared_range import InfraredRange
 
 
 @pytest.mark.parametrize(
@@ -35,3 +36,10 @@ def test_ranges_are_read(text, low, high, unit):
 def test_others_are_refused(text):
     with pytest.raises(UsageError, match="palette-range"):
         DegreeRange.parse(text)
+
+
+def test_one_unit_may_stand_for_both_ends_of_infrared_ranges_too():
+    assert InfraredRange.parse("18:36C") == InfraredRange.parse("18C:36C")
+    for text in ("18:36%", "18C:36", "18K:36C"):
+        with pytest.raises(UsageError, match="ir-range"):
+            InfraredRange.parse(text)

@@ -1,14 +1,12 @@
 """Ranges of temperatures with their unit, as people write them: `12C:40C`, `285K:313K`."""
 
 import math
-import re
 from dataclasses import dataclass
 from typing import Literal
 
 from imfuse.errors import UsageError
-
-_NUMBER = r"\s*([-+]?(?:\d+\.?\d*|\.\d+))\s*°?\s*([CKF])\s*"
-_ZERO = 273.15
+from imfuse.infrared_range import InfraredRange
+from imfuse.radiometry import ZERO_CELSIUS, to_celsius
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class DegreeRange:
 
     def __post_init__(self) -> None:
         """Check both ends."""
-        least = 0.0 if self.unit == "kelvin" else -_ZERO
+        least = 0.0 if self.unit == "kelvin" else -ZERO_CELSIUS
         finite = math.isfinite(self.low) and math.isfinite(self.high)
         if not finite or not least <= self.low < self.high:
             expected = "the cold end first, then a hotter one, none below absolute zero"
@@ -52,18 +50,17 @@ class DegreeRange:
             >>> DegreeRange.parse("12C:40C"), str(DegreeRange.parse("50:104F"))
             (DegreeRange(low=12.0, high=40.0, unit='celsius'), '10C:40C')
         """
-        low, _, high = text.strip().upper().partition(":")
-        second = re.fullmatch(_NUMBER, high)
-        first = re.fullmatch(_NUMBER, low) or (
-            second and re.fullmatch(_NUMBER, f"{low}{second[2]}")
+        refusal = UsageError(
+            f"--palette-range (palette_range=) {text}",
+            expected="the temperatures at the cold and the hot end of the colour bar with "
+            "their unit, C, K or F, such as 12C:40C",
         )
-        if first is None or second is None or first[2] != second[2]:
-            raise UsageError(
-                f"--palette-range (palette_range=) {text}",
-                expected="the temperatures at the cold and the hot end of the colour bar with "
-                "their unit, C, K or F, such as 12C:40C",
-            )
-        ends = float(first[1]), float(second[1])
-        if first[2] == "F":
-            ends = (ends[0] - 32) / 1.8, (ends[1] - 32) / 1.8
-        return cls(*ends, unit="kelvin" if first[2] == "K" else "celsius")
+        try:
+            found = InfraredRange.parse(text)
+        except UsageError as error:
+            raise refusal from error
+        if found.unit is None:
+            raise refusal
+        if found.unit == "kelvin":
+            return cls(found.low, found.high, "kelvin")
+        return cls(to_celsius(found.low, found.unit), to_celsius(found.high, found.unit))

@@ -47,7 +47,7 @@ class InfraredRange:
 
     @classmethod
     def parse(cls, text: str) -> "InfraredRange":
-        """Read `LOW:HIGH`, also in degrees as in `10C:40C`; `LOW%:HIGH%`; or `auto`.
+        """Read `LOW:HIGH`, also in degrees as in `10C:40C` or `10:40C`; `LOW%:HIGH%`; or `auto`.
 
         Raises:
             UsageError: It is none of these.
@@ -62,6 +62,8 @@ class InfraredRange:
             return AUTO_RANGE
         found = re.fullmatch(f"{_PART}:{_PART}", text, re.IGNORECASE)
         units = {(found[part] or "").upper().lstrip("°") for part in (2, 4)} if found else set()
+        if found and not found[2] and units & set(_LETTERS.values()):
+            units.discard("")  # the unit after the second number is that of both
         if found is None or len(units) > 1:
             raise UsageError(
                 f"--ir-range (ir_range=) {text}",
