@@ -1,7 +1,8 @@
 """The gate: how likely an estimated registration is right, and why it isn't where it isn't.
 
 A logistic regression on what speaks for and against an estimate. Its weights are calibrated on
-training pairs and rendered scenes by `benchmarks/gate.py`, which shows the reliability curve.
+training pairs and rendered scenes (`benchmarks/gate.py`); `benchmarks/alignment.py` tells how
+reliable it is on others.
 """
 
 import math
