@@ -1,8 +1,9 @@
 """Training of a segmenter on each method's pictures: MSRS's two folds, one seed at a time.
 
 The papers' downstream protocol on the labelled pairs that are here. Trainings of other rows and
-seeds with the same settings stay in the results, so that the comparison can grow over days. Needs
-`IMFUSE_DATA` and the extras `learn`, `imagenet`, `judge`.
+seeds with the same settings stay in the results, so that the comparison can grow over days; those
+of each sensor alone and of two encoders needn't be repeated (`--no-base-rows`). Needs `IMFUSE_DATA`
+and the extras `learn`, `imagenet`, `judge`.
 
 `python downstream.py CACHE --models max,seafusion --fused LABEL=DIR --seed 0 --steps 600`
 """
@@ -48,6 +49,7 @@ def main() -> None:
     arguments.add_argument("--models", default="")
     arguments.add_argument("--fused", action="append", default=[])
     arguments.add_argument("--exchange", default="none")
+    arguments.add_argument("--no-base-rows", dest="base_rows", action="store_false")
     arguments.add_argument("--seed", type=int, default=0)
     arguments.add_argument("--steps", type=int, default=600)
     given = arguments.parse_args()
@@ -63,6 +65,7 @@ def main() -> None:
         preset="cpu",
         settings={**SETTINGS, "seed": given.seed},
         exchange=given.exchange.split(","),
+        base_rows=given.base_rows,
         tell=print,
     )
     protocol = {**summary.about, **{name: str(value) for name, value in SETTINGS.items()}}

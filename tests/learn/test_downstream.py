@@ -304,6 +304,12 @@ def test_test_pairs_are_trained_on_only_by_folds(place, splits, tmp_path):
     assert "divides pairs of the test split" in note
 
 
+@pytest.mark.usefixtures("done", "untrained")
+def test_base_rows_can_be_left_out(place):
+    alone = retrained(place, base_rows=False)
+    assert [row.whole.label for row in alone.rows] == ["max", "mine"]
+
+
 @pytest.mark.usefixtures("untrained")
 def test_other_wrong_arguments_are_refused(place, tmp_path, run):
     one = next((place / "mine").iterdir())
@@ -315,6 +321,7 @@ def test_other_wrong_arguments_are_refused(place, tmp_path, run):
         ({"settings": {"on": "ir"}}, "the setting on", UsageError),
         ({"settings": {"classes": 4}}, "classes=4", UsageError),
         ({"exchange": ["much"]}, "exchange 'much'", UsageError),
+        ({"base_rows": False, "models": [], "fused": []}, "no rows", UsageError),
         ({"seeds": 0}, "0 seeds", UsageError),
         ({"budget": "long"}, "not a budget", UsageError),
         ({"device": "4"}, "device '4'", UsageError),

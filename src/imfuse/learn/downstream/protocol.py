@@ -79,6 +79,7 @@ def retrain(  # noqa: PLR0913 - as many as the command has
     preset: str | None = None,
     settings: Mapping[str, Any] | None = None,
     exchange: Sequence[str] = ("none",),
+    base_rows: bool = True,
     layout: str | None = None,
     device: str = "auto",
     tell: Callable[[str], object] = lambda _: None,
@@ -86,8 +87,8 @@ def retrain(  # noqa: PLR0913 - as many as the command has
 ) -> RetrainSummary:
     """Train a segmenter on each method's pictures, and test it on that method's pictures.
 
-    Every row gets the same segmenter, settings, pairs and budget. Beside the methods, the rows are
-    each sensor alone, and two encoders on the unfused pair.
+    Every row gets the same segmenter, settings, pairs and budget. Beside the methods, the base rows
+    are each sensor alone, and two encoders on the unfused pair.
 
     Args:
         segmenter: Name of the segmenter, such as `banet-imagenet`.
@@ -102,6 +103,7 @@ def retrain(  # noqa: PLR0913 - as many as the command has
         preset: Preset of the segmenter's settings.
         settings: Changes to them, by name. By default no pairs are held out.
         exchange: Kinds of two encoders: `none`, `cmx`, or both.
+        base_rows: False leaves the base rows out, where they are known from an earlier run.
         layout: Name of the layout of the data, if it can't be recognised from the folder.
         device: `auto`, `cpu` or `gpu`.
         tell: Called with a line about what is done next.
@@ -121,16 +123,19 @@ def retrain(  # noqa: PLR0913 - as many as the command has
     directions, notes = open_directions(str(data), folds, layout)
     trainee, classes = _trainee(segmenter, preset, settings or {}, budget, directions)
     first = trainee.settings().seed
+    sensors = SENSORS if base_rows else ()
     plan = Plan(
         rows=[
-            *((shown, trainee) for shown in (*SENSORS, *_pictures(models, fused))),
-            *_of_pairs(trainee, exchange),
+            *((shown, trainee) for shown in (*sensors, *_pictures(models, fused))),
+            *(_of_pairs(trainee, exchange) if base_rows else ()),
         ],
         directions=directions,
         seeds=range(first, first + _checked_seeds(seeds)),
         classes=classes,
         notes=notes,
     )
+    if not plan.rows:
+        raise UsageError("no rows", expected="base rows, models or folders of fused pictures")
     refuse_twins([shown for shown, _ in plan.rows])
     for note in notes:
         tell(note)
