@@ -8,12 +8,23 @@ the whole in ONNX Runtime (640x480).
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
-import cv2
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from imfuse.engines.band_pyramid import (
+    LEVELS,
+    Decided,
+    blended,
+    collapsed,
+    enlarged,
+    halved,
+    selected,
+    sigmoid,
+    split,
+    strength,
+)
 from imfuse.engines.onnx import SPEC_KEY
 from imfuse.engines.onnx_file import OnnxFile, brief
 from imfuse.engines.scene import SCENE, describe, in_blocks
@@ -24,16 +35,10 @@ BANDS_KEY = "imfuse.bands"
 """Metadata key that holds the `BandRule` as JSON."""
 OUTPUTS = ("first", "second", "third")
 """Answers of the network, at its resolution, a half and a quarter of it."""
-LEVELS = 4
-"""Bands; what is left below them has a sixteenth of the height and width."""
-FLOOR = 0.01
-"""Contrast of bands below which selection by contrast fades."""
 LIFT = 0.25
 """Largest change of brightness that no source explains."""
 GAIN = (0.5, 1.3)
 """Least gain of a band, and how far the largest one is above it."""
-BLURRED = 3
-"""Bands whose magnitude is a mean over 3x3 pixels; that of the others is each pixel's own."""
 SCALED = (4.0, 6.0)
 """Factors by which the network gets a band, and the magnitude of finer ones."""
 TASTES = len(Preference())
@@ -70,20 +75,6 @@ class BandRule(BaseModel):
     def outputs(self) -> tuple[str, ...]:
         """Names of the network's outputs."""
         return OUTPUTS[: scale_of(LEVELS, self.start) + 1]
-
-
-class Decided(NamedTuple):
-    """Decision on a band, or for what is left below all bands.
-
-    Attributes:
-        mask: `(H, W)` share of infrared, 0 to 1.
-        gain: Likewise, factor of what is blended; None: 1.
-        lift: Likewise, change of brightness; None for bands.
-    """
-
-    mask: Float
-    gain: Float | None
-    lift: Float | None
 
 
 class BandsEngine:
@@ -137,7 +128,7 @@ class BandsEngine:
         """Fuse two arrays; see `imfuse.types.Engine.fuse`."""
         of_ir, of_vis = split(ir), split(vis)
         decided = self._decide(of_ir, of_vis, self._scene_of(ir, vis))
-        return _collapsed([_blended(*one) for one in zip(of_ir, of_vis, decided, strict=True)])
+        return collapsed([blended(*one) for one in zip(of_ir, of_vis, decided, strict=True)])
 
     def shares(self, ir: Float, vis: Float) -> Shares:
         """Return what of the fused picture comes from where; the three add up to it.
@@ -154,7 +145,7 @@ class BandsEngine:
             parts[0].append(factor * mask * a)
             parts[1].append(factor * (1 - mask) * b)
             parts[2].append(np.zeros_like(a) if lift is None else lift)
-        return Shares(*map(_collapsed, parts))
+        return Shares(*map(collapsed, parts))
 
     def _scene_of(self, ir: Float, vis: Float) -> Float:
         return describe(in_blocks(ir), in_blocks(vis)) if self._scene is None else self._scene
@@ -175,15 +166,13 @@ class BandsEngine:
             finest: Magnitude of both finest bands at half resolution.
         """
         start, halved = self.rule.start, self.rule.halved and level == 0
-        logit, gain = maps[0], GAIN[0] + GAIN[1] * _sigmoid(maps[1])
+        logit, gain = maps[0], GAIN[0] + GAIN[1] * sigmoid(maps[1])
         for _ in range(start + scale_of(level, start) - level - halved):
-            logit, gain = _enlarged(logit), _enlarged(gain)
-        sizes = finest if halved else [_strength(band, level) for band in bands]
-        contrast = _contrast(*sizes)
-        chosen = cv2.addWeighted(logit, 2.0, contrast, self.rule.sharpness[level], 0.0)
-        mask = _sigmoid(_as_float(chosen))
+            logit, gain = enlarged(logit), enlarged(gain)
+        sizes = finest if halved else [strength(band, level) for band in bands]
+        mask = selected(logit, sizes, self.rule.sharpness[level])
         if halved:
-            mask, gain = _enlarged(mask), _enlarged(gain)
+            mask, gain = enlarged(mask), enlarged(gain)
         return Decided(mask, gain, None)
 
     def _answers(self, planes: Float, scene: Float) -> list[Float]:
@@ -218,7 +207,7 @@ class BandsEngine:
         One at a time, as all of them together take much memory.
         """
         start = self.rule.start
-        finest = [_halved(np.abs(bands[0])) for bands in (of_ir, of_vis)]
+        finest = [halved(np.abs(bands[0])) for bands in (of_ir, of_vis)]
         seen = (_seen(*one, start) for one in zip((of_ir, of_vis), finest, strict=True))
         planes = np.stack([plane for one in seen for plane in one])[None]
         maps = [iter(one) for one in self._answers(planes, scene)]
@@ -230,9 +219,9 @@ class BandsEngine:
         scale = scale_of(LEVELS, start)
         logit, lift = next(maps[scale]), next(maps[scale])
         for _ in range(LEVELS - start - scale):
-            logit, lift = _halved(logit), _halved(lift)
+            logit, lift = halved(logit), halved(lift)
         lift = np.float32(LIFT) * np.tanh(lift)
-        yield Decided(_sigmoid(2 * logit), None, lift)
+        yield Decided(sigmoid(2 * logit), None, lift)
 
 
 def _strips(height: int, width: int) -> list[tuple[slice, slice]]:
@@ -258,20 +247,6 @@ def scale_of(level: int, start: int) -> int:
     return max(0, min(2, level - start))
 
 
-def split(picture: Float) -> list[Float]:
-    """Return the bands of a picture, finest first, then what is left.
-
-    Args:
-        picture: `(H, W)`, both multiples of 16.
-    """
-    bands = []
-    for _ in range(LEVELS):
-        smaller = _as_float(cv2.pyrDown(picture))
-        bands.append(_subtract(picture, _enlarged(smaller)))
-        picture = smaller
-    return [*bands, picture]
-
-
 def _seen(bands: Sequence[Float], finest: Float, start: int) -> list[Float]:
     """Return what the network gets of a picture.
 
@@ -281,76 +256,13 @@ def _seen(bands: Sequence[Float], finest: Float, start: int) -> list[Float]:
         start: Halvings before the network begins.
     """
     of_band, of_finer = (np.float32(factor) for factor in SCALED)
-    planes = [_collapsed(bands[start:]), of_band * bands[start]]
+    planes = [collapsed(bands[start:]), of_band * bands[start]]
     for level in range(start):
-        size = finest if level == 0 else _halved(np.abs(bands[level]))
+        size = finest if level == 0 else halved(np.abs(bands[level]))
         for _ in range(start - level - 1):
-            size = _halved(size)
+            size = halved(size)
         planes.append(of_finer * size)
     return planes
-
-
-def _strength(band: Float, level: int) -> Float:
-    """Return the magnitude of a band around each pixel."""
-    size = np.abs(band)
-    if level >= BLURRED:
-        return size
-    return _as_float(cv2.blur(size, (3, 3), borderType=cv2.BORDER_CONSTANT))
-
-
-def _blended(a: Float, b: Float, decided: Decided) -> Float:
-    """Return a band of the fused picture."""
-    band = _add(b, _times(_subtract(a, b), decided.mask))
-    if decided.gain is not None:
-        band = _times(band, decided.gain)
-    return band if decided.lift is None else _add(band, decided.lift)
-
-
-def _contrast(p: Float, q: Float) -> Float:
-    """Return how far the first of two magnitudes is the larger one, from -1 to 1."""
-    total = _add(p, q)
-    total += np.float32(FLOOR)
-    return _as_float(cv2.divide(_subtract(p, q), total))
-
-
-def _sigmoid(values: Float) -> Float:
-    values = _as_float(cv2.exp(-values))
-    values += 1
-    return np.divide(np.float32(1), values, out=values)
-
-
-def _enlarged(values: Float) -> Float:
-    """Return an array of twice the height and width."""
-    return _as_float(cv2.resize(values, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR))
-
-
-def _halved(values: Float) -> Float:
-    """Return an array of half the height and width: means of 2x2."""
-    return _as_float(cv2.resize(values, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
-
-
-def _collapsed(bands: Sequence[Float]) -> Float:
-    """Return the picture of a pyramid's bands."""
-    *details, picture = bands
-    for detail in reversed(details):
-        picture = _add(_enlarged(picture), detail)
-    return picture
-
-
-def _add(one: Float, other: Float) -> Float:
-    return _as_float(cv2.add(one, other))
-
-
-def _subtract(one: Float, other: Float) -> Float:
-    return _as_float(cv2.subtract(one, other))
-
-
-def _times(one: Float, other: Float) -> Float:
-    return _as_float(cv2.multiply(one, other))
-
-
-def _as_float(values: object) -> Float:
-    return np.asarray(values, np.float32)
 
 
 def _described(file: OnnxFile) -> tuple[FusionSpec, BandRule]:

@@ -8,7 +8,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from imfuse.engines.bands import BANDS_KEY, BandsEngine, _collapsed, _strips, scale_of, split  # noqa: E402
+from imfuse.engines.band_pyramid import collapsed, split  # noqa: E402
+from imfuse.engines.bands import BANDS_KEY, BandsEngine, _strips, scale_of  # noqa: E402
 from imfuse.engines.load import load_engine, open_onnx  # noqa: E402
 from imfuse.engines.onnx import OnnxEngine  # noqa: E402
 from imfuse.engines.scene import SCENE, describe, in_blocks  # noqa: E402
@@ -112,7 +113,7 @@ def _bands(picture):
 
 def test_bands_add_up_to_the_picture():
     picture = pictures(96, 64)[0]
-    np.testing.assert_allclose(_collapsed(split(picture)), picture, atol=1e-6)
+    np.testing.assert_allclose(collapsed(split(picture)), picture, atol=1e-6)
 
 
 def test_scales_of_decisions():

@@ -15,16 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from imfuse.engines.bands import (
-    BLURRED,
-    FLOOR,
-    GAIN,
-    LEVELS,
-    LIFT,
-    SCALED,
-    BandRule,
-    scale_of,
-)
+from imfuse.engines.band_pyramid import BLURRED, FLOOR, LEVELS
+from imfuse.engines.bands import GAIN, LIFT, SCALED, BandRule, scale_of
 from imfuse.learn.blocks.decider import Decider, described, enlarged
 from imfuse.learn.models.base import FusionNetwork
 from imfuse.types import Preference, SizeRule
