@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from imfuse.data.rendered import RenderedPairs
-from imfuse.io.images import write_image
+from imfuse.io.images import read_image, write_image
 from imfuse.types import Picture
 from reference.detector_files import write
 
@@ -81,6 +81,21 @@ def test_tables_and_the_page(run, detector, pairs, tmp_path):
     assert page.count("<img ") >= 5
     assert "false alarm" in page
     assert "tau" in page
+
+
+def test_pages_take_published_pictures_of_another_size(run, detector, pairs, tmp_path):
+    (tmp_path / "half").mkdir()
+    for path in (pairs / "vis").iterdir():
+        half = read_image(path).pixels[::2, ::2]
+        write_image(tmp_path / "half" / path.name, Picture(pixels=half))
+    page = tmp_path / "page.html"
+    code, out, error = run(
+        *("bench", "--task", "detect", "--detector", detector, "--data", pairs, "--json"),
+        *("--fused", f"half={tmp_path / 'half'}", "--report", page),
+    )
+    assert code == 0, error
+    assert not json.loads(out)["failed"]
+    assert "half" in page.read_text(encoding="utf-8")
 
 
 def test_should_i_fuse(run, detector, pairs):

@@ -1,17 +1,22 @@
 """Machine judges from the words of a user: files, maps of classes, settings."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from imfuse.align.resize import resized
 from imfuse.data.layouts import Layout
 from imfuse.errors import UnknownName, UsageError
 from imfuse.io.yaml_file import load_yaml
 from imfuse.scoring.detection import DetectionJudge
+from imfuse.scoring.judge import Item, Row
+from imfuse.scoring.scorer import Scorer
 from imfuse.scoring.segmentation import SegmentationJudge
 from imfuse.scoring.truths import BoxTruths
+from imfuse.types import Picture
 from imfuse.vision.classes import ClassMap
 from imfuse.vision.detector import OnnxDetector
 from imfuse.vision.detector_settings import ChannelMeans, ChannelSpread, DetectorSettings, White
@@ -23,6 +28,22 @@ CITYSCAPES = (
     "motorcycle", "bicycle",
 )  # fmt: skip
 """Classes of Cityscapes, which segmenters of 19 classes have as a rule."""
+
+
+class ScorerOfAnySize(Scorer):
+    """Metrics of pictures that may be of another size than their pairs, as published ones are.
+
+    Machines take such pictures as they are; metrics compare pixels, so these are resized first.
+    """
+
+    def score(self, fused: Picture, item: Item) -> Row:
+        """Score one picture at the size of its visible picture."""
+        size = item.pair.vis.size
+        if fused.size == size:
+            return super().score(fused, item)
+        row = super().score(resized(fused, size), item)
+        note = f"resized from {fused.extent} for the metrics"
+        return replace(row, notes=(*row.notes, note))
 
 
 class SegmenterSettings(BaseModel):

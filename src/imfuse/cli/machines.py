@@ -178,12 +178,12 @@ def bench_machines(
             as_json=as_json,
         )
         return
+    from imfuse.bench.judges import ScorerOfAnySize
     from imfuse.bench.machines import BASELINES, LATE, SENSORS, MachineSummary
     from imfuse.bench.run import Bench, competitors_of
     from imfuse.bench.verdict import section
     from imfuse.cli.scores import check_outputs, show_sections
     from imfuse.metrics.catalogue import PAPER_METRICS
-    from imfuse.scoring.scorer import Scorer
 
     check_outputs((csv, markdown, report), inputs=compared.inputs)
     taken = [label for label, _ in compared.folders if label in LATE]
@@ -196,7 +196,7 @@ def bench_machines(
     pairs = source.pairs()
     wanted = compared.range_of(pairs)
     # The page shows what the field's metrics say of the same pictures.
-    metrics = [Scorer.of(metrics=PAPER_METRICS)] if report is not None else []
+    metrics = [ScorerOfAnySize.of(metrics=PAPER_METRICS)] if report is not None else []
     run: Bench[Any] = Bench(
         [*SENSORS, *methods],
         pairs,
