@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from imfuse.bench.speed import _peak_in_fresh_process, measure_speed
+from imfuse.bench.speed import peak_in_fresh_process, measure_speed
 from imfuse.data.entries import NamedPair
 from imfuse.types import ImagePair, Picture
 
@@ -43,7 +43,7 @@ def test_an_interrupt_leaves_no_process_behind(monkeypatch):
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
         with pytest.raises(KeyboardInterrupt):
-            _peak_in_fresh_process("max", 32, 32)
+            peak_in_fresh_process("max", 32, 32)
     finally:
         signal.signal(signal.SIGALRM, before)
     assert started[0].returncode is not None

@@ -54,11 +54,18 @@ def measure_speed(
         fuser.fuse(pair)
         seconds.append(time.perf_counter() - started)
     height, width = pair.vis.size
-    peak = _peak_in_fresh_process(model, height, width)
+    peak = peak_in_fresh_process(model, height, width)
     return Speed(1e3 * statistics.median(seconds), peak, f"{width}x{height}")
 
 
-def _peak_in_fresh_process(model: str, height: int, width: int) -> float | None:
+def peak_in_fresh_process(model: str, height: int, width: int) -> float | None:
+    """Return `Speed.peak_mb` of a method for colour pictures of a size.
+
+    Args:
+        model: Name of a method, or a model file.
+        height: Height in pixels.
+        width: Width in pixels.
+    """
     command = [sys.executable, "-m", "imfuse.bench.speed", model, str(height), str(width)]
     with subprocess.Popen(  # noqa: S603 - ourselves
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
