@@ -93,3 +93,17 @@ def test_swapped_folders_are_said_once(tmp_path):
     (finding,) = report(source, list(examine(source))).findings
     assert (finding.kind, finding.where) == ("swapped", "all")
     assert "in 3 of 3 pairs the infrared picture is coloured" in finding.message
+
+
+def test_single_swapped_pairs_are_named(tmp_path):
+    render_pairs(tmp_path, ["random"], count=5, size=(24, 32), seed=0)
+    ir, vis = (sorted((tmp_path / role).iterdir()) for role in ("ir", "vis"))
+    for place in (1, 3):
+        first, second = ir[place].read_bytes(), vis[place].read_bytes()
+        ir[place].write_bytes(second)
+        vis[place].write_bytes(first)
+    source = open_source(tmp_path)
+    findings = report(source, list(examine(source))).findings
+    assert [(one.kind, one.where) for one in findings] == [
+        ("swapped", ir[place].stem) for place in (1, 3)
+    ]

@@ -126,6 +126,8 @@ def _show(result: "Report") -> None:
     if result.boxed:
         classes = ", ".join(f"{name} {count}" for name, count in result.boxes.items())
         show(f"  {'boxes':<10}{sum(result.boxes.values())} in {result.boxed} pairs  ({classes})")
+    if result.unsure:
+        say_list("pairs that don't show whether they lie pixel on pixel", list(result.unsure))
     if result.terms:
         show(f"  {'terms':<10}{result.terms}")
     kinds = dict.fromkeys(finding.kind for finding in result.findings)

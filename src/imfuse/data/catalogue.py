@@ -57,6 +57,7 @@ def _harvard(modality: str, tested: int, *, ir: str, vis: str) -> Layout:
         counts={"test": tested},
         size=(256, 256),
         mri_as_ir=ir == "mri",
+        medical=True,
         terms=_HARVARD,
         source=_HARVARD_SOURCE,
     )

@@ -13,6 +13,7 @@ from imfuse.data.findings import Examined, Finding, Report
 from imfuse.data.folders import SPLIT_FOLDERS
 from imfuse.data.lags import sketch, slipped, watched
 from imfuse.data.offsets import Edges, displaced, find_offset
+from imfuse.data.registered import look
 from imfuse.data.sample import IGNORED, Sample, gray
 from imfuse.data.sources import Source
 from imfuse.errors import BadValues, ImfuseError, PairMismatch
@@ -96,6 +97,9 @@ def report(source: Source, examined: list[Examined]) -> Report:
         boxed=sum(seen.boxes is not None for seen in examined),
         boxes=dict(Counter(name for seen in examined for name in seen.boxes or ())),
         terms=layout.terms,
+        unsure=tuple(
+            seen.entry.name for seen in examined if seen.standing and not seen.standing.sure
+        ),
         findings=tuple(findings),
     )
 
@@ -119,6 +123,10 @@ def _examine(
     if np.array_equal(sample.ir, luma):
         message = "infrared and visible picture are the same"
         findings.append(Finding("identical", entry.name, message))
+    searched = not source.layout.medical
+    standing = look(sample) if searched and index in sampled else None
+    if standing is not None and standing.message:
+        findings.append(Finding("off", entry.name, standing.message))
     return Examined(
         entry,
         sample.size,
@@ -127,6 +135,7 @@ def _examine(
         swapped=swapped,
         offset=find_offset(sample.ir, luma) if index in sampled else None,
         sketch=sketch(sample.ir, luma) if index in near else None,
+        standing=standing,
         findings=(*findings, *_labels(sample, classes), *_boxes(sample)),
     )
 
@@ -152,11 +161,14 @@ def _swapped(examined: list[Examined]) -> list[Finding]:
     names = [seen.entry.name for seen in examined if seen.swapped]
     if not names:
         return []
+    if 2 * len(names) <= len(examined):
+        message = "infrared is coloured and visible gray; this pair may be swapped"
+        return [Finding("swapped", name, message) for name in names]
     message = (
         f"in {len(names)} of {len(examined)} pairs the infrared picture is coloured and the "
         "visible one gray; the folders may be swapped"
     )
-    return [Finding("swapped", names[0] if len(names) == 1 else "all", message)]
+    return [Finding("swapped", "all", message)]
 
 
 def _displaced(examined: list[Examined]) -> list[Finding]:

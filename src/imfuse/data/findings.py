@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field
 
 from imfuse.data.entries import Entry
 from imfuse.data.offsets import Edges, Offset
+from imfuse.data.registered import Standing
 
 
 @dataclass(frozen=True)
@@ -15,8 +16,9 @@ class Finding:
             unknown, as of degrees, or there are none), `labels`, `boxes`, `identical` (infrared
             and visible picture are the same), `swapped` (the infrared picture is coloured, the
             visible one gray), `repeated` (a picture occurs twice in one split), `leak` (it occurs
-            in training and in test or validation), `offset` (most pairs line up better when one of
-            their pictures is moved), or `pairing` (most pictures have a neighbour's partner).
+            in training and in test or validation), `off` (infrared lies elsewhere on this pair),
+            `offset` (most pairs line up better when one of their pictures is moved), or `pairing`
+            (most pictures have a neighbour's partner).
         where: The pair, file or split concerned.
         message: What is wrong with it.
     """
@@ -39,6 +41,7 @@ class Examined:
         swapped: Whether the infrared picture is coloured and the visible one gray.
         offset: Shift at which the pair lines up best; measured for some of the pairs only.
         sketch: Edges of both pictures; kept for some runs of neighbours only.
+        standing: How the pair lies; looked at for some of the pairs only.
         findings: Findings on this sample alone.
     """
 
@@ -49,6 +52,7 @@ class Examined:
     swapped: bool = False
     offset: Offset | None = None
     sketch: tuple[Edges, Edges] | None = None
+    standing: Standing | None = None
     findings: tuple[Finding, ...] = ()
 
 
@@ -66,6 +70,7 @@ class Report:
         boxed: Pairs annotated with boxes, including those without objects.
         boxes: Boxes by class.
         terms: Terms of use, as the source states them.
+        unsure: Pairs of those looked at that don't show whether they lie pixel on pixel.
         findings: All findings, in the order of checking.
     """
 
@@ -78,6 +83,7 @@ class Report:
     boxed: int
     boxes: dict[str, int]
     terms: str
+    unsure: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = field(default=())
 
     def as_dict(self) -> dict[str, object]:

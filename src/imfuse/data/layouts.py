@@ -72,6 +72,7 @@ class Layout:
         box_classes: Names of the classes of boxes, if they are not `classes`.
         test_names: Name of our own list of the pairs that papers test on; all others are training
             pairs.
+        medical: Whether its pictures are medical, which the gate of registrations doesn't know.
         mri_as_ir: Whether its infrared pictures are MRI, and the visible ones PET or SPECT.
         test_only: Whether papers only test on it; all its pairs then belong to the test split.
         terms: Terms of use, as the source states them.
@@ -88,6 +89,7 @@ class Layout:
     box_classes: tuple[str, ...] = ()
     own: str = ""
     test_names: str = ""
+    medical: bool = False
     mri_as_ir: bool = False
     test_only: bool = False
     terms: str = ""
