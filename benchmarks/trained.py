@@ -38,7 +38,7 @@ SETS = {
 }
 MEDICAL_SETS = tuple(name for name in SETS if name.startswith("Harvard"))
 BASELINES = ("average", "max", "laplacian-max")
-MEDICAL = ("smfnet", "refinefuse", *BASELINES)
+MEDICAL = ("imfuse-b", "smfnet", "refinefuse", *BASELINES)
 """Models that fuse the Harvard pairs."""
 
 _HEAVY = ("scgrfuse", "psfusion", "smfnet", "bffr")
@@ -61,7 +61,7 @@ def _protocols(model: str) -> tuple[str, ...]:
 
 def _sets(model: str) -> tuple[str, ...]:
     """Return the datasets that a network fuses."""
-    if model.endswith("(medical)"):
+    if model.endswith(("(medical)", "@medical")):
         return MEDICAL_SETS
     return tuple(name for name in SETS if model in MEDICAL or name not in MEDICAL_SETS)
 
