@@ -80,10 +80,10 @@ def test_too_little_memory_is_refused_with_an_amount_that_is_enough():
 
 def test_without_a_limit_whole_pictures_may_take_half_of_the_machine(monkeypatch):
     """But what can be cut is kept within 1 GB, and never is less than that allowed."""
-    monkeypatch.setattr("imfuse.fuser.total_memory", lambda: 6_000_000_000)
+    monkeypatch.setattr("imfuse.tiles.total_memory", lambda: 6_000_000_000)
     whole = engine(vis_only, bytes_per_pixel=1000)
     assert Fuser(whole).max_memory == 3_000_000_000
     assert Fuser(engine(vis_only, tile=TileRule(halo=1))).max_memory == 1_000_000_000
-    monkeypatch.setattr("imfuse.fuser.total_memory", lambda: 1_000_000_000)
+    monkeypatch.setattr("imfuse.tiles.total_memory", lambda: 1_000_000_000)
     assert Fuser(whole).max_memory == 1_000_000_000
     assert Fuser(whole, max_memory=5).max_memory == 5

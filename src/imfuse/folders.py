@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from imfuse.errors import ImfuseError, OutputError, PairMismatch, UsageError
 from imfuse.falsecolour import recovered
 from imfuse.files import PairResult, check_keeping, read_sources, write_fused, write_provenance
-from imfuse.fuser import Fuser, default_max_memory
+from imfuse.fuser import Fuser
 from imfuse.infrared import as_one_of_many
 from imfuse.io.atomic import remove_stale_temporaries
 from imfuse.io.images import SUFFIXES
@@ -24,6 +24,7 @@ from imfuse.machine import available_cores
 from imfuse.options import FuseOptions, InfraredRange
 from imfuse.ranges import shared_range
 from imfuse.runs import RunRecord, sha256_of
+from imfuse.tiles import default_max_memory
 from imfuse.types import Engine, FusedImage, ImagePair, Picture, Registration
 
 _LOCK = ".imfuse-lock"

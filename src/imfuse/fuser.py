@@ -1,4 +1,4 @@
-"""The only place where luma is split off, sizes are padded and cropped, and colour is restored."""
+"""Fuse one pair: check it, register it, fuse its pixels, and tell how that was done."""
 
 import time
 from collections.abc import Callable
@@ -6,60 +6,33 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-
 from imfuse import __version__
 from imfuse.align.frame import Framed, framed
 from imfuse.align.load import find_aligner
 from imfuse.align.plane import InfraredPlane
 from imfuse.align.resize import resized
 from imfuse.engines.load import load_engine
-from imfuse.engines.scene import BLOCK, SCENE, describe, in_blocks
-from imfuse.errors import BadValues, MemoryLimit, UsageError
+from imfuse.errors import UsageError
 from imfuse.falsecolour import recovered
 from imfuse.infrared import Infrared, prepare_infrared
-from imfuse.machine import keep_freed_memory, total_memory
-from imfuse.ops import color, geometry, tone
+from imfuse.machine import keep_freed_memory
 from imfuse.ops.warps import scaling
 from imfuse.options import WISHES, FuseOptions, InfraredRange
-from imfuse.provenance import as_map, blended, estimated
 from imfuse.readings import Recovered
 from imfuse.suspicions import check_visible, notes_of_readers, notes_on, without_false_alpha
+from imfuse.tiles import TiledFuser, default_max_memory
 from imfuse.types import (
-    SCALES,
     Aligner,
     Engine,
     Float,
     FusedImage,
     ImagePair,
-    KnowingEngine,
-    Mask,
     Metadata,
     Picture,
     Pixels,
     PreferringEngine,
     Registration,
-    SceneEngine,
-    Shares,
-    SizeRule,
-    TileRule,
 )
-
-_TILED_MEMORY = 1_000_000_000
-"""Memory limit in bytes for one pair if the user sets none and tiles are possible."""
-
-_BYTES_PER_PIXEL = 56
-"""Float copies of a window: infrared 4, RGB 12, luma 4, fused 4, difference 4, result 28."""
-
-_PROVENANCE_BYTES = 160
-"""More of them per pixel of a window, where it is told where pixels come from."""
-
-_BLOCKS = SizeRule(minimum=BLOCK, multiple=BLOCK)
-"""Sizes that whole blocks fill."""
-
-_WINDOW_PIXELS = 4 << 20
-"""Maximum pixels of a window even if memory allows more: beyond the caches, larger is slower."""
 
 
 class Fuser:
@@ -97,6 +70,7 @@ class Fuser:
         self.engine = _preferring(load_engine(**self.options.loading()), self.options)
         self.aligner = aligner or find_aligner(self.options)
         self.max_memory = self.options.max_memory or default_max_memory(self.engine)
+        self._tiled = TiledFuser(self.engine, self.options, self.max_memory)
 
     def fuse(
         self,
@@ -138,7 +112,7 @@ class Fuser:
         frame = self._framed(vis, ir, found, notes)
         vis = frame.vis
         plane = InfraredPlane.of(infrared, ir, vis, frame.registration, notes)
-        fused, provenance = self._fuse_tiles(plane, frame, steady)
+        fused, provenance = self._tiled.fuse(plane, frame, steady)
         return FusedImage(
             pixels=fused,
             alpha=vis.alpha,
@@ -199,158 +173,6 @@ class Fuser:
             **({"palette": ir.reading.as_dict()} if isinstance(ir, Recovered) else {}),
         }
 
-    def _fuse_tiles(
-        self, plane: InfraredPlane, frame: Framed, steady: Callable[[Float], Float] | None
-    ) -> tuple[Pixels, Float | None]:
-        """Return the result, and where its pixels come from if somebody asked."""
-        spec, vis = self.engine.spec, frame.vis
-        height, width = vis.size
-        colour = vis.is_colour or spec.output == "rgb"
-        needed = height * width * (3 if colour else 1) * vis.pixels.itemsize + plane.nbytes
-        needed += 12 * height * width * self.options.provenance
-        per_pixel = spec.bytes_per_pixel + _BYTES_PER_PIXEL
-        per_pixel += _PROVENANCE_BYTES * self.options.provenance
-        room = max(self.max_memory - needed, 0) // per_pixel
-        if spec.tile is None:
-            cut = None if height * width > room else [_whole(height, width)]
-        else:
-            cut = geometry.tiles(height, width, spec.tile, min(room, _WINDOW_PIXELS))
-        if cut is None:
-            limit = f"the limit of {self.max_memory / 1e6:.0f} MB"
-            enough = _more(_enough(self.engine, height, width, needed))
-            if spec.tile is None:
-                found = f"{spec.name} needs {width}x{height} as a whole, which exceeds {limit}"
-                remedy = f"{enough}, or choose a method that works in tiles."
-            else:
-                found = f"a tile of {width}x{height} for {spec.name} exceeds {limit}"
-                remedy = f"{enough}."
-            raise MemoryLimit(found, file=vis.name, remedy=remedy)
-        engine, lift = self._adapted(plane, vis, min(room, _WINDOW_PIXELS), steady)
-        result = np.empty((height, width, 3) if colour else (height, width), vis.pixels.dtype)
-        told = np.empty((height, width, 3), np.float32) if self.options.provenance else None
-        for tile in cut:
-            ir = plane.read(tile.window)
-            window, shares = self._fuse_window(engine, ir, vis.pixels[tile.window], vis.name)
-            _show_alone(vis.pixels[tile.window], plane.hidden(tile.window), window, shares)
-            if frame.blind is not None:
-                _show_alone(ir, frame.blind[tile.window], window, shares, share=0)
-            if lift > 0:  # also where the visible picture shows alone, lest a seam be seen
-                window = (tone.with_lift if window.ndim == 3 else tone.lifted)(window, lift)
-            _store(window[tile.core_in_window], result[tile.core])
-            if told is not None and shares is not None:
-                told[tile.core] = shares[tile.core_in_window]
-        return result, told
-
-    def _adapted(
-        self,
-        plane: InfraredPlane,
-        vis: Picture,
-        room: int,
-        steady: Callable[[Float], Float] | None,
-    ) -> tuple[Engine, float]:
-        """Return the engine that goes by the whole pictures, and the lift of their result."""
-        engine = self.engine
-        looks = isinstance(engine, SceneEngine)
-        height, width = vis.size
-        in_parts = height * width > room
-        if self.options.tone == "off" and not (looks and (steady or in_parts)):
-            return engine, 0.0  # where one window is the whole, `_fuse_window` describes it
-        blocks = np.empty((2, 3, -(-height // BLOCK), -(-width // BLOCK)), np.float32)
-        rule = TileRule(halo=0, stride=BLOCK)
-        for tile in geometry.tiles(height, width, rule, max(room, BLOCK**2)) or []:
-            luma = _as_float(vis.pixels[tile.core])
-            luma = color.luma(luma) if luma.ndim == 3 else luma
-            where = tuple(slice(one.start // BLOCK, -(-one.stop // BLOCK)) for one in tile.core)
-            for into, values in zip(blocks, (plane.read(tile.core), luma), strict=True):
-                into[:, *where] = _in_blocks(values)
-        numbers = np.append(describe(*blocks), np.float32(tone.log_brightness(*blocks[:, 0])))
-        if steady is not None:
-            numbers = steady(numbers)
-        if isinstance(engine, SceneEngine):
-            engine = engine.in_scene(numbers[:SCENE])
-        return engine, tone.lift_for(float(numbers[SCENE]), self.options.tone)
-
-    def _fuse_window(
-        self, engine: Engine, ir: Float, vis_pixels: Pixels, name: str
-    ) -> tuple[Float, Float | None]:
-        """Fuse one window; return RGB if the visible picture or the engine's output is colour.
-
-        The second result is where its pixels come from, if somebody asked.
-        """
-        spec = self.engine.spec
-        vis = _as_float(vis_pixels)
-        luma = color.luma(vis) if vis.ndim == 3 else vis
-        shown = luma
-        if spec.visible == "rgb":
-            shown = vis if vis.ndim == 3 else np.stack([vis, vis, vis], axis=-1)
-        height, width = luma.shape
-        size = geometry.padded_size(height, width, spec.size)
-        if max(size[0] - height, size[1] - width) > 0:
-            self._check_padding(size, name)
-        padded = geometry.pad_to(ir, *size), geometry.pad_to(shown, *size)
-        if isinstance(engine, SceneEngine) and engine is self.engine:
-            engine = engine.in_scene(describe(_in_blocks(ir), _in_blocks(luma)))
-        fused = engine.fuse(*padded)[:height, :width]
-        # A float64 sum is finite only if every value is, and takes a sixth of checkRange's time.
-        if not np.isfinite(cv2.sumElems(fused)).all():
-            raise BadValues(
-                f"method {spec.name} gave NaN or infinite values",
-                file=name,
-                remedy="The model file is damaged or unfit for this picture; try another method.",
-            )
-        if self._lean != 0:
-            fused = self._towards_one(fused, ir, luma if fused.ndim == 2 else shown)
-        shares = None
-        if self.options.provenance:
-            shares = self._provenance(engine, fused, ir, luma, padded)
-        if vis.ndim == 3 and fused.ndim == 2:
-            return color.with_luma(vis, luma, fused), shares
-        return fused, shares
-
-    def _provenance(
-        self, engine: Engine, fused: Float, ir: Float, luma: Float, padded: tuple[Float, Float]
-    ) -> Float:
-        """Return where the pixels of a window come from."""
-        gray = fused if fused.ndim == 2 else color.luma(fused)
-        if not isinstance(engine, KnowingEngine):
-            return as_map(estimated(gray, ir, luma))
-        height, width = gray.shape
-        parts = Shares(*(part[:height, :width] for part in engine.shares(*padded)))
-        parts = blended(parts, ir, luma, self._lean)
-        return as_map(parts)
-
-    def _check_padding(self, size: tuple[int, int], name: str) -> None:
-        """Refuse a picture that grows beyond the memory limit when it is padded."""
-        spec = self.engine.spec
-        needed = size[0] * size[1] * (spec.bytes_per_pixel + _BYTES_PER_PIXEL)
-        # Small pictures are fused whatever the limit, as long as they do no harm.
-        if needed > max(self.max_memory, _TILED_MEMORY):
-            raise MemoryLimit(
-                f"{spec.name} pads the picture to {size[1]}x{size[0]}, which exceeds the limit of "
-                f"{self.max_memory / 1e6:.0f} MB",
-                file=name,
-                remedy=f"{_more(needed // 10**6 + 1)}, or choose another method.",
-            )
-
-    @property
-    def _lean(self) -> float:
-        """Weight of the source that results are blended with: above 0 of infrared, below visible.
-
-        Engines that know preferences decide for more of it by themselves, and are blended by the
-        square, which hardly shows at first; so at 1 nothing else is left with them, either.
-        """
-        lean = 2 * self.options.prefer_ir - 1
-        return lean * abs(lean) if isinstance(self.engine, PreferringEngine) else lean
-
-    def _towards_one(self, fused: Float, ir: Float, vis: Float) -> Float:
-        """Blend a result with the source that `prefer_ir` favours."""
-        share = np.float32(abs(self._lean))
-        if self._lean > 0:
-            source = ir if fused.ndim == 2 else ir[..., None]
-        else:
-            source = vis if fused.ndim == vis.ndim else vis[..., None]
-        return fused + share * (source - fused)
-
 
 def _preferring(engine: Engine, options: FuseOptions) -> Engine:
     """Return the engine that fuses by the preference of the options.
@@ -370,72 +192,11 @@ def _preferring(engine: Engine, options: FuseOptions) -> Engine:
     return engine
 
 
-def default_max_memory(engine: Engine) -> int:
-    """Return the default memory limit of a pair, in bytes, not counting its inputs."""
-    return max(_TILED_MEMORY, 0 if engine.spec.tile else total_memory() // 2)
-
-
-def _as_float(pixels: Pixels) -> Float:
-    values = pixels.astype(np.float32)
-    if pixels.dtype != np.float32:
-        values *= np.float32(1 / SCALES[pixels.dtype])
-    return values
-
-
-def _in_blocks(picture: Float) -> Float:
-    """Return what blocks are like, of which the last ones may be filled up by mirroring."""
-    height, width = picture.shape
-    size = geometry.padded_size(height, width, _BLOCKS)
-    return in_blocks(geometry.pad_to(picture, *size))
-
-
-def _show_alone(
-    pixels: Pixels, where: Mask | None, fused: Float, shares: Float | None, *, share: int = 1
-) -> None:
-    """Show one source where the other has nothing, and say so in the shares."""
-    if where is None:
-        return
-    shown = _as_float(pixels[where])
-    fused[where] = shown[:, None] if shown.ndim < fused.ndim - 1 else shown
-    if shares is not None:
-        shares[where] = np.eye(3, dtype=np.float32)[share]
-
-
-def _store(values: Float, into: Pixels) -> None:
-    """Clamp to [0, 1] and round (half to even) to the depth of the result."""
-    if into.dtype == np.float32:
-        np.clip(values, 0, 1, out=into)
-        return
-    scaled = np.clip(values, 0, 1)
-    if into.dtype == np.uint8:  # in one pass, with the same rounding
-        into[...] = cv2.convertScaleAbs(scaled, alpha=SCALES[into.dtype])
-    else:
-        scaled *= np.float32(SCALES[into.dtype])
-        into[...] = np.rint(scaled, out=scaled)
-
-
-def _whole(height: int, width: int) -> geometry.Tile:
-    window = (slice(0, height), slice(0, width))
-    return geometry.Tile(window, window)
-
-
 def _without_folders(notes: list[str], *pictures: Picture) -> list[str]:
     """Strip the user's folders from the notes, as the history travels with the picture."""
     for name in {one.name for one in pictures if one.name}:
         notes = [note.replace(name, Path(name).name) for note in notes]
     return notes
-
-
-def _enough(engine: Engine, height: int, width: int, result_bytes: int) -> int:
-    """Return megabytes that are sure to suffice for the picture, or one generous tile of it."""
-    tile = engine.spec.tile
-    side = height * width if tile is None else (4 * tile.halo + 8 * tile.stride + 64) ** 2
-    per_pixel = engine.spec.bytes_per_pixel + _BYTES_PER_PIXEL
-    return int((result_bytes + min(side, height * width) * per_pixel) / 1e6) + 1
-
-
-def _more(megabytes: int) -> str:
-    return f"Allow more: --max-memory {megabytes}MB (max_memory={megabytes}_000_000)"
 
 
 def _fitting(vis: Picture, fused: Pixels) -> Metadata:
