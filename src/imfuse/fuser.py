@@ -130,7 +130,9 @@ class Fuser:
 
     def _framed(self, vis: Picture, ir: Picture, found: Registration, notes: list[str]) -> Framed:
         """Return the visible picture on the pixels of the result."""
-        if found.matrix is None or found.field is not None:
+        if found.field is not None:
+            return framed(vis, ir, found, self.options.frame)
+        if found.matrix is None:
             return Framed(vis, found)
         if self.options.resize != "vis" or vis.size == ir.size:
             return framed(vis, ir, found, self.options.frame)

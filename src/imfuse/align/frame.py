@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from imfuse.errors import NotRegistered
+from imfuse.errors import NotRegistered, UsageError
 from imfuse.ops.warps import Matrix, beyond, positions, resample, warp
 from imfuse.options import Frame
-from imfuse.types import Mask, Metadata, Picture, Pixels, Registration
+from imfuse.types import Float, Mask, Metadata, Picture, Pixels, Registration
 
 _FEWEST = 16
 """Shortest side in pixels of a result that only shows what both cameras see."""
@@ -46,7 +46,10 @@ def framed(vis: Picture, ir: Picture, found: Registration, frame: Frame) -> Fram
 
     Raises:
         NotRegistered: Hardly a pixel shows in both.
+        UsageError: Lenses are corrected, and the result shall have the infrared pixels.
     """
+    if found.field is not None:
+        return _by_field(vis, ir, found, found.field, frame)
     matrix = np.eye(3) if found.matrix is None else found.matrix
     if frame == "ir":
         return _onto_infrared(vis, ir, found, matrix)
@@ -56,22 +59,50 @@ def framed(vis: Picture, ir: Picture, found: Registration, frame: Frame) -> Fram
             raise _nothing(ir, vis)
         return Framed(vis, found, alone=round(alone, 4))
     at = positions(matrix, (slice(0, vis.size[0]), slice(0, vis.size[1])))
+    rows, columns = _overlap(at, vis, ir, found)
+    move = np.eye(3)
+    move[:2, 2] = -columns.start, -rows.start
+    cut = _cut(vis, rows, columns)
+    return Framed(cut, replace(found, matrix=move @ matrix, field=None, outside=None))
+
+
+def _by_field(vis: Picture, ir: Picture, found: Registration, field: Float, frame: Frame) -> Framed:
+    if frame == "ir":
+        raise UsageError(
+            "--frame ir (frame='ir') where lenses are corrected",
+            expected="--frame vis or overlap",
+            remedy="Or import the rig with --undistort none (undistort='none').",
+        )
+    if frame == "vis":
+        alone = float(beyond(field, ir.size).mean())
+        if alone >= 1:
+            raise _nothing(ir, vis)
+        return Framed(vis, found, alone=round(alone, 4))
+    rows, columns = _overlap(field, vis, ir, found)
+    part = np.ascontiguousarray(field[rows, columns])
+    placed = replace(found, matrix=None, field=part, outside=None)
+    return Framed(_cut(vis, rows, columns), placed)
+
+
+def _overlap(at: Float, vis: Picture, ir: Picture, found: Registration) -> tuple[slice, slice]:
+    """Return the rows and columns of the largest rectangle of visible pixels that both show."""
     seen = ~beyond(at, ir.size)
     if found.outside is not None:
         seen &= ~found.outside
     rows, columns = largest_rectangle(seen)
     if min(rows.stop - rows.start, columns.stop - columns.start) < _FEWEST:
         raise _nothing(ir, vis)
-    move = np.eye(3)
-    move[:2, 2] = -columns.start, -rows.start
-    cut = replace(
+    return rows, columns
+
+
+def _cut(vis: Picture, rows: slice, columns: slice) -> Picture:
+    return replace(
         vis,
         pixels=np.ascontiguousarray(vis.pixels[rows, columns]),
         alpha=None if vis.alpha is None else np.ascontiguousarray(vis.alpha[rows, columns]),
         nodata=None,
         metadata=replace(vis.metadata, geo={}),
     )
-    return Framed(cut, replace(found, matrix=move @ matrix, field=None, outside=None))
 
 
 def shared(matrix: Matrix, ir: tuple[int, int], vis: tuple[int, int]) -> float:

@@ -1,7 +1,9 @@
 """`imfuse rig`: two cameras that are fixed to each other, calibrated once from many pairs."""
 
+import re
 import sys
 from collections.abc import Generator
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +19,17 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Calibrate two cameras that are fixed to each other.")
 
 RigFile = Annotated[Path, typer.Argument(metavar="RIG.json", help="Rig file.")]
+
+
+class Undistorted(StrEnum):
+    """Cameras whose lens is corrected."""
+
+    NONE = "none"
+    IR = "ir"
+    VIS = "vis"
+    BOTH = "both"
+
+
 _MOST = 40
 """Pairs to look at by default: more hardly change the result."""
 
@@ -40,10 +53,8 @@ def calibrate(
     """
     from imfuse.align.calibrate import calibrate as find_rig
     from imfuse.io.outputs import identities, refuse_source
-    from imfuse.options import RIG_SUFFIXES
 
-    if out.suffix.lower() not in RIG_SUFFIXES:
-        raise UsageError(f"--out {out}", expected=f"a name that ends in {RIG_SUFFIXES[0]}")
+    _refuse_name(out)
     matched = _matched(ir, vis, pair_regex)
     chosen = [matched[index * len(matched) // most] for index in range(most)]
     chosen = list(dict.fromkeys(chosen))
@@ -56,6 +67,80 @@ def calibrate(
     precision = "" if rig.precision is None else f", corners to about {rig.precision:.1f} px at 640"
     say(f"{out}: from {counted(len(rig.pairs), 'pair')}{precision}")
     say_list("left out", [f"{one.vis}: {one.reason}" for one in rig.left_out])
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="A 3x3 matrix, points, or Kalibr's camchain.yaml.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="RIG.json", help="File to write.")],
+    ir_size: Annotated[
+        str | None, typer.Option(metavar="WIDTHxHEIGHT", help="Size of infrared pictures.")
+    ] = None,
+    vis_size: Annotated[
+        str | None, typer.Option(metavar="WIDTHxHEIGHT", help="Size of visible pictures.")
+    ] = None,
+    infrared: Annotated[
+        str, typer.Option(metavar="NAME", help="Camera chains: the infrared camera.")
+    ] = "cam0",
+    distance: Annotated[
+        float | None,
+        typer.Option(
+            metavar="METRES",
+            help="Camera chains: distance at which both pictures shall agree. Default: far away.",
+        ),
+    ] = None,
+    inverse: Annotated[
+        bool, typer.Option("--inverse", help="The file maps visible pixels to infrared ones.")
+    ] = False,
+    undistort: Annotated[
+        Undistorted, typer.Option(help="Cameras whose lens is corrected, if the file tells it.")
+    ] = Undistorted.BOTH,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a rig file of what another program calibrated.
+
+    Reads text, JSON, YAML, OpenCV and NumPy files of a 3x3 matrix from infrared pixels to visible
+    ones, or of four or more pairs of points, and camera chains of Kalibr. Pixels have their origin
+    at the centre of the upper left one.
+    """
+    from imfuse.align.foreign_rigs import import_rig
+    from imfuse.io.outputs import identities, refuse_source
+
+    _refuse_name(out)
+    refuse_source(out, identities([file]))
+    rig = import_rig(
+        file,
+        ir_size=_parsed(ir_size),
+        vis_size=_parsed(vis_size),
+        infrared=infrared,
+        distance=distance,
+        inverse=inverse,
+        undistort=undistort.value,
+    )
+    rig.write(out)
+    if as_json:
+        print_json(rig.model_dump(mode="json"))
+        return
+    for line in rig.describe():
+        say(line)
+    say(f"{out}: check it with imfuse rig check {out} IR VIS")
+
+
+def _refuse_name(out: Path) -> None:
+    from imfuse.options import RIG_SUFFIXES
+
+    if out.suffix.lower() not in RIG_SUFFIXES:
+        raise UsageError(f"--out {out}", expected=f"a name that ends in {RIG_SUFFIXES[0]}")
+
+
+def _parsed(text: str | None) -> tuple[int, int] | None:
+    """Return height and width."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"([1-9]\d{0,5})[xX]([1-9]\d{0,5})", text)
+    if found is None:
+        raise UsageError(f"the size {text!r}", expected="WIDTHxHEIGHT, such as 640x512")
+    return int(found[2]), int(found[1])
 
 
 @app.command()

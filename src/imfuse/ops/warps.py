@@ -11,6 +11,8 @@ from imfuse.types import Float, Mask
 
 Matrix = NDArray[np.float64]
 """A `(3, 3)` matrix of homogeneous pixel coordinates."""
+NOWHERE = -1e6
+"""Coordinate of what no pixel of a picture shows."""
 
 
 def scaling(old: tuple[int, int], new: tuple[int, int]) -> Matrix:
@@ -55,7 +57,7 @@ def positions(matrix: Matrix, window: tuple[slice, slice]) -> Float:
     scale = back[2, 0] * x + back[2, 1] * y + back[2, 2]
     scale = np.where(scale > 1e-9 * abs(back[2, 2]), scale, np.nan)
     found = [(row[0] * x + row[1] * y + row[2]) / scale for row in back[:2]]
-    return np.asarray(np.nan_to_num(np.stack(found, axis=-1), nan=-1e6), np.float32)
+    return np.asarray(np.nan_to_num(np.stack(found, axis=-1), nan=NOWHERE), np.float32)
 
 
 def warp(values: Float, at: Float) -> Float:
