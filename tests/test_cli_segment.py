@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
-from imfuse.cli.segment import parse_map
+from imfuse.cli.segment_options import parse_map
 from imfuse.errors import UsageError
 from imfuse.io.labels import read_labels, write_labels
 from imfuse.scenes import SCENES, render

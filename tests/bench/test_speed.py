@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from imfuse.bench.speed import peak_in_fresh_process, measure_speed
+from imfuse.bench.speed import measure_speed, peak_in_fresh_process
 from imfuse.data.entries import NamedPair
 from imfuse.types import ImagePair, Picture
 

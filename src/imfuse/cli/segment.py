@@ -10,6 +10,7 @@ import typer
 
 from imfuse.cli.console import JsonOption, parse_settings, parse_size, print_json, say, say_list
 from imfuse.cli.data import LayoutOption
+from imfuse.cli.segment_options import parse_channels, parse_classes, parse_map, parse_windows
 from imfuse.cli.training import (
     BudgetOption,
     ConfigOption,
@@ -127,6 +128,20 @@ def run(
     std: Annotated[
         str, typer.Option(metavar="R,G,B", help="Values to divide each channel by after that.")
     ] = "1,1,1",
+    window: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WIDTHxHEIGHT",
+            help="Let the segmenter see windows of this size, and average its logits (sliding "
+            "inference), such as 320x240 for BFFR. Default: whole pictures.",
+        ),
+    ] = None,
+    stride: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WIDTHxHEIGHT", help="--window: step between windows. Default: half of it."
+        ),
+    ] = None,
     classes: Annotated[
         str | None,
         typer.Option(
@@ -155,9 +170,10 @@ def run(
     segmenter = OnnxSegmenter(
         model,
         scale=scale,
-        mean=_channels("--mean", mean),
-        std=_channels("--std", std),
+        mean=parse_channels("--mean", mean),
+        std=parse_channels("--std", std),
         size=None if size is None else parse_size(size),
+        windows=parse_windows(window, stride),
     )
     if segmenter.pairs and ir is None:
         expected = "the infrared pictures too: --ir DIR"
@@ -215,7 +231,7 @@ def score(
     """
     from imfuse.vision.labelling import score_folders
 
-    left_out = [] if exclude is None else _numbers("--exclude", exclude, below=classes)
+    left_out = [] if exclude is None else parse_classes("--exclude", exclude, below=classes)
     result = score_folders(labels, truth, classes, exclude=left_out, pair_regex=pair_regex)
     if as_json:
         print_json(_as_dict(result))
@@ -262,44 +278,3 @@ def _show(result: "LabelScores") -> None:
     table.add_row("mean", percent(scores.mean_iou), percent(scores.mean_accuracy))
     print_table(table)
     show(f"{len(result.scored)} pictures; {percent(scores.accuracy)} % of all pixels right")
-
-
-def parse_map(text: str) -> dict[int | str, int]:
-    """Read a map of classes such as `2=1,0=2,*=0`.
-
-    Raises:
-        UsageError: The text is not a map.
-    """
-    classes: dict[int | str, int] = {}
-    for part in text.split(","):
-        old, _, new = (side.strip() for side in part.partition("="))
-        rest = old == "*"
-        if not (_is_class(new) and (rest or _is_class(old))):
-            expected = "A=B,... with classes from 0 to 255, or * for the rest"
-            raise UsageError(f"--map {part.strip()!r}", expected=expected)
-        classes[old if rest else int(old)] = int(new)
-    return classes
-
-
-def _is_class(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and int(text) <= 255
-
-
-def _numbers(option: str, text: str, *, below: int) -> list[int]:
-    parts = [part.strip() for part in text.split(",")]
-    if not all(_is_class(part) and int(part) < below for part in parts):
-        raise UsageError(f"{option} {text}", expected=f"A,B,... with classes from 0 to {below - 1}")
-    return [int(part) for part in parts]
-
-
-def _channels(option: str, text: str) -> tuple[float, float, float]:
-    try:
-        red, green, blue = (float(part) for part in text.split(","))
-    except ValueError:
-        red = green = blue = float("nan")
-    if not all(map(math.isfinite, (red, green, blue))):
-        expected = "three numbers, red first, e.g. 0.485,0.456,0.406"
-        raise UsageError(f"{option} {text}", expected=expected)
-    if option == "--std" and 0 in (red, green, blue):
-        raise UsageError(f"{option} {text}", expected="numbers other than 0")
-    return red, green, blue

@@ -20,6 +20,7 @@ from imfuse.engines.onnx_file import OnnxFile, brief
 from imfuse.errors import BadValues, WeightsError
 from imfuse.ops.geometry import pad_to
 from imfuse.types import Float, Text
+from imfuse.vision.sliding import Windows, mean_logits
 
 _HIGHEST = 255
 """Highest class that label pictures can hold; it stands for unknown there."""
@@ -67,7 +68,9 @@ class OnnxSegmenter:
         mean: Of red, green, blue.
         std: Of red, green, blue.
         size: Height and width that pictures are brought to; None: what the file fixes, else their
-            own.
+            own. With `windows`, each window is brought to it.
+        windows: Windows that the file sees a picture by, whose logits are averaged; None: it sees
+            the whole picture at once.
         threads: Threads inside the network; None: all cores.
 
     Attributes:
@@ -89,9 +92,10 @@ class OnnxSegmenter:
         mean: Sequence[float] = (0.0, 0.0, 0.0),
         std: Sequence[float] = (1.0, 1.0, 1.0),
         size: tuple[int, int] | None = None,
+        windows: Windows | None = None,
         threads: int | None = None,
     ) -> None:
-        self._model, self._file = model, OnnxFile(model, threads)
+        self._model, self._file, self._windows = model, OnnxFile(model, threads), windows
         self.sha256 = self._file.sha256
         self.spec = _read_spec(self._file)
         self.pairs = self.spec is not None and self.spec.on == "pair"
@@ -129,7 +133,7 @@ class OnnxSegmenter:
         """
         height, width = self.size or (64, 64)
         found = self._run(np.zeros((1, self._channels, height, width), np.float32))
-        count = found.shape[1] if found.ndim == 4 and found.shape[1] > 1 else _HIGHEST + 1
+        count = found.shape[1] if _has_logits(found) else _HIGHEST + 1
         return tuple(usual) if count == len(usual) else tuple(map(str, range(count)))
 
     def label(self, picture: Float) -> NDArray[np.uint8]:
@@ -144,13 +148,23 @@ class OnnxSegmenter:
 
         Raises:
             WeightsError: The file can't take pictures of this size, or gives something else than
-                logits or classes.
+                logits or classes; classes are not enough for windows.
             BadValues: There are more classes than 8 bits hold.
         """
         rgb = np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture
         height, width = rgb.shape[:2]
+        if self._windows is None:
+            found, whole = self._seen(rgb)
+        else:
+            found = mean_logits(self._logits, rgb, self._windows)[None]
+            whole = height, width
+        return self._classes(found, whole)[:height, :width]
+
+    def _seen(self, rgb: Float) -> tuple[NDArray[Any], tuple[int, int]]:
+        """Return what the file gives for a picture, and the height and width that this covers."""
         spec = self.spec
-        shown = rgb if spec is None else pad_to(rgb, *(spec.padded(n) for n in (height, width)))
+        sides = rgb.shape[:2]
+        shown = rgb if spec is None else pad_to(rgb, *(spec.padded(n) for n in sides))
         whole = shown.shape[0], shown.shape[1]
         if self.size is not None and self.size != whole:
             smaller = self.size[0] < whole[0] or self.size[1] < whole[1]
@@ -158,7 +172,20 @@ class OnnxSegmenter:
             shown = np.asarray(cv2.resize(shown, self.size[::-1], interpolation=way), np.float32)
         values = (np.asarray(shown, np.float32) * self._scale - self._mean) / self._std
         found = self._run(np.ascontiguousarray(values.transpose(2, 0, 1)[None], np.float32))
-        return self._classes(found, whole)[:height, :width]
+        return found, whole
+
+    def _logits(self, rgb: Float) -> Float:
+        """Return the logits `(classes, h, w)` of a picture `(h, w, channels)`."""
+        found, whole = self._seen(rgb)
+        if not _has_logits(found):
+            raise WeightsError(
+                "classes instead of logits, which can't be averaged over windows",
+                file=self._model,
+                expected="logits (1, classes, height, width)",
+                remedy="Export it without its last argmax, or leave --window (windows=) out.",
+            )
+        height, width = rgb.shape[:2]
+        return np.stack([_resized(one, whole)[:height, :width] for one in found[0]])
 
     def _run(self, values: Float) -> NDArray[Any]:
         try:
@@ -183,13 +210,11 @@ class OnnxSegmenter:
 
     def _classes(self, found: NDArray[Any], size: tuple[int, int]) -> NDArray[np.uint8]:
         """Return classes at a size: the largest logits there, or the nearest class."""
-        if found.ndim == 4 and found.shape[1] > 1:
+        if _has_logits(found):
             classes = np.zeros(size, np.int64)
             best = np.full(size, -np.inf, np.float32)
             for number, logits in enumerate(found[0]):
-                plane: Float = cv2.resize(
-                    np.asarray(logits, np.float32), size[::-1], interpolation=cv2.INTER_LINEAR
-                )  # type: ignore[assignment] # float32 in, float32 out
+                plane = _resized(logits, size)
                 classes[plane > best] = number
                 np.maximum(best, plane, out=best)
         else:
@@ -203,6 +228,17 @@ class OnnxSegmenter:
                 f"class {worst}", file=self._model, expected=f"classes from 0 to {_HIGHEST}"
             )
         return np.asarray(classes, np.uint8)
+
+
+def _has_logits(found: NDArray[Any]) -> bool:
+    """Return whether an output holds logits of several classes, not classes."""
+    return found.ndim == 4 and found.shape[1] > 1
+
+
+def _resized(logits: NDArray[Any], size: tuple[int, int]) -> Float:
+    """Return the logits of a class at a height and width."""
+    plane = np.asarray(logits, np.float32)
+    return np.asarray(cv2.resize(plane, size[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _is_map(found: NDArray[Any], size: tuple[int, ...]) -> bool:
