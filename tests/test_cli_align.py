@@ -8,6 +8,7 @@ import pytest
 from imfuse.io.images import read_image, write_image
 from imfuse.scenes import render
 from imfuse.types import Picture
+from reference.false_colour import shown
 from reference.two_cameras import SIZE, cut, moved
 
 TRUTH = moved(0.9, 1.0, (8.0, -5.0))
@@ -48,6 +49,27 @@ def test_align_prints_the_contract(run, folders, tmp_path):
     text = page.read_text()
     assert text.count("<img ") == 4
     assert "http" not in text.replace("http-equiv", "")
+
+
+def test_infrared_in_false_colour_is_turned_back(run, folders, tmp_path):
+    ir, vis = one(folders, 1)
+    (tmp_path / "ir").mkdir()
+    coloured, gray, plain = tmp_path / "ir" / "1.png", tmp_path / "gray.png", tmp_path / "plain.png"
+    write_image(coloured, Picture(pixels=shown("rainbow", read_image(ir).pixels / 255, 95)))
+    assert run("align", ir, vis, "-o", plain)[0] == 0
+    code, _, said = run("align", coloured, vis, "-o", gray, "--palette", "rainbow")
+    assert code == 0, said
+    expected, found = (read_image(path).pixels[100:-100, 100:-100] for path in (plain, gray))
+    assert np.corrcoef(expected.ravel(), found.ravel())[0, 1] > 0.98
+    (tmp_path / "vis").mkdir()
+    write_image(tmp_path / "vis" / "1.png", read_image(vis))
+    asked = "rig", "calibrate", tmp_path / "ir", tmp_path / "vis", "-o", tmp_path / "rig.json"
+    code, _, said = run(*asked, "--palette", "no-such")
+    assert code == 2
+    assert "no-such" in said
+    assert run(*asked, "--palette", "rainbow")[0] == 0
+    asked = "rig", "check", tmp_path / "rig.json", coloured, vis, "--palette", "rainbow", "--json"
+    assert json.loads(run(*asked)[1])["moved_px"] < 2
 
 
 def test_what_is_not_sure_is_refused_and_writes_nothing(run, folders, tmp_path):

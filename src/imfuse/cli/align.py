@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from imfuse.cli.console import JsonOption, print_json, say
+from imfuse.cli.palette import PaletteOption
 from imfuse.errors import NotRegistered
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def align(
             help="Write a page with a slider between both, a checkerboard, and what is left over.",
         ),
     ] = None,
+    palette: PaletteOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find how an infrared picture lies on a visible one, of any sizes and fields of view.
@@ -44,15 +46,14 @@ def align(
     For example `imfuse align ir.png vis.png --report page.html`.
     """
     from imfuse.align.auto import checked, find
-    from imfuse.files import check_output, read_pair
+    from imfuse.files import check_output
     from imfuse.io.outputs import identities, refuse_source
-    from imfuse.options import FuseOptions
 
     if out is not None:
         check_output(out, (ir, vis))
     if report is not None:
         refuse_source(report, identities((ir, vis)))
-    pair = read_pair(ir, vis, FuseOptions())
+    pair = read_values(ir, vis, palette)
     started = time.perf_counter()
     found: Found | None = None
     refusal: NotRegistered | None = None
@@ -80,6 +81,19 @@ def align(
             say(f"error: {refusal}")
             sys.exit(NotRegistered.exit_code)
         raise refusal
+
+
+def read_values(ir: Path, vis: Path, palette: str | None) -> "ImagePair":
+    """Read a pair, of which infrared in false colour becomes values if a palette is asked for."""
+    from dataclasses import replace
+
+    from imfuse.falsecolour import recovered
+    from imfuse.files import read_pair
+    from imfuse.options import FuseOptions
+
+    options = FuseOptions(palette=palette)
+    pair = read_pair(ir, vis, options)
+    return replace(pair, ir=recovered(pair.ir, options))
 
 
 def _as_json(

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imfuse.cli.align import IrPicture, VisPicture
+from imfuse.cli.align import IrPicture, VisPicture, read_values
 from imfuse.cli.console import JsonOption, counted, print_json, say, say_list
+from imfuse.cli.palette import PaletteOption
 from imfuse.errors import ImfuseError, UsageError
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def calibrate(
     most: Annotated[
         int, typer.Option(min=1, help="Pairs to look at, spread over the folder.")
     ] = _MOST,
+    palette: PaletteOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find how two cameras see from many pairs, and write a rig file.
@@ -59,7 +61,7 @@ def calibrate(
     chosen = [matched[index * len(matched) // most] for index in range(most)]
     chosen = list(dict.fromkeys(chosen))
     refuse_source(out, identities(path for pair in chosen for path in pair))
-    rig = find_rig(_read(chosen))
+    rig = find_rig(_read(chosen, palette))
     rig.write(out)
     if as_json:
         print_json(rig.model_dump(mode="json"))
@@ -144,7 +146,13 @@ def _parsed(text: str | None) -> tuple[int, int] | None:
 
 
 @app.command()
-def check(rig: RigFile, ir: IrPicture, vis: VisPicture, as_json: JsonOption = False) -> None:
+def check(
+    rig: RigFile,
+    ir: IrPicture,
+    vis: VisPicture,
+    palette: PaletteOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Tell whether a rig file still fits a pair, or two folders, and by how much it doesn't.
 
     Exits with 3 where the cameras have moved, or where the pictures don't show it.
@@ -154,7 +162,7 @@ def check(rig: RigFile, ir: IrPicture, vis: VisPicture, as_json: JsonOption = Fa
 
     known = Rig.read(rig)
     files = _matched(ir, vis, None)[:10] if ir.is_dir() and vis.is_dir() else [(ir, vis)]
-    found = check_rig(known, [pair for _, _, pair in _read(files)])
+    found = check_rig(known, [pair for _, _, pair in _read(files, palette)])
     if as_json:
         print_json(
             {
@@ -203,12 +211,10 @@ def _matched(ir: Path, vis: Path, pattern: str | None) -> list[tuple[Path, Path]
 
 
 def _read(
-    files: list[tuple[Path, Path]],
+    files: list[tuple[Path, Path]], palette: str | None
 ) -> Generator[tuple[str, str, "ImagePair"], None, None]:
     """Read pairs one after another, and show how far it is."""
     from imfuse.cli.progress import track
-    from imfuse.files import read_pair
-    from imfuse.options import FuseOptions
 
-    pairs = ((ir.name, vis.name, read_pair(ir, vis, FuseOptions())) for ir, vis in files)
+    pairs = ((ir.name, vis.name, read_values(ir, vis, palette)) for ir, vis in files)
     return track(pairs, len(files), "looking")
