@@ -92,6 +92,7 @@ class TiledFuser:
         for tile in cut:
             ir = plane.read(tile.window)
             window, shares = self._windows.fuse(engine, ir, vis.pixels[tile.window], vis.name)
+            _fade(vis.pixels[tile.window], plane.fade(tile.window), window, shares)
             _show_alone(vis.pixels[tile.window], plane.hidden(tile.window), window, shares)
             if frame.blind is not None:
                 _show_alone(ir, frame.blind[tile.window], window, shares, share=0)
@@ -135,6 +136,18 @@ class TiledFuser:
 def default_max_memory(engine: Engine) -> int:
     """Return the default memory limit of a pair, in bytes, not counting its inputs."""
     return max(TILED_MEMORY, 0 if engine.spec.tile else total_memory() // 2)
+
+
+def _fade(pixels: Pixels, weight: Float | None, fused: Float, shares: Float | None) -> None:
+    """Let the visible picture take over where the infrared one ends, also in the shares."""
+    if weight is None:
+        return
+    shown = as_float(pixels)
+    shown = shown[..., None] if shown.ndim < fused.ndim else shown
+    by_pixel = weight[..., None] if fused.ndim > weight.ndim else weight
+    fused += (1 - by_pixel) * (shown - fused)
+    if shares is not None:
+        shares += (1 - weight[..., None]) * (np.array([0, 1, 0], np.float32) - shares)
 
 
 def _show_alone(

@@ -14,6 +14,8 @@ from imfuse.types import Float, Mask, Picture, Registration
 
 Window = tuple[slice, slice]
 """Rows and columns."""
+_FADE = 0.03
+"""Share of the infrared picture's shorter side within which the fused picture fades at its edge."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,8 @@ class InfraredPlane:
     Attributes:
         read: Returns a window in [0, 1].
         hidden: Returns True for the pixels of a window without infrared; None: there are none.
+        fade: Returns the weight of the fused picture on a window, which falls to 0 where the
+            infrared picture ends, lest a seam be seen; None: it ends nowhere.
         physical: Returns all calibrated values, NaN where there are none.
         nbytes: Memory that the plane takes besides the pictures.
     """
@@ -31,6 +35,7 @@ class InfraredPlane:
     hidden: Callable[[Window], Mask | None]
     physical: Callable[[], Float]
     nbytes: int = 0
+    fade: Callable[[Window], Float | None] = lambda _: None
 
     @classmethod
     def of(
@@ -85,8 +90,15 @@ class InfraredPlane:
             warped = onto.warp(infrared.physical(_whole(*ir.size)), everywhere)
             return _with_gaps(warped, hidden(everywhere))
 
-        memory = values.nbytes + (0 if gaps is None else gaps.nbytes)
-        return cls(lambda window: onto.warp(values, window), hidden, physical, memory)
+        ramp = _ramp(*ir.size)
+        memory = values.nbytes + ramp.nbytes + (0 if gaps is None else gaps.nbytes)
+        return cls(
+            lambda window: onto.warp(values, window),
+            hidden,
+            physical,
+            memory,
+            lambda window: None if onto.beyond(window) is None else onto.faded(ramp, window),
+        )
 
 
 @dataclass(frozen=True)
@@ -136,6 +148,13 @@ class _Onto:
         inside = self._fast(np.ones(self.ir, np.float32), matrix, window, cv2.BORDER_CONSTANT)
         return np.asarray(inside < 0.5)
 
+    def faded(self, ramp: Float, window: Window) -> Float:
+        """Return a ramp that is 0 at the edge of the infrared picture, and beyond it."""
+        matrix = self._matrix
+        if matrix is None:
+            return np.where(beyond(self._at(window), self.ir), 0, warp(ramp, self._at(window)))
+        return self._fast(ramp, matrix, window, cv2.BORDER_CONSTANT)
+
     def _fast(self, values: Float, matrix: Matrix, window: Window, border: int) -> Float:
         rows, columns = window
         move = np.array([[1, 0, -columns.start], [0, 1, -rows.start], [0, 0, 1.0]])
@@ -147,6 +166,16 @@ class _Onto:
         if self.found.field is not None:
             return np.ascontiguousarray(self.found.field[window])
         return positions(np.eye(3) if self.found.matrix is None else self.found.matrix, window)
+
+
+def _ramp(height: int, width: int) -> Float:
+    """Return 0 at the edge of a picture, rising to 1 within a share of its shorter side."""
+    reach = max(1.0, _FADE * min(height, width))
+    down, across = (
+        np.minimum(np.arange(side), np.arange(side)[::-1]).astype(np.float32) / np.float32(reach)
+        for side in (height, width)
+    )
+    return np.asarray(np.minimum(np.minimum(down[:, None], across[None]), 1), np.float32)
 
 
 def _apply(matrix: NDArray[Any], points: list[tuple[int, int]]) -> Float:
