@@ -7,10 +7,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from imfuse.errors import UsageError  # noqa: E402
+from imfuse.errors import UsageError, WeightsError  # noqa: E402
 from imfuse.io.labels import read_labels  # noqa: E402
 from imfuse.learn.checkpoints import save_weights  # noqa: E402
-from imfuse.learn.heads import OwnHead, export_head  # noqa: E402
+from imfuse.learn.heads import OwnHead, export_head, segmenter_file  # noqa: E402
 from imfuse.learn.models.base import Origin  # noqa: E402
 from imfuse.learn.models.psfusion import PSFusion  # noqa: E402
 from imfuse.learn.models.seafusion import SeAFusion  # noqa: E402
@@ -72,3 +72,24 @@ def test_it_is_exported_and_labels_folders(network, run, tmp_path, rng):
         logits = OwnHead(network)(torch.from_numpy(np.array(padded))[None]).main
     expected = logits[0, :, :45, :70].argmax(0).numpy()
     assert (read_labels(tmp_path / "labels" / "1.png") == expected).mean() > 0.999
+    given = ("segment", "run", tmp_path / "w.safetensors", tmp_path / "vis")
+    code, _, err = run(*given, "--ir", tmp_path / "ir", "-o", tmp_path / "direct")
+    assert code == 0, err
+    first, second = (read_labels(tmp_path / f / "1.png") for f in ("labels", "direct"))
+    assert (first == second).all()
+
+
+def test_a_run_is_named_by_its_folder(tmp_path):
+    with pytest.raises(WeightsError, match="no segmenter in this folder"):
+        segmenter_file(tmp_path, tmp_path)
+    (tmp_path / "model.onnx").touch()
+    assert segmenter_file(tmp_path, tmp_path).name == "model.onnx"
+    (tmp_path / "segmenter.onnx").touch()  # of a fusion network, whose model.onnx fuses
+    assert segmenter_file(tmp_path, tmp_path).name == "segmenter.onnx"
+
+
+def test_weights_without_a_head_are_refused_by_the_command(run, tmp_path):
+    save_weights(tmp_path / "w.safetensors", SeAFusion(), settings={}, origin=Origin())
+    code, _, err = run("segment", "run", tmp_path / "w.safetensors", tmp_path, "-o", tmp_path / "o")
+    assert code == 2
+    assert "which has no segmentation head" in err

@@ -2,9 +2,10 @@
 
 import math
 import sys
+import tempfile
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -93,7 +94,14 @@ def train(
 
 @app.command()
 def run(
-    model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="Any ONNX segmenter.")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL",
+            help="Any ONNX segmenter, the folder of a run, or weights of psfusion, whose own head "
+            "labels.",
+        ),
+    ],
     pictures: Annotated[
         Path, typer.Argument(metavar="DIR", help="Folder of pictures, or of visible ones.")
     ],
@@ -157,7 +165,7 @@ def run(
     --std 0.229,0.224,0.225 --map '13=1,11=2,12=2,18=3,17=3,*=0'`
 
     A segmenter of unfused pairs (of PSFusion, or of two-encoders) gets both pictures:
-    `imfuse segment run run/segmenter.onnx vis/ --ir ir/ -o labels/`
+    `imfuse segment run psfusion.safetensors vis/ --ir ir/ -o labels/`
     """
     from imfuse.cli.progress import track
     from imfuse.io.pairs import list_images
@@ -167,14 +175,20 @@ def run(
     if not math.isfinite(scale) or scale == 0:
         raise UsageError(f"--scale {scale:g}", expected="a number other than 0, such as 255")
     renames = None if classes is None else parse_map(classes)
-    segmenter = OnnxSegmenter(
-        model,
-        scale=scale,
-        mean=parse_channels("--mean", mean),
-        std=parse_channels("--std", std),
-        size=None if size is None else parse_size(size),
-        windows=parse_windows(window, stride),
-    )
+    settings: dict[str, Any] = {
+        "scale": scale,
+        "mean": parse_channels("--mean", mean),
+        "std": parse_channels("--std", std),
+        "size": None if size is None else parse_size(size),
+        "windows": parse_windows(window, stride),
+    }
+    if model.suffix == ".onnx" or not model.exists():
+        segmenter = OnnxSegmenter(model, **settings)
+    else:  # only here is PyTorch needed
+        from imfuse.learn.heads import segmenter_file
+
+        with tempfile.TemporaryDirectory() as folder:
+            segmenter = OnnxSegmenter(segmenter_file(model, Path(folder)), **settings)
     if segmenter.pairs and ir is None:
         expected = "the infrared pictures too: --ir DIR"
         raise UsageError(f"{model}, which segments unfused pairs", expected=expected)

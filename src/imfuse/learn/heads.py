@@ -5,7 +5,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from imfuse.errors import UsageError
+from imfuse.errors import UsageError, WeightsError
+from imfuse.learn.checkpoints import load_weights
 from imfuse.learn.guides.base import Logits, Segmenter
 from imfuse.learn.guides.export import export_segmenter
 from imfuse.learn.models.base import FusionNetwork, Origin
@@ -78,3 +79,38 @@ def export_head(
         training_terms=origin.training_terms,
     )
     return export_segmenter(head, out, spec)
+
+
+def segmenter_file(model: Path, folder: Path) -> Path:
+    """Return an ONNX segmenter for what a user names: an ONNX file, a run, or a network's weights.
+
+    Args:
+        model: ONNX file, which is returned as it is; folder of a run, whose segmenter is returned;
+            or weights of a network with a segmentation head, which is exported.
+        folder: Folder for an exported file.
+
+    Raises:
+        WeightsError: There is no such file, a folder holds no segmenter, or weights are damaged.
+        UsageError: The network has no segmentation head.
+    """
+    if model.is_dir():
+        return _of_run(model)
+    if model.suffix == ".onnx":
+        return model
+    loaded = load_weights(model)
+    out = folder / "segmenter.onnx"
+    export_head(loaded.network, out, loaded.origin)
+    return out
+
+
+def _of_run(folder: Path) -> Path:
+    """Return the segmenter in the folder of a run: a fusion network's head, or the model itself."""
+    for name in ("segmenter.onnx", "model.onnx"):
+        if (folder / name).is_file():
+            return folder / name
+    raise WeightsError(
+        "no segmenter in this folder",
+        file=folder,
+        expected="segmenter.onnx or model.onnx, which a training writes at its end",
+        remedy="Resume the training, or give a file of weights.",
+    )
