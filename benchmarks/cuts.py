@@ -155,4 +155,5 @@ def names_of(folder: Path, count: int, listed: Path | None = None) -> list[str]:
         names = sorted(one.name for one in (folder / "ir").iterdir())
     else:
         names = [f"{Path(one).stem}.jpg" for one in listed.read_text().split()]
-    return [names[index * len(names) // count] for index in range(min(count, len(names)))]
+    count = min(count, len(names))
+    return [names[index * len(names) // count] for index in range(count)]
