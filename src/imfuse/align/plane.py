@@ -15,7 +15,10 @@ from imfuse.types import Float, Mask, Picture, Registration
 Window = tuple[slice, slice]
 """Rows and columns."""
 _FADE = 0.03
-"""Share of the infrared picture's shorter side within which the fused picture fades at its edge."""
+"""Distance from the end of infrared within which the fused picture fades, in sides of a square of
+the same area as what infrared shows."""
+_FINE = 1024
+"""Longest side in blocks at which distances from that end are found."""
 
 
 @dataclass(frozen=True)
@@ -90,15 +93,8 @@ class InfraredPlane:
             warped = onto.warp(infrared.physical(_whole(*ir.size)), everywhere)
             return _with_gaps(warped, hidden(everywhere))
 
-        ramp = _ramp(*ir.size)
-        memory = values.nbytes + ramp.nbytes + (0 if gaps is None else gaps.nbytes)
-        return cls(
-            lambda window: onto.warp(values, window),
-            hidden,
-            physical,
-            memory,
-            lambda window: None if onto.beyond(window) is None else onto.faded(ramp, window),
-        )
+        memory = values.nbytes + (0 if gaps is None else gaps.nbytes)
+        return cls(lambda window: onto.warp(values, window), hidden, physical, memory, onto.fade())
 
 
 @dataclass(frozen=True)
@@ -148,12 +144,35 @@ class _Onto:
         inside = self._fast(np.ones(self.ir, np.float32), matrix, window, cv2.BORDER_CONSTANT)
         return np.asarray(inside < 0.5)
 
-    def faded(self, ramp: Float, window: Window) -> Float:
-        """Return a ramp that is 0 at the edge of the infrared picture, and beyond it."""
+    def fade(self) -> Callable[[Window], Float | None]:
+        """Return the weights of `InfraredPlane.fade`, found once for the whole result, small."""
+        height, width = self.vis
+        step = -(-max(self.vis) // _FINE)
+        rows, columns = -(-height // step), -(-width // step)
+        # Centres of blocks, as pixels of the result.
+        blocks = np.array([[step, 0, (step - 1) / 2], [0, step, (step - 1) / 2], [0, 0, 1.0]])
         matrix = self._matrix
         if matrix is None:
-            return np.where(beyond(self._at(window), self.ir), 0, warp(ramp, self._at(window)))
-        return self._fast(ramp, matrix, window, cv2.BORDER_CONSTANT)
+            at = self._at(_whole(*self.vis))[step // 2 :: step, step // 2 :: step]
+            seen = (~beyond(np.ascontiguousarray(at), self.ir)).astype(np.uint8)
+        else:
+            ones, small = np.ones(self.ir, np.uint8), np.linalg.inv(blocks) @ matrix
+            warped = cv2.warpPerspective(ones, small, (columns, rows), flags=cv2.INTER_NEAREST)
+            seen = np.asarray(warped, np.uint8)
+        if seen.all():
+            return lambda _: None
+        away = step * (cv2.distanceTransform(seen, cv2.DIST_L2, 5) - 1)
+        reach = max(1.0, _FADE * step * float(np.sqrt(seen.sum())))
+        weights = np.clip(away / np.float32(reach), 0, 1).astype(np.float32)
+
+        def on(window: Window) -> Float | None:
+            move = np.array([[1, 0, -window[1].start], [0, 1, -window[0].start], [0, 0, 1.0]])
+            size = window[1].stop - window[1].start, window[0].stop - window[0].start
+            onto = (move @ blocks)[:2]
+            found = cv2.warpAffine(weights, onto, size, borderMode=cv2.BORDER_REPLICATE)
+            return np.asarray(found, np.float32)
+
+        return on
 
     def _fast(self, values: Float, matrix: Matrix, window: Window, border: int) -> Float:
         rows, columns = window
@@ -166,16 +185,6 @@ class _Onto:
         if self.found.field is not None:
             return np.ascontiguousarray(self.found.field[window])
         return positions(np.eye(3) if self.found.matrix is None else self.found.matrix, window)
-
-
-def _ramp(height: int, width: int) -> Float:
-    """Return 0 at the edge of a picture, rising to 1 within a share of its shorter side."""
-    reach = max(1.0, _FADE * min(height, width))
-    down, across = (
-        np.minimum(np.arange(side), np.arange(side)[::-1]).astype(np.float32) / np.float32(reach)
-        for side in (height, width)
-    )
-    return np.asarray(np.minimum(np.minimum(down[:, None], across[None]), 1), np.float32)
 
 
 def _apply(matrix: NDArray[Any], points: list[tuple[int, int]]) -> Float:

@@ -182,7 +182,7 @@ class OnnxSegmenter:
                 "classes instead of logits, which can't be averaged over windows",
                 file=self._model,
                 expected="logits (1, classes, height, width)",
-                remedy="Export it without its last argmax, or leave --window (windows=) out.",
+                remedy="Export it without its last argmax, or let it see whole pictures.",
             )
         height, width = rgb.shape[:2]
         return np.stack([_resized(one, whole)[:height, :width] for one in found[0]])
