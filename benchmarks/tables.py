@@ -213,21 +213,6 @@ def network_speed() -> str:
     return "\n".join(lines)
 
 
-def side_by_side() -> str:
-    """Return one row per method: its time, in times of the first one, and memory, at both sizes."""
-    rows = _results("side_by_side")["rows"]
-    sizes = [size for size in rows[0] if size != "method"]
-    titles = [f"{size} | times `{rows[0]['method']}` | MB" for size in sizes]
-    lines = [f"| method | {' | '.join(titles)} |", f"|---|{'---:|' * 3 * len(sizes)}"]
-    for row in rows:
-        cells = [
-            f"{one['ms']:,.3g} ms | {one['times_first']:,.3g} | {one['peak_mb']:,}"
-            for one in (row[size] for size in sizes)
-        ]
-        lines.append(f"| `{row['method']}` | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
 def efficiency() -> str:
     """Return parameters, MACs, time and memory at the papers' sizes, next to the printed MACs."""
     rows = _results("efficiency")["rows"]
@@ -473,7 +458,6 @@ TABLES = {
     "networks": networks,
     "network-speed": network_speed,
     "efficiency": efficiency,
-    "side-by-side": side_by_side,
     "quality": quality,
     "methods": methods,
     "goals": goals,
